@@ -1,0 +1,6 @@
+//! Room 2: baselines, scores and sums. No bytes, no text, no wall clock; never names `cleartext`.
+#![deny(clippy::disallowed_types)]
+
+pub mod alert;
+pub mod row;
+pub mod summary;

@@ -1,0 +1,137 @@
+//! What the analysis room knows at one moment, as reports and the operator channel show it. Ids only; words come from
+//! [`Names`](crate::observation::Names). Everything is sorted by a key that does not depend on arrival.
+
+use super::alert::Alert;
+use crate::clock::EventTime;
+use crate::observation::{
+    Admitted, Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId,
+    TextId, TokenKind, TypeId,
+};
+
+/// The whole picture. Built at the end of a replay and, live, every few seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// First and last moment covered.
+    pub time_range: Option<(EventTime, EventTime)>,
+    /// Transactions by state.
+    pub transactions: TransactionCounts,
+    /// Transactions by protocol.
+    pub protocols: Vec<(Protocol, u64)>,
+    /// By endpoint, busiest first.
+    pub endpoints: Vec<EndpointSummary>,
+    /// By principal, busiest first.
+    pub principals: Vec<PrincipalSummary>,
+    /// Requests by country, busiest first.
+    pub countries: Vec<(Country, u64)>,
+    /// Sensitive values by endpoint, place and type.
+    pub sensitive: Vec<SensitiveEntry>,
+    /// Hits by masking rule.
+    pub rules: Vec<(RuleId, u64)>,
+    /// Alerts in order of time; live: the last ones.
+    pub alerts: Vec<Alert>,
+    /// Texts that may be shown.
+    pub admitted: Admitted,
+}
+
+/// Transactions by state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TransactionCounts {
+    /// Request and response whole.
+    pub complete: u64,
+    /// No response seen.
+    pub no_response: u64,
+    /// No request seen.
+    pub no_request: u64,
+    /// With a hole.
+    pub truncated: u64,
+}
+
+/// Latency quantiles in microseconds, from a log histogram (relative error at most 2 %).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Quantiles {
+    /// Median.
+    pub p50_us: u64,
+    /// 95th percentile.
+    pub p95_us: u64,
+    /// 99th percentile.
+    pub p99_us: u64,
+}
+
+/// One endpoint.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EndpointSummary {
+    /// Which.
+    pub endpoint: EndpointId,
+    /// Its service.
+    pub service: ServiceId,
+    /// Whether it is in an OpenAPI document or a hint.
+    pub documented: bool,
+    /// Transactions.
+    pub requests: u64,
+    /// By status class, in the order of `Status::CLASSES`.
+    pub by_class: [u64; 6],
+    /// Distinct principals.
+    pub principals: u64,
+    /// Latency.
+    pub latency: Quantiles,
+    /// Sum of request body bytes.
+    pub request_bytes: u64,
+    /// Sum of response body bytes.
+    pub response_bytes: u64,
+    /// First seen.
+    pub first: EventTime,
+    /// Last seen.
+    pub last: EventTime,
+}
+
+/// One token, or one client without a token.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PrincipalSummary {
+    /// Which.
+    pub key: PrincipalKey,
+    /// Its kind; none for a client.
+    pub kind: Option<TokenKind>,
+    /// Transactions.
+    pub requests: u64,
+    /// By status class.
+    pub by_class: [u64; 6],
+    /// Latency.
+    pub latency: Quantiles,
+    /// Sum of request body bytes.
+    pub request_bytes: u64,
+    /// Sum of response body bytes.
+    pub response_bytes: u64,
+    /// Endpoints used, busiest first, at most 8.
+    pub endpoints: Vec<(EndpointId, u64)>,
+    /// Countries it came from, busiest first, at most 8.
+    pub countries: Vec<(Country, u64)>,
+    /// Agents, busiest first, at most 8.
+    pub agents: Vec<(TextId, u64)>,
+    /// Releases, busiest first, at most 8.
+    pub releases: Vec<(TextId, u64)>,
+    /// First seen.
+    pub first: EventTime,
+    /// Last seen.
+    pub last: EventTime,
+}
+
+/// One line of the sensitive-data map.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SensitiveEntry {
+    /// Where: endpoint.
+    pub endpoint: EndpointId,
+    /// Where: part of the transaction.
+    pub part: Part,
+    /// Where: path in the part.
+    pub path: TextId,
+    /// What.
+    pub kind: TypeId,
+    /// Its category.
+    pub category: Category,
+    /// How many values.
+    pub count: u64,
+    /// First seen.
+    pub first: EventTime,
+    /// Last seen.
+    pub last: EventTime,
+}

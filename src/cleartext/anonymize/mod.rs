@@ -1,0 +1,1 @@
+//! Who, where and what, without saying who: tokens, clients, endpoints, countries, agents and releases become keyed hashes.

@@ -1,0 +1,28 @@
+//! Room 1: the only code that sees traffic bytes.
+//!
+//! ```text
+//! capture -> decode -> flow -> reassembly -> http     (capture thread: everything that needs order)
+//!                                   mask, anonymize   (workers: one transaction at a time)
+//! ```
+//! What leaves is an [`Observation`](crate::observation::Observation) and, where asked for, masked text. Bytes are held in
+//! [`raw::Raw`], which cannot be printed, serialised, compared or cloned. Nothing here logs, formats or panics: malformed
+//! traffic is counted in a [`Tally`](crate::tally::Tally).
+#![deny(
+    clippy::disallowed_macros,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::use_debug,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+pub mod anonymize;
+pub mod capture;
+pub mod decode;
+pub mod flow;
+pub mod http;
+pub mod mask;
+pub mod raw;
+pub mod reassembly;

@@ -1,0 +1,3 @@
+//! The `hushtap` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The operator channel: alerts, pseudonyms and sensor health, restricted and outside the privacy claim.
