@@ -18,6 +18,7 @@
 //! `analysis` and `release` never name `cleartext`; `tests/layers.rs` checks it.
 
 pub mod clock;
+pub mod gauge;
 pub mod tally;
 
 pub mod masked;
@@ -27,3 +28,4 @@ pub mod analysis;
 pub mod cleartext;
 pub mod operator;
 pub mod release;
+pub mod serve;

@@ -1,1 +1,86 @@
 //! The operator channel: alerts, pseudonyms and sensor health, restricted and outside the privacy claim.
+//!
+//! It shows what the analysis room knows ([`Summary`]), in words given by [`Names`]: pseudonyms of tokens and clients, path
+//! templates, masked-value counts by type. It is always authenticated, and nothing on the public listener depends on it.
+
+mod metrics;
+mod page;
+mod site;
+mod token;
+
+pub use site::OperatorSite;
+pub use token::{OperatorToken, TokenError};
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+
+use crate::analysis::summary::Summary;
+use crate::clock::EventTime;
+use crate::gauge::Gauges;
+use crate::observation::Names;
+use crate::tally::Tallies;
+
+/// What the operator channel shows, fed by the pipeline.
+pub struct OperatorState {
+    names: Arc<dyn Names>,
+    tallies: Tallies,
+    gauges: Gauges,
+    summary: ArcSwap<Summary>,
+    now: ArcSwap<EventTime>,
+    listeners: Mutex<Vec<mpsc::Sender<Bytes>>>,
+}
+
+/// Event streams open at once; one more replaces none and is refused.
+const MAX_STREAMS: usize = 16;
+/// Alerts a slow reader may lag behind before its stream is closed.
+const STREAM_BACKLOG: usize = 256;
+
+impl OperatorState {
+    /// With nothing seen yet.
+    pub fn new(names: Arc<dyn Names>, tallies: Tallies, gauges: Gauges) -> Self {
+        Self {
+            names,
+            tallies,
+            gauges,
+            summary: ArcSwap::default(),
+            now: ArcSwap::default(),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// Replaces what is shown.
+    pub fn publish(&self, summary: Summary, now: EventTime) {
+        self.summary.store(Arc::new(summary));
+        self.now.store(Arc::new(now));
+    }
+
+    /// Sends an alert (one line of JSON) to every open event stream.
+    pub fn send_alert(&self, json: &str) {
+        let event = Bytes::from(format!("event: alert\ndata: {json}\n\n"));
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A reader that lags by the whole backlog is dropped; it reconnects and reads the alerts of the summary.
+        listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+    }
+
+    fn subscribe(&self) -> Option<mpsc::Receiver<Bytes>> {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| !listener.is_closed());
+        if listeners.len() >= MAX_STREAMS {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(STREAM_BACKLOG);
+        // The first comment makes proxies and browsers believe in the stream at once.
+        drop(sender.try_send(Bytes::from_static(b": hushtap alerts\n\n")));
+        listeners.push(sender);
+        Some(receiver)
+    }
+}

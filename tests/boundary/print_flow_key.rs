@@ -1,0 +1,8 @@
+//! Addresses cannot be printed.
+use hushtap::cleartext::decode::FlowKey;
+
+fn show(key: FlowKey) {
+    println!("{key:?}");
+}
+
+fn main() {}
