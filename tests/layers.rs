@@ -2,6 +2,8 @@
 //!
 //! Parses `src/` with syn, collects every `crate::x` path, and compares with the table below.
 
+#![allow(clippy::expect_used, reason = "a test may fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -18,13 +20,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("analysis", &["clock", "tally", "observation", "masked"]),
     ("release", &["clock", "tally", "observation", "analysis"]),
     ("serve", &[]),
-    ("operator", &["clock", "tally", "gauge", "observation", "analysis", "serve"]),
+    (
+        "operator",
+        &[
+            "clock",
+            "tally",
+            "gauge",
+            "observation",
+            "analysis",
+            "serve",
+        ],
+    ),
 ];
 
 /// Modules at the edge that wire the rooms together and may name any of them.
 const EDGE: &[&str] = &[
-    "lib", "main", "cli", "config", "error", "logging", "process", "pipeline", "commands", "report", "sinks", "demo",
-    "sandbox",
+    "lib", "main", "cli", "config", "error", "logging", "process", "pipeline", "commands",
+    "report", "sinks", "demo", "sandbox",
 ];
 
 /// Only these files may vouch that text is masked.
@@ -77,7 +89,11 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments: Vec<_> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
         self.take(&segments);
         syn::visit::visit_path(self, path);
     }
@@ -105,22 +121,32 @@ fn faults(files: &[(String, String)]) -> Vec<String> {
     let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
     let mut faults = Vec::new();
     for (name, text) in files {
-        let module = name.trim_start_matches("src/").split(['/', '.']).next().unwrap_or_default();
+        let module = name
+            .trim_start_matches("src/")
+            .split(['/', '.'])
+            .next()
+            .unwrap_or_default();
         let mut paths = Paths::default();
         paths.visit_file(&syn::parse_file(text).unwrap_or_else(|e| panic!("{name}: {e}")));
         if paths.vouches && !name.starts_with(VOUCHERS) && name != "src/masked.rs" {
-            faults.push(format!("{name} vouches for masked text; only {VOUCHERS} may"));
+            faults.push(format!(
+                "{name} vouches for masked text; only {VOUCHERS} may"
+            ));
         }
         if EDGE.contains(&module) {
             continue;
         }
         let Some(may) = allowed.get(module) else {
-            faults.push(format!("{name}: module `{module}` is in no layer; add it to the table"));
+            faults.push(format!(
+                "{name}: module `{module}` is in no layer; add it to the table"
+            ));
             continue;
         };
         for other in &paths.named {
             if other != module && !may.contains(&other.as_str()) {
-                faults.push(format!("{name} names crate::{other}, which `{module}` may not"));
+                faults.push(format!(
+                    "{name} names crate::{other}, which `{module}` may not"
+                ));
             }
         }
     }
@@ -135,7 +161,11 @@ fn rooms_name_only_what_lies_below_them() {
     let files: Vec<_> = found
         .iter()
         .map(|path| {
-            let name = path.strip_prefix(root).expect("below the root").display().to_string();
+            let name = path
+                .strip_prefix(root)
+                .expect("below the root")
+                .display()
+                .to_string();
             (name, std::fs::read_to_string(path).expect("readable"))
         })
         .collect();
@@ -147,7 +177,13 @@ fn rooms_name_only_what_lies_below_them() {
 #[test]
 fn an_injected_violation_is_caught() {
     let bad = "use crate::{clock::Tick, cleartext::raw::Raw}; fn f() { crate::config::load(); }";
-    assert_eq!(faults(&[("src/analysis/bad.rs".to_owned(), bad.to_owned())]).len(), 2);
+    assert_eq!(
+        faults(&[("src/analysis/bad.rs".to_owned(), bad.to_owned())]).len(),
+        2
+    );
     let vouch = "fn f() { crate::masked::Masked::vouch(String::new()); }";
-    assert_eq!(faults(&[("src/report/bad.rs".to_owned(), vouch.to_owned())]).len(), 1);
+    assert_eq!(
+        faults(&[("src/report/bad.rs".to_owned(), vouch.to_owned())]).len(),
+        1
+    );
 }

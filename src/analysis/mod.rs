@@ -2,5 +2,6 @@
 #![deny(clippy::disallowed_types)]
 
 pub mod alert;
+pub mod explain;
 pub mod row;
 pub mod summary;

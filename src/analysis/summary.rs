@@ -57,6 +57,22 @@ pub struct Quantiles {
     pub p99_us: u64,
 }
 
+/// Upper bounds of the latency buckets in seconds, public constants of every latency histogram.
+pub const LATENCY_BOUNDS: [f64; 12] = [
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    f64::INFINITY,
+];
+
 /// One endpoint.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EndpointSummary {
@@ -74,6 +90,10 @@ pub struct EndpointSummary {
     pub principals: u64,
     /// Latency.
     pub latency: Quantiles,
+    /// Transactions by latency: not cumulative, bucket `i` up to `LATENCY_BOUNDS[i]`, the last one open.
+    pub latency_buckets: [u64; 12],
+    /// Sum of latencies in microseconds.
+    pub latency_sum_us: u64,
     /// Sum of request body bytes.
     pub request_bytes: u64,
     /// Sum of response body bytes.

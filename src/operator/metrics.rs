@@ -9,7 +9,7 @@ use prometheus::{Encoder, TextEncoder};
 
 use super::OperatorState;
 use crate::analysis::alert::{Alert, Severity, Subject};
-use crate::analysis::summary::Summary;
+use crate::analysis::summary::{LATENCY_BOUNDS, Summary};
 use crate::gauge::{Gauge, GaugeKind};
 use crate::observation::{Names, Status};
 use crate::tally::{Group, Tally};
@@ -276,7 +276,7 @@ fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
         let mut histogram = Histogram::default();
         let mut buckets = Vec::with_capacity(endpoint.latency_buckets.len());
         let mut cumulative = 0;
-        for (bound, count) in endpoint.latency_buckets.iter() {
+        for (bound, count) in LATENCY_BOUNDS.iter().zip(endpoint.latency_buckets) {
             cumulative += count;
             let mut bucket = Bucket::default();
             bucket.set_upper_bound(*bound);

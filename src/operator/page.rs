@@ -1,14 +1,12 @@
 //! The operator's page: one plain HTML page that refreshes itself, and the same as JSON.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use super::OperatorState;
 use super::metrics::SubjectWords;
 use crate::analysis::explain;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
-use crate::observation::{Names, Status};
+use crate::observation::{Names, Status, TokenKind};
 use crate::tally::{Group, Tally};
 
 /// Seconds between two loads of the page.
@@ -75,15 +73,14 @@ impl Page {
 
     /// A heading and the head of a table; names that begin with `#` are columns of numbers.
     fn table(&mut self, id: &str, title: &str, columns: &[&str]) {
-        // Writing to a String cannot fail.
-        drop(write!(self.0, "<h2 id=\"{id}\">"));
+        self.raw(&format!("<h2 id=\"{id}\">"));
         self.text(title);
         self.raw("</h2><table><thead><tr>");
         for column in columns {
             let (class, name) = column
                 .strip_prefix('#')
                 .map_or(("", *column), |name| (" class=\"n\"", name));
-            drop(write!(self.0, "<th{class}>{name}</th>"));
+            self.raw(&format!("<th{class}>{name}</th>"));
         }
         self.raw("</tr></thead><tbody>");
     }
@@ -101,14 +98,13 @@ impl Page {
     }
 
     fn number(&mut self, number: impl std::fmt::Display) {
-        drop(write!(self.0, "<td class=\"n\">{number}</td>"));
+        self.raw(&format!("<td class=\"n\">{number}</td>"));
     }
 
     fn end_table(&mut self, shown: usize, all: usize) {
         self.raw("</tbody></table>");
         if all > shown {
-            drop(write!(
-                self.0,
+            self.raw(&format!(
                 "<p class=\"note\">{shown} of {all} shown; /api/summary has them all.</p>"
             ));
         }
@@ -128,8 +124,7 @@ fn alerts(page: &mut Page, names: &dyn Names, summary: &Summary) {
             .find(|word| !word.is_empty());
         page.raw("<tr>");
         page.cell(&alert.time.to_string());
-        drop(write!(
-            page.0,
+        page.raw(&format!(
             "<td class=\"{0}\">{0}</td>",
             alert.severity.name()
         ));
@@ -190,7 +185,7 @@ fn tokens(page: &mut Page, names: &dyn Names, summary: &Summary) {
         let [_, _, _, client_errors, server_errors, _] = principal.by_class;
         page.raw("<tr>");
         page.code(&pseudonym(principal, names));
-        page.cell(principal.kind.map_or("client", |kind| kind.name()));
+        page.cell(principal.kind.map_or("client", TokenKind::name));
         page.number(principal.requests);
         page.number(client_errors);
         page.number(server_errors);
@@ -337,7 +332,7 @@ fn principal_json(principal: &PrincipalSummary, names: &dyn Names) -> Value {
         .map(|(name, n)| json!({"endpoint": format!("{} {}", name.method, name.template), "requests": n}))
         .collect();
     json!({
-        "id": pseudonym(principal, names), "kind": principal.kind.map(|kind| kind.name()),
+        "id": pseudonym(principal, names), "kind": principal.kind.map(TokenKind::name),
         "requests": principal.requests, "codes": codes(principal.by_class), "p50_us": principal.latency.p50_us,
         "request_bytes": principal.request_bytes, "response_bytes": principal.response_bytes, "endpoints": endpoints,
         "countries": principal.countries.iter().map(|(country, _)| country.code()).collect::<Vec<_>>(),

@@ -3,7 +3,6 @@
 //! Open: `/-/healthy`, `/login`. Everything else needs the token: as `Authorization: Bearer` (Prometheus, curl) or as the
 //! cookie the login link sets (a browser). `Host` and `Origin` are checked against DNS rebinding.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
@@ -59,15 +58,18 @@ impl OperatorSite {
 
     fn is_logged_in(&self, request: &Request<'_>) -> bool {
         let authorization = request.header("authorization");
-        if let Some(("Bearer", token)) = authorization.split_once(' ') {
-            if bool::from(
+        let bearer = authorization
+            .split_once(' ')
+            .filter(|(scheme, _)| *scheme == "Bearer");
+        if bearer.is_some_and(|(_, token)| {
+            bool::from(
                 token
                     .trim()
                     .as_bytes()
                     .ct_eq(self.token.expose().as_bytes()),
-            ) {
-                return true;
-            }
+            )
+        }) {
+            return true;
         }
         let cookie = request
             .header("cookie")
@@ -87,14 +89,11 @@ impl OperatorSite {
                 "This login link is not valid: use the one hushtap printed when it started.\n",
             );
         }
-        let mut cookie = String::new();
         let secure = if request.tls { "; Secure" } else { "" };
-        // Writing to a String cannot fail.
-        drop(write!(
-            cookie,
+        let cookie = format!(
             "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/{secure}",
             self.session
-        ));
+        );
         Reply::text(303, "Logged in.\n")
             .with("location", "/")
             .with("set-cookie", cookie)

@@ -41,7 +41,7 @@ impl OperatorToken {
         let path = state_dir.join(Self::FILE);
         match std::fs::File::open(&path) {
             Ok(file) => Self::read(file, path),
-            Err(e) if e.kind() == ErrorKind::NotFound => Self::create(path),
+            Err(e) if e.kind() == ErrorKind::NotFound => Self::create(&path),
             Err(e) => Err(TokenError::Io(path, e)),
         }
     }
@@ -69,16 +69,16 @@ impl OperatorToken {
         Ok(Self(Zeroizing::new(token.to_owned())))
     }
 
-    fn create(path: PathBuf) -> Result<Self, TokenError> {
+    fn create(path: &Path) -> Result<Self, TokenError> {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         getrandom::fill(bytes.as_mut()).map_err(|_| TokenError::Random)?;
         let token = Zeroizing::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(*bytes));
-        let fault = |e| TokenError::Io(path.clone(), e);
+        let fault = |e| TokenError::Io(path.to_owned(), e);
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)
+            .open(path)
             .map_err(fault)?;
         file.write_all(token.as_bytes())
             .and_then(|()| file.sync_all())
