@@ -26,6 +26,7 @@ pub mod observation;
 
 pub mod analysis;
 pub mod cleartext;
+pub mod demo;
 pub mod operator;
 pub mod release;
 pub mod serve;
