@@ -30,3 +30,12 @@ pub mod demo;
 pub mod operator;
 pub mod release;
 pub mod serve;
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod logging;
+pub mod process;
+pub mod report;
+pub mod sinks;

@@ -1,0 +1,53 @@
+//! The commands: one short file each. A command turns arguments and config into options, does the work through the
+//! library, and prints results to standard output.
+
+mod check;
+mod man;
+mod options;
+mod select;
+
+use std::io::{self, Write as _};
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Exit};
+
+pub use options::{LiveOptions, LiveSource, Progress, ReplayOptions, Speed, TimeRange, expand};
+pub use select::{Select, Selector};
+
+/// Parses the command line. A wrong one ends the process with exit 2 here.
+pub fn parse() -> (Cli, ArgMatches) {
+    let mut matches = Cli::command().get_matches();
+    match Cli::from_arg_matches_mut(&mut matches.clone()) {
+        Ok(cli) => {
+            let own = matches
+                .remove_subcommand()
+                .map_or_else(ArgMatches::default, |(_, matches)| matches);
+            (cli, own)
+        }
+        Err(error) => error.exit(),
+    }
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
+    match cli.command {
+        Command::Check(_) => check::run(matches),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hushtap", &mut script);
+            print(&script)
+        }
+        Command::Man { dir } => man::run(dir.as_deref()),
+    }
+}
+
+/// Writes a result to standard output.
+fn print(bytes: &[u8]) -> Result<Exit, Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::io("cannot write", "standard output", &error))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,258 @@
+//! `--select`: `KEY=VALUE` joined by `and`, over what records and alerts show. A value may end in `*`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::analysis::alert::{Alert, Subject};
+use crate::error::Error;
+use crate::observation::{EndpointId, Names, Observation, PrincipalKey, Status};
+
+/// A parsed expression. The empty one admits everything.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Select(Vec<Condition>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Condition {
+    Token(Pattern),
+    Client(Pattern),
+    Flow(u64),
+    Endpoint(Pattern),
+    Status(StatusIs),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum StatusIs {
+    Code(u16),
+    Class(&'static str),
+}
+
+/// A text, or the beginning of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Pattern {
+    text: String,
+    is_prefix: bool,
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Self {
+        let prefix = text.strip_suffix('*');
+        Self {
+            text: prefix.unwrap_or(text).to_owned(),
+            is_prefix: prefix.is_some(),
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        if self.is_prefix {
+            text.starts_with(&self.text)
+        } else {
+            text == self.text
+        }
+    }
+}
+
+impl Select {
+    /// Whether it admits everything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads an expression.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let fault = |what: String| {
+            Error::usage(format!("--select: {what}")).hint(
+                "for example: token=tk_7f3a* and status=5xx; \
+                 keys are token, client, flow, endpoint, status",
+            )
+        };
+        let mut keys: Vec<String> = Vec::new();
+        // The blank behind the end makes a dangling `and` visible.
+        format!("{text} ")
+            .split(" and ")
+            .map(|part| {
+                let part = part.trim();
+                let (key, value) = part
+                    .split_once('=')
+                    .ok_or_else(|| fault(format!("`{part}` is not KEY=VALUE")))?;
+                let (key, value) = (key.trim(), value.trim());
+                if keys.iter().any(|known| known == key) {
+                    return Err(fault(format!("`{key}` stands in it twice")));
+                }
+                keys.push(key.to_owned());
+                condition(key, value).map_err(fault)
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+fn condition(key: &str, value: &str) -> Result<Condition, String> {
+    if value.is_empty() {
+        return Err(format!("`{key}=` has no value"));
+    }
+    match key {
+        "token" => Ok(Condition::Token(Pattern::parse(value))),
+        "client" => Ok(Condition::Client(Pattern::parse(value))),
+        "endpoint" => Ok(Condition::Endpoint(Pattern::parse(value))),
+        "flow" => value
+            .parse()
+            .map(Condition::Flow)
+            .map_err(|_| format!("`{value}` is no flow number")),
+        "status" => status(value)
+            .map(Condition::Status)
+            .ok_or_else(|| format!("`{value}` is no status: 404, 4xx or none")),
+        _ => Err(format!("unknown key `{key}`")),
+    }
+}
+
+fn status(value: &str) -> Option<StatusIs> {
+    let class = Status::CLASSES.into_iter().find(|class| *class == value);
+    match class {
+        Some(class) => Some(StatusIs::Class(class)),
+        None => value
+            .parse()
+            .ok()
+            .filter(|code| (100..=999).contains(code))
+            .map(StatusIs::Code),
+    }
+}
+
+/// Applies a [`Select`]. Pseudonyms and names are looked up once an id and remembered, up to [`Selector::REMEMBERED`].
+pub struct Selector {
+    select: Select,
+    names: Arc<dyn Names>,
+    tokens: BTreeMap<PrincipalKey, bool>,
+    clients: BTreeMap<PrincipalKey, bool>,
+    endpoints: BTreeMap<EndpointId, bool>,
+}
+
+impl Selector {
+    /// Verdicts remembered by kind of id; beyond it they are forgotten and made anew.
+    pub const REMEMBERED: usize = 65_536;
+
+    /// For one thread.
+    pub fn new(select: Select, names: Arc<dyn Names>) -> Self {
+        Self {
+            select,
+            names,
+            tokens: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a transaction belongs to what was asked for.
+    pub fn admits(&mut self, observation: &Observation) -> bool {
+        let conditions = std::mem::take(&mut self.select.0);
+        let admitted = conditions.iter().all(|condition| match condition {
+            Condition::Token(pattern) => observation
+                .token
+                .is_some_and(|key| self.is_token(pattern, key)),
+            Condition::Client(pattern) => self.is_client(pattern, observation.client),
+            Condition::Flow(flow) => observation.flow.0 == *flow,
+            Condition::Endpoint(pattern) => self.is_endpoint(pattern, observation.endpoint),
+            Condition::Status(StatusIs::Code(code)) => observation.status.0 == *code,
+            Condition::Status(StatusIs::Class(class)) => observation.status.class() == *class,
+        });
+        self.select.0 = conditions;
+        admitted
+    }
+
+    /// Whether an alert belongs to it. Alerts have no flow and no status: conditions on those let none through.
+    pub fn admits_alert(&mut self, alert: &Alert) -> bool {
+        let conditions = std::mem::take(&mut self.select.0);
+        let (mut token, mut client, mut endpoint) = (alert.token, alert.client, alert.endpoint);
+        match alert.subject {
+            Subject::Token(key) => token = Some(key),
+            Subject::Client(key) => client = Some(key),
+            Subject::Endpoint(id) => endpoint = Some(id),
+        }
+        let admitted = conditions.iter().all(|condition| match condition {
+            Condition::Token(pattern) => token.is_some_and(|key| self.is_token(pattern, key)),
+            Condition::Client(pattern) => client.is_some_and(|key| self.is_client(pattern, key)),
+            Condition::Endpoint(pattern) => {
+                endpoint.is_some_and(|id| self.is_endpoint(pattern, id))
+            }
+            Condition::Flow(_) | Condition::Status(_) => false,
+        });
+        self.select.0 = conditions;
+        admitted
+    }
+
+    fn is_token(&mut self, pattern: &Pattern, key: PrincipalKey) -> bool {
+        let names = &self.names;
+        remember(&mut self.tokens, key, || pattern.matches(&names.token(key)))
+    }
+
+    fn is_client(&mut self, pattern: &Pattern, key: PrincipalKey) -> bool {
+        let names = &self.names;
+        remember(&mut self.clients, key, || {
+            pattern.matches(&names.client(key))
+        })
+    }
+
+    /// By template alone, or by `METHOD template`.
+    fn is_endpoint(&mut self, pattern: &Pattern, id: EndpointId) -> bool {
+        let names = &self.names;
+        remember(&mut self.endpoints, id, || {
+            names.endpoint(id).is_some_and(|name| {
+                pattern.matches(&name.template)
+                    || pattern.matches(&format!("{} {}", name.method, name.template))
+            })
+        })
+    }
+}
+
+/// One verdict an id holds for a whole expression, so each kind of key may stand in it once only; see [`Select::parse`].
+fn remember<K: Ord + Copy>(
+    known: &mut BTreeMap<K, bool>,
+    key: K,
+    decide: impl FnOnce() -> bool,
+) -> bool {
+    if let Some(verdict) = known.get(&key) {
+        return *verdict;
+    }
+    if known.len() >= Selector::REMEMBERED {
+        known.clear();
+    }
+    let verdict = decide();
+    known.insert(key, verdict);
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_conditions() {
+        let select = Select::parse("token=tk_7f* and status=5xx and flow=17").unwrap();
+        assert_eq!(select.0.len(), 3);
+        let select = Select::parse("endpoint=GET /v1/a=b").unwrap();
+        assert_eq!(
+            select.0,
+            [Condition::Endpoint(Pattern {
+                text: "GET /v1/a=b".to_owned(),
+                is_prefix: false
+            })]
+        );
+    }
+
+    #[test]
+    fn refuses_nonsense() {
+        for text in [
+            "",
+            "token",
+            "token=",
+            "colour=red",
+            "status=9",
+            "status=7xx",
+            "flow=x",
+            "token=a and",
+            "token=a and token=b",
+        ] {
+            let error = Select::parse(text).unwrap_err();
+            assert_eq!(error.exit().code(), 2, "{text}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! `hushtap.toml` as the user types it. Unknown keys are faults; every key has a default; sizes and times carry units.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::unit::{ByteSize, Span};
+use crate::error::Error;
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+    };
+}
+
+section! {
+    /// The whole file.
+    ConfigFile {
+        /// Where packets come from.
+        capture: Capture = Capture::default(),
+        /// Headers below TCP.
+        decode: Decode = Decode::default(),
+        /// Flow table and reassembly.
+        flow: Flow = Flow::default(),
+        /// HTTP framing.
+        http: Http = Http::default(),
+        /// Passive TLS decryption.
+        tls: Tls = Tls::default(),
+        /// Masking rules.
+        mask: Mask = Mask::default(),
+        /// Pseudonyms, endpoints, countries.
+        anonymize: Anonymize = Anonymize::default(),
+        /// Windows of analysis.
+        windows: Windows = Windows::default(),
+        /// What is remembered of tokens and endpoints.
+        baseline: Baseline = Baseline::default(),
+        /// Detectors.
+        detect: Detect = Detect::default(),
+        /// The differential-privacy budget.
+        privacy: Privacy = Privacy::default(),
+        /// The public listener and local files.
+        export: Export = Export::default(),
+        /// The operator listener.
+        operator: Operator = Operator::default(),
+        /// The state directory.
+        state: State = State::default(),
+        /// Least privilege.
+        sandbox: Sandbox = Sandbox::default(),
+        /// Host groups.
+        service: Vec<Service> = Vec::new(),
+        /// Partners that are named in metrics.
+        integration: Vec<Integration> = Vec::new(),
+        /// Path templates.
+        endpoint: Vec<EndpointHint> = Vec::new(),
+        /// Proxies whose forwarding headers are believed.
+        trusted_proxy: Vec<TrustedProxy> = Vec::new(),
+    }
+}
+
+impl ConfigFile {
+    /// The sections in the order in which they are shown.
+    pub const SECTIONS: &'static [&'static str] = &[
+        "capture",
+        "decode",
+        "flow",
+        "http",
+        "tls",
+        "mask",
+        "anonymize",
+        "windows",
+        "baseline",
+        "detect",
+        "privacy",
+        "export",
+        "operator",
+        "state",
+        "sandbox",
+    ];
+
+    /// The lists of tables, shown behind the sections.
+    pub const LISTS: &'static [&'static str] =
+        &["service", "integration", "endpoint", "trusted_proxy"];
+}
+
+section! {
+    /// `[capture]`
+    Capture {
+        /// Interfaces to capture from.
+        interfaces: Vec<String> = Vec::new(),
+        /// Capture filter in libpcap's language.
+        filter: Option<String> = None,
+        /// Bytes kept of a packet.
+        snaplen: ByteSize = ByteSize::kib(256),
+        /// Kernel buffer of each interface.
+        buffer: ByteSize = ByteSize::mib(32),
+        /// Whether the interface is put into promiscuous mode.
+        promiscuous: bool = true,
+        /// Worker threads; cores less one if unset.
+        workers: Option<usize> = None,
+    }
+}
+
+section! {
+    /// `[decode]`
+    Decode {}
+}
+
+section! {
+    /// `[flow]`
+    Flow {}
+}
+
+section! {
+    /// `[http]`
+    Http {}
+}
+
+section! {
+    /// `[tls]`
+    Tls {
+        /// Key logs in `SSLKEYLOGFILE` form.
+        keylogs: Vec<PathBuf> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[mask]`
+    Mask {
+        /// Directory of rule files; the built-in packs if unset.
+        rules: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// `[anonymize]`
+    Anonymize {
+        /// Distinct principals that must use a text before it is shown; 5 live and 2 in replay if unset.
+        k: Option<u32> = None,
+        /// How long display pseudonyms stay the same.
+        rotate: Span = Span::days(30),
+        /// Fixes the pseudonyms over runs.
+        pseudonym_key: Option<PathBuf> = None,
+        /// Country database in MaxMind format.
+        geoip: Option<PathBuf> = None,
+        /// OpenAPI documents.
+        openapi: Vec<PathBuf> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[windows]`
+    Windows {}
+}
+
+section! {
+    /// `[baseline]`
+    Baseline {}
+}
+
+section! {
+    /// `[detect]`
+    Detect {}
+}
+
+section! {
+    /// `[privacy]`
+    Privacy {
+        /// One release each.
+        window: Span = Span::secs(60),
+        /// Most series on the public listener.
+        max_series: usize = 10_000,
+    }
+}
+
+section! {
+    /// `[export]`
+    Export {
+        /// Address of the public listener.
+        listen: String = "127.0.0.1:9843".to_owned(),
+        /// TLS and authentication, exporter-toolkit style.
+        web_config: Option<PathBuf> = None,
+        /// Masked records, one JSON line a transaction.
+        records: Option<PathBuf> = None,
+        /// Alerts, one JSON line each.
+        alerts: Option<PathBuf> = None,
+        /// Size at which a records or alerts file is rotated.
+        rotate_size: ByteSize = ByteSize::mib(256),
+        /// Rotated files that are kept.
+        rotate_keep: u32 = 8,
+    }
+}
+
+section! {
+    /// `[operator]`
+    Operator {
+        /// Address of the operator listener.
+        listen: String = "127.0.0.1:9844".to_owned(),
+        /// TLS for it; needed on any address but loopback.
+        web_config: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// `[state]`
+    State {
+        /// Keys, ledger, baselines (mode 0700).
+        dir: PathBuf = PathBuf::from("/var/lib/hushtap"),
+    }
+}
+
+section! {
+    /// `[sandbox]`
+    Sandbox {
+        /// Go on as root once the sockets are open.
+        allow_root: bool = false,
+    }
+}
+
+section! {
+    /// `[[service]]`
+    Service {
+        /// The name in labels and records.
+        name: String = String::new(),
+        /// Host names that belong to it; `*.` stands for one or more labels in front.
+        hosts: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[[integration]]`: a partner whose traffic is named, outside the token-day claim.
+    Integration {
+        /// The name in labels.
+        name: String = String::new(),
+        /// Keyed digests of its tokens, as `hushtap pseudonym` prints them.
+        tokens: Vec<String> = Vec::new(),
+        /// JWT claims and the value each must have.
+        claims: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
+        /// Header fields and the value each must have.
+        headers: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
+        /// Client address ranges.
+        clients: Vec<String> = Vec::new(),
+        /// Labels of its series.
+        tags: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
+        /// Cost units by endpoint (`METHOD template`).
+        costs: std::collections::BTreeMap<String, f64> = std::collections::BTreeMap::new(),
+    }
+}
+
+section! {
+    /// `[[endpoint]]`: a path template to go by.
+    EndpointHint {
+        /// Such as `/v1/users/{id}`.
+        template: String = String::new(),
+        /// Methods; any if empty.
+        methods: Vec<String> = Vec::new(),
+        /// The service it belongs to; any if unset.
+        service: Option<String> = None,
+    }
+}
+
+section! {
+    /// `[[trusted_proxy]]`
+    TrustedProxy {
+        /// Its address or range.
+        address: String = String::new(),
+        /// Which header it sets: `x-forwarded-for`, `forwarded` or `proxy`.
+        header: ForwardHeader = ForwardHeader::XForwardedFor,
+    }
+}
+
+/// How a proxy passes the client's address on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// The PROXY protocol.
+    Proxy,
+}
+
+impl ConfigFile {
+    /// What types alone cannot say.
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        check(
+            self.capture.workers.is_none_or(|n| (1..=256).contains(&n)),
+            "`capture.workers`: must be 1 to 256",
+            "leave it out for one worker a core, less one for capturing",
+        )?;
+        check(
+            self.anonymize.k.is_none_or(|k| k >= 1),
+            "`anonymize.k`: must be at least 1",
+            "1 shows every text of the wire that a rule does not mask; 5 is the default when live, 2 in replay",
+        )?;
+        check(
+            (64..=65_536 * 16).contains(&self.capture.snaplen.bytes()),
+            "`capture.snaplen`: must be 64 B to 1 MiB",
+            "\"256 KiB\" keeps every packet whole, offload super-packets too",
+        )?;
+        for (number, service) in self.service.iter().enumerate() {
+            check(
+                !service.name.is_empty() && !service.hosts.is_empty(),
+                &format!("`service[{number}]`: needs `name` and `hosts`"),
+                "for example: name = \"shop\", hosts = [\"api.shop.test\"]",
+            )?;
+        }
+        for (number, hint) in self.endpoint.iter().enumerate() {
+            check(
+                hint.template.starts_with('/'),
+                &format!("`endpoint[{number}].template`: must begin with `/`"),
+                "for example: template = \"/v1/users/{id}\"",
+            )?;
+        }
+        for (number, integration) in self.integration.iter().enumerate() {
+            check(
+                !integration.name.is_empty(),
+                &format!("`integration[{number}].name`: is missing"),
+                "the name stands in labels, such as name = \"acme\"",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn check(holds: bool, what: &str, hint: &str) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::config(what).hint(hint))
+    }
+}

@@ -1,0 +1,176 @@
+//! Configuration in two steps: what the user typed ([`ConfigFile`], flags, environment) and what the program means
+//! ([`Config`]). A flag wins over the environment, the environment over the file, the file over the default.
+//!
+//! Rooms never import this module: each declares its own settings, which `rooms.rs` fills from here.
+
+mod fault;
+mod file;
+mod layers;
+mod unit;
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use toml::Table;
+
+use crate::error::Error;
+
+pub use fault::{describe, nearest};
+pub use file::{
+    Anonymize, Baseline, Capture, ConfigFile, Decode, Detect, EndpointHint, Export, Flow, Http,
+    Integration, Mask, Operator, Privacy, Sandbox, Service, State, Tls, TrustedProxy, Windows,
+};
+pub use layers::{FLAGS, Origin, Override, Shape};
+pub use unit::{ByteSize, QuantityError, Span};
+
+/// Read when no `--config` is given, if it is there.
+pub const DEFAULT_PATH: &str = "/etc/hushtap/hushtap.toml";
+
+/// The configuration in force. Every section is as typed and checked; [`Config::effective`] says where each value is from.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// All sections with their values.
+    pub settings: ConfigFile,
+    /// The file that was read.
+    pub path: Option<PathBuf>,
+    overrides: Vec<Override>,
+    in_file: Table,
+    /// Variables that begin with `HUSHTAP_` and mean nothing.
+    pub ignored_variables: Vec<String>,
+}
+
+/// One line of `hushtap check`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effective {
+    /// `section.key`, or `section[n].key`.
+    pub key: String,
+    /// The value as TOML.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: String,
+}
+
+impl Config {
+    /// Reads the file and puts environment and flags over it.
+    pub fn load(matches: &ArgMatches) -> Result<Self, Error> {
+        let path = config_path(matches);
+        let flags = layers::from_flags(matches);
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::assemble(path, variables, flags)
+    }
+
+    /// As [`Config::load`], from values.
+    pub fn assemble(
+        path: Option<PathBuf>,
+        variables: impl Iterator<Item = (String, String)>,
+        flags: Vec<Override>,
+    ) -> Result<Self, Error> {
+        let mut in_file = match &path {
+            Some(path) => layers::read_file(path)?,
+            None => Table::new(),
+        };
+        let base = path.as_deref().and_then(Path::parent);
+        layers::anchor_paths(&mut in_file, base);
+        let mut merged = in_file.clone();
+        let variables = layers::from_environment(variables, &merged);
+        let mut overrides = variables.known;
+        overrides.extend(flags);
+        for item in &overrides {
+            layers::apply(&mut merged, item)?;
+        }
+        let settings: ConfigFile = merged
+            .try_into()
+            .map_err(|fault: toml::de::Error| fault::explain(fault.message(), None))?;
+        settings.validate().map_err(|error| match &path {
+            Some(path) => error.at(path.display().to_string()),
+            None => error,
+        })?;
+        Ok(Self {
+            settings,
+            path,
+            overrides,
+            in_file,
+            ignored_variables: variables.ignored,
+        })
+    }
+
+    /// Every value in force with its origin, section by section.
+    pub fn effective(&self) -> Vec<Effective> {
+        let table = Table::try_from(&self.settings).unwrap_or_default();
+        let mut lines = Vec::new();
+        for section in ConfigFile::SECTIONS.iter().chain(ConfigFile::LISTS) {
+            match table.get(*section) {
+                Some(toml::Value::Table(keys)) => {
+                    for (key, value) in keys {
+                        let key = format!("{section}.{key}");
+                        let origin = self.origin(&key);
+                        lines.push(effective(key, value, origin));
+                    }
+                }
+                Some(toml::Value::Array(items)) => {
+                    for (number, item) in items.iter().enumerate() {
+                        for (key, value) in item.as_table().into_iter().flatten() {
+                            let origin = self.origin(section);
+                            lines.push(effective(
+                                format!("{section}[{number}].{key}"),
+                                value,
+                                origin,
+                            ));
+                        }
+                    }
+                }
+                Some(_) | None => {}
+            }
+        }
+        lines
+    }
+
+    /// Where the value of `section.key` comes from.
+    fn origin(&self, key: &str) -> String {
+        if let Some(item) = self.overrides.iter().rev().find(|item| item.key == key) {
+            return item.origin.to_string();
+        }
+        let (section, name) = key.split_once('.').unwrap_or((key, ""));
+        let present = self.in_file.get(section).is_some_and(|value| {
+            name.is_empty()
+                || value
+                    .as_table()
+                    .is_some_and(|table| table.contains_key(name))
+        });
+        match (&self.path, present) {
+            (Some(path), true) => format!("file {}", path.display()),
+            _ => "default".to_owned(),
+        }
+    }
+
+    /// The number of workers: as configured, else the cores less one for the capture thread.
+    pub fn workers(&self) -> usize {
+        self.settings.capture.workers.unwrap_or_else(|| {
+            std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+        })
+    }
+}
+
+fn effective(key: String, value: &toml::Value, origin: String) -> Effective {
+    Effective {
+        key,
+        value: value.to_string(),
+        origin,
+    }
+}
+
+/// `--config`, else the default place if there is a file.
+fn config_path(matches: &ArgMatches) -> Option<PathBuf> {
+    let given = matches
+        .try_get_one::<PathBuf>("config")
+        .ok()
+        .flatten()
+        .cloned();
+    given.or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
+}
+
+#[cfg(test)]
+mod tests;
