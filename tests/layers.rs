@@ -18,7 +18,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("masked", &[]),
     ("cleartext", &["clock", "tally", "observation", "masked"]),
     ("analysis", &["clock", "tally", "observation", "masked"]),
-    ("release", &["clock", "tally", "observation", "analysis"]),
+    (
+        "release",
+        &["clock", "tally", "observation", "analysis", "serve"],
+    ),
     ("serve", &[]),
     (
         "operator",
