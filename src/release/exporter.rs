@@ -17,7 +17,7 @@ use crate::serve::{Reply, Request, Site};
 
 /// Content type of the text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Content type of OpenMetrics.
+/// Content type of `OpenMetrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const LANDING: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>hushtap</title></head><body>\
