@@ -29,6 +29,7 @@ pub mod cleartext;
 pub mod demo;
 pub mod operator;
 pub mod release;
+pub mod sandbox;
 pub mod serve;
 
 pub mod cli;
