@@ -65,7 +65,7 @@ struct Visit {
 
 impl Stage {
     fn new(plan: &DemoPlan, rng: &mut ChaCha8Rng) -> Self {
-        let callers = population::make(rng);
+        let callers = population::make(plan.tokens, rng);
         let mut stage = Self {
             callers,
             visits: Vec::new(),
@@ -90,7 +90,8 @@ impl Stage {
         reason = "a few thousand calls of a model"
     )]
     fn plan_habits(&mut self, plan: &DemoPlan, rng: &mut ChaCha8Rng) {
-        let scale = plan.transactions as f64 / ordinary_calls();
+        let scale =
+            plan.transactions as f64 * 400.0 / f64::from(plan.tokens.max(1)) / ordinary_calls();
         for number in 0..self.callers.len() {
             let Some((habits, activity, ahead)) = self.callers.get(number).and_then(|caller| {
                 let habits = KINDS.get(caller.kind.column())?;
@@ -118,6 +119,7 @@ impl Stage {
                     .iter()
                     .enumerate()
                     .filter(|(_, caller)| caller.kind == kind)
+                    .cycle()
                     .nth(number)
                     .map_or(0, |(position, _)| position),
                 By::Stranger(octet, agent) => {
@@ -220,7 +222,7 @@ fn moment(habits: &Habits, hours_ahead: u8, rng: &mut impl Rng) -> u64 {
     u64::try_from(utc).unwrap_or(0) * 3_600 * NANOS_PER_SECOND + within
 }
 
-/// The calls of an average day at scale 1.
+/// The calls of an average day of 400 callers.
 fn ordinary_calls() -> f64 {
     KINDS
         .iter()

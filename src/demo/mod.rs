@@ -35,6 +35,8 @@ pub struct DemoPlan {
     pub start: EventTime,
     /// What kind of traffic.
     pub shape: Shape,
+    /// About how many callers the day has (the speed capture always has 200).
+    pub tokens: u32,
     /// How many transactions: about so many for [`Shape::Day`], exactly so many for [`Shape::KeepAlive`].
     pub transactions: u64,
 }
@@ -45,6 +47,7 @@ impl Default for DemoPlan {
             seed: 2026,
             start: EventTime::from_secs(1_767_571_200), // 2026-01-05T00:00:00Z
             shape: Shape::Day,
+            tokens: 400,
             transactions: 180_000,
         }
     }

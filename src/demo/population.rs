@@ -23,7 +23,7 @@ pub(super) enum Kind {
 /// How one kind behaves.
 pub(super) struct Habits {
     pub(super) kind: Kind,
-    /// How many there are.
+    /// How many of 400 callers are of this kind.
     pub(super) callers: u32,
     /// Calls a day of a caller of average activity.
     pub(super) calls_per_day: f64,
@@ -52,7 +52,7 @@ impl Kind {
 pub(super) const KINDS: [Habits; 5] = [
     Habits {
         kind: Kind::Web,
-        callers: 170,
+        callers: 180,
         calls_per_day: 320.0,
         calls_per_visit: 24.0,
         think_seconds: 5.0,
@@ -62,7 +62,7 @@ pub(super) const KINDS: [Habits; 5] = [
     },
     Habits {
         kind: Kind::Mobile,
-        callers: 120,
+        callers: 125,
         calls_per_day: 380.0,
         calls_per_visit: 14.0,
         think_seconds: 2.5,
@@ -72,7 +72,7 @@ pub(super) const KINDS: [Habits; 5] = [
     },
     Habits {
         kind: Kind::Partner,
-        callers: 50,
+        callers: 55,
         calls_per_day: 900.0,
         calls_per_visit: 40.0,
         think_seconds: 1.2,
@@ -132,11 +132,11 @@ pub(super) struct Caller {
     pub(super) hours_ahead: u8,
 }
 
-/// Makes everybody, kind by kind.
-pub(super) fn make(rng: &mut impl Rng) -> Vec<Caller> {
+/// Makes about `total` callers, kind by kind, at least one of each.
+pub(super) fn make(total: u32, rng: &mut impl Rng) -> Vec<Caller> {
     let mut callers = Vec::new();
     for habits in &KINDS {
-        for number in 0..habits.callers {
+        for number in 0..(habits.callers.saturating_mul(total) / 400).max(1) {
             let user = 1_000 + u32::try_from(callers.len()).unwrap_or(0) * 17;
             callers.push(Caller::new(habits.kind, user, number, rng));
         }
