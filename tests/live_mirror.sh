@@ -14,7 +14,7 @@ finish() { [ -n "$sensor" ] && kill -KILL "$sensor" 2>/dev/null; rig down; rm -r
 trap finish EXIT
 die() { echo "live: $*" >&2; tail -5 "$WORK/log" >&2 2>/dev/null; exit 1; }
 
-rig up || die "no network namespaces (root and iproute2 are needed)"
+rig up ${OFFLOAD:-} || die "no network namespaces (root and iproute2 are needed)"
 rig serve || die "no server"
 chown nobody "$WORK" && cp "$HUSHTAP" "$WORK/hushtap" && chmod 755 "$WORK/hushtap"
 

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Checks what deploy/ ships: scrape configs and alert rules by promtool, the unit's exposure by systemd-analyze, the sample
+# config by hushtap itself.
+# usage: tests/deploy.sh [HUSHTAP]
+set -uo pipefail
+cd "$(dirname "$0")/.."
+HUSHTAP=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/release/hushtap}")
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+faults=0
+fault() { echo "deploy: $*" >&2; faults=$((faults + 1)); }
+
+cp deploy/prometheus/*.yml "$WORK"
+printf 'token\n' > "$WORK/token"
+sed -i "s#/etc/prometheus/hushtap-operator.token#$WORK/token#" "$WORK/operator.yml"
+cd "$WORK" || exit 1
+promtool check rules --lint-fatal hushtap.rules.yml hushtap-operator.rules.yml || fault "alert rules"
+promtool test rules hushtap.test.yml || fault "alert rule tests"
+for config in public.yml operator.yml; do promtool check config "$config" || fault "$config"; done
+cd - >/dev/null || exit 1
+"$HUSHTAP" check -c deploy/hushtap.toml >"$WORK/check" 2>&1 || { fault "deploy/hushtap.toml"; tail -3 "$WORK/check" >&2; }
+if command -v systemd-analyze >/dev/null; then
+  exposure=$(systemd-analyze security --offline=true deploy/systemd/hushtap.service 2>/dev/null | awk '/Overall exposure/ { print $(NF-2) }' | grep -oE '[0-9]+\.[0-9]+')
+  echo "deploy: exposure of the unit: ${exposure:-unknown}"
+  awk -v exposure="${exposure:-10}" 'BEGIN { exit exposure > 2.0 }' || fault "the unit is exposed more than 2.0"
+fi
+echo "deploy: $faults failed"
+[ "$faults" = 0 ]
