@@ -93,11 +93,13 @@ impl Error {
                 ..Self::new(Exit::Done, "the reader of standard output went away")
             };
         }
-        let exit = match error.kind() {
-            io::ErrorKind::PermissionDenied => Exit::NoPermission,
-            _ => Exit::Failed,
-        };
-        Self::new(exit, format!("{what}: {}", plain(error))).at(place)
+        let what = format!("{what}: {}", plain(error));
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Self::new(Exit::NoPermission, what).at(place).hint(format!(
+                "this user may not do that: `ls -ld {place}` shows who may"
+            ));
+        }
+        Self::failed(what).at(place)
     }
 
     /// Says where: a file, a line, a key.

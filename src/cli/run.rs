@@ -8,6 +8,10 @@ use super::CommonArgs;
 
 /// `hushtap run`.
 #[derive(Args, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub struct RunArgs {
     /// Interface to capture from; may be given several times.
     #[arg(

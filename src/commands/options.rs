@@ -198,11 +198,14 @@ pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 fn is_dir(path: &Path) -> Result<bool, Error> {
     fs::metadata(path)
         .map(|meta| meta.is_dir())
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::failed("there is no such file")
-                .at(path.display().to_string())
-                .hint("give a capture file, a directory of them, or - for standard input"),
-            _ => Error::io("cannot read", &path.display().to_string(), &error),
+        .map_err(|error| {
+            let place = path.display().to_string();
+            if error.kind() == std::io::ErrorKind::NotFound {
+                return Error::failed("there is no such file")
+                    .at(place)
+                    .hint("give a capture file, a directory of them, or - for standard input");
+            }
+            Error::io("cannot read", &place, &error)
         })
 }
 
@@ -270,7 +273,7 @@ mod tests {
             ".hidden.pcap",
             "c.pcap3",
         ] {
-            std::fs::write(dir.path().join(name), b"").unwrap();
+            fs::write(dir.path().join(name), b"").unwrap();
         }
         let files = expand(&[dir.path().to_path_buf(), PathBuf::from("-")]).unwrap();
         let names: Vec<_> = files

@@ -19,7 +19,7 @@ pub fn describe(file: &str, text: &str, fault: &toml::de::Error) -> Error {
 }
 
 /// The message with its key and a hint; the place is the caller's.
-pub fn explain(message: &str, key: Option<&str>) -> Error {
+pub(super) fn explain(message: &str, key: Option<&str>) -> Error {
     let (fault, allowed) = split_expected(message);
     let wrong = quoted(fault).next().unwrap_or_default();
     if fault.starts_with("unknown field") {
@@ -107,7 +107,7 @@ fn distance(a: &str, b: &str) -> usize {
 /// The line, from 1, that this byte stands in.
 fn line_of(text: &str, offset: usize) -> usize {
     let head = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    head.iter().filter(|byte| **byte == b'\n').count() + 1
+    memchr::memchr_iter(b'\n', head).count() + 1
 }
 
 /// The dotted key whose name or value covers `span`, looked up in the document itself.

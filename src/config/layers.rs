@@ -281,10 +281,13 @@ pub(super) fn read_file(path: &Path) -> Result<Table, Error> {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Error {
-    let what = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such config file".to_owned(),
-        std::io::ErrorKind::InvalidData => "the config file is not UTF-8 text".to_owned(),
-        kind => format!("the config file cannot be read: {kind}"),
+    let kind = error.kind();
+    let what = if kind == std::io::ErrorKind::NotFound {
+        "there is no such config file".to_owned()
+    } else if kind == std::io::ErrorKind::InvalidData {
+        "the config file is not UTF-8 text".to_owned()
+    } else {
+        format!("the config file cannot be read: {kind}")
     };
     Error::config(what)
         .at(name)

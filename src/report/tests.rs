@@ -1,0 +1,215 @@
+//! Both forms of the report on a summary made by hand.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::analysis::summary::{
+    EndpointSummary, PrincipalSummary, Quantiles, SensitiveEntry, TransactionCounts,
+};
+use crate::observation::{
+    Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId, TextId,
+    TokenKind, TypeId,
+};
+use crate::sinks::tests::{Plain, alert};
+use crate::tally::Tally;
+
+const FIRST: EventTime = EventTime::from_secs(1_795_330_380);
+const LAST: EventTime = EventTime::from_secs(1_795_330_980);
+
+fn endpoint(id: u64, requests: u64, documented: bool) -> EndpointSummary {
+    EndpointSummary {
+        endpoint: EndpointId(id),
+        service: ServiceId(1),
+        documented,
+        requests,
+        by_class: [0, requests - 2, 0, 1, 1, 0],
+        principals: 3,
+        latency: Quantiles {
+            p50_us: 1_200,
+            p95_us: 25_000,
+            p99_us: 1_500_000,
+        },
+        latency_buckets: [0; 12],
+        latency_sum_us: 0,
+        request_bytes: 0,
+        response_bytes: 5 << 20,
+        first: FIRST,
+        last: LAST,
+    }
+}
+
+fn principal(key: u128, kind: Option<TokenKind>) -> PrincipalSummary {
+    PrincipalSummary {
+        key: PrincipalKey(key),
+        kind,
+        requests: 10,
+        by_class: [0, 9, 0, 1, 0, 0],
+        latency: Quantiles::default(),
+        request_bytes: 0,
+        response_bytes: 2_048,
+        endpoints: vec![(EndpointId(3), 8), (EndpointId(4), 2)],
+        countries: vec![(Country::from_code("DE"), 9), (Country::UNKNOWN, 1)],
+        // Neither agent is admitted: they read the same and are added up.
+        agents: vec![(TextId(1), 6), (TextId(2), 4)],
+        releases: vec![(TextId(3).known(), 10)],
+        first: FIRST,
+        last: LAST,
+    }
+}
+
+fn sensitive(path: TextId, count: u64) -> SensitiveEntry {
+    SensitiveEntry {
+        endpoint: EndpointId(3),
+        part: Part::ResponseBody,
+        path,
+        kind: TypeId(2),
+        category: Category::Pci,
+        count,
+        first: FIRST,
+        last: LAST,
+    }
+}
+
+fn outcome() -> Outcome {
+    let tallies = Tallies::default();
+    let sheet = tallies.sheet();
+    for (tally, count) in [
+        (Tally::PacketsIn, 1_234_567),
+        (Tally::PacketsAnalysed, 1_234_000),
+        (Tally::PacketNotIp, 567),
+        (Tally::StreamBytesIn, 9_000),
+        (Tally::StreamBytesAnalysed, 8_000),
+        (Tally::StreamBytesDuplicate, 1_000),
+        (Tally::FlowsOpened, 42),
+        (Tally::FlowsMidstream, 2),
+        (Tally::LimitBody, 1),
+    ] {
+        sheet.add(tally, count);
+    }
+    Outcome {
+        captures: vec![
+            Capture {
+                file: "monday.pcap".to_owned(),
+                packets: 1_234_567,
+                bytes: 3 << 30,
+                time_range: Some((FIRST, LAST)),
+                damage: None,
+            },
+            Capture {
+                file: "bad\u{1b}name.pcap".to_owned(),
+                packets: 0,
+                bytes: 0,
+                time_range: None,
+                damage: Some(Damage {
+                    offset: 24,
+                    what: "packet header cut off",
+                }),
+            },
+        ],
+        summary: Summary {
+            time_range: Some((FIRST, LAST)),
+            transactions: TransactionCounts {
+                complete: 1_500,
+                no_response: 2,
+                no_request: 0,
+                truncated: 1,
+            },
+            protocols: vec![(Protocol::Http11, 1_503)],
+            endpoints: vec![endpoint(4, 500, false), endpoint(3, 1_003, true)],
+            principals: vec![principal(7, Some(TokenKind::BearerJwt)), principal(9, None)],
+            countries: vec![(Country::from_code("DE"), 1_500), (Country::UNKNOWN, 3)],
+            sensitive: vec![
+                sensitive(TextId(1), 1),
+                sensitive(TextId(2), 2),
+                sensitive(TextId(4).known(), 3),
+            ],
+            rules: vec![(RuleId(1), 6)],
+            alerts: vec![alert()],
+            admitted: crate::observation::Admitted::default(),
+        },
+        tallies,
+        names: Arc::new(Plain),
+        documents: Some(vec![
+            Documented {
+                service: "shop".to_owned(),
+                endpoint: "GET /v1/users/{id}/e3".to_owned(),
+                deprecated: true,
+            },
+            Documented {
+                service: "shop".to_owned(),
+                endpoint: "GET /v1/unused".to_owned(),
+                deprecated: false,
+            },
+        ]),
+    }
+}
+
+#[test]
+fn the_text_report() {
+    insta::assert_snapshot!(text(&View::of(&outcome())));
+}
+
+#[test]
+fn the_json_report() {
+    insta::assert_snapshot!(json(&View::of(&outcome())));
+}
+
+#[test]
+fn the_loss_account_closes_and_says_when_it_does_not() {
+    let closed = text(&View::of(&outcome()));
+    assert!(!closed.contains("DOES NOT CLOSE"));
+    let open = outcome();
+    open.tallies.sheet().one(Tally::PacketsIn);
+    assert!(text(&View::of(&open)).contains("DOES NOT CLOSE"));
+}
+
+#[test]
+fn the_stable_keys_are_there() {
+    let value: serde_json::Value = serde_json::from_str(&json(&View::of(&outcome()))).unwrap();
+    for key in [
+        "captures",
+        "time_range",
+        "packets",
+        "bytes",
+        "flows",
+        "transactions",
+        "protocols",
+        "loss",
+        "endpoints",
+        "tokens",
+        "integrations",
+        "countries",
+        "sensitive_data_map",
+        "inventory",
+        "advice",
+        "alerts",
+        "masking",
+    ] {
+        assert!(value.get(key).is_some(), "{key}");
+    }
+    let loss = &value["loss"];
+    let sum: u64 = loss["reasons"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum();
+    assert_eq!(
+        loss["packets_in"].as_u64(),
+        loss["analysed"].as_u64().map(|n| n + sum)
+    );
+}
+
+#[test]
+fn an_empty_capture_has_a_report() {
+    let empty = Outcome {
+        captures: Vec::new(),
+        summary: Summary::default(),
+        tallies: Tallies::default(),
+        names: Arc::new(Plain),
+        documents: None,
+    };
+    let shown = text(&View::of(&empty));
+    assert!(shown.contains("transactions  0"));
+    assert!(shown.contains("alerts        none"));
+}

@@ -1,0 +1,502 @@
+//! The report in words: ids resolved, what reads the same added up, everything in an order that no key decides.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Capture, Documented, Outcome};
+use crate::analysis::alert::Alert;
+use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Quantiles, Summary};
+use crate::clock::EventTime;
+use crate::observation::{Names, Part, Status};
+use crate::sinks::{AlertEncoder, Lines};
+use crate::tally::{Group, Tallies, Tally};
+
+/// Counts by name, in order of name.
+pub(super) type Counts = BTreeMap<String, u64>;
+
+/// The whole report. Field names and order are those of the JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct View {
+    pub(super) captures: Vec<CaptureView>,
+    pub(super) time_range: Option<RangeView>,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) flows: u64,
+    pub(super) flow_facts: Counts,
+    pub(super) transactions: TransactionsView,
+    pub(super) protocols: Counts,
+    pub(super) loss: LossView,
+    pub(super) endpoints: Vec<EndpointView>,
+    pub(super) tokens: Vec<PrincipalView>,
+    pub(super) clients: Vec<PrincipalView>,
+    pub(super) integrations: Vec<serde_json::Value>,
+    pub(super) countries: Counts,
+    pub(super) sensitive_data_map: Vec<SensitiveView>,
+    pub(super) inventory: InventoryView,
+    /// Whether there was a document to hold the endpoints against.
+    #[serde(skip)]
+    pub(super) has_documents: bool,
+    pub(super) advice: Vec<serde_json::Value>,
+    pub(super) alerts: Vec<serde_json::Value>,
+    pub(super) masking: Counts,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct CaptureView {
+    pub(super) file: String,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) time_range: Option<RangeView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) damage: Option<DamageView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DamageView {
+    pub(super) offset: u64,
+    pub(super) what: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RangeView {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct TransactionsView {
+    pub(super) complete: u64,
+    pub(super) no_response: u64,
+    pub(super) no_request: u64,
+    pub(super) truncated: u64,
+}
+
+/// The loss account: `packets_in` is `analysed` plus all `reasons`, and so it is for the bytes of reassembled streams.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LossView {
+    pub(super) packets_in: u64,
+    pub(super) analysed: u64,
+    pub(super) reasons: Counts,
+    pub(super) bytes: StreamLossView,
+    pub(super) limits: Counts,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct StreamLossView {
+    pub(super) bytes_in: u64,
+    pub(super) analysed: u64,
+    pub(super) reasons: Counts,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct EndpointView {
+    pub(super) service: String,
+    pub(super) endpoint: String,
+    pub(super) documented: bool,
+    pub(super) requests: u64,
+    pub(super) by_code: Counts,
+    pub(super) principals: u64,
+    #[serde(flatten)]
+    pub(super) latency: LatencyView,
+    pub(super) request_body_bytes: u64,
+    pub(super) response_body_bytes: u64,
+    pub(super) first_seen: String,
+    pub(super) last_seen: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the unit belongs to the key in JSON"
+)]
+pub(super) struct LatencyView {
+    pub(super) p50_us: u64,
+    pub(super) p95_us: u64,
+    pub(super) p99_us: u64,
+}
+
+/// A token or a client: `name` is written as `token` or `client`.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PrincipalView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'static str>,
+    pub(super) requests: u64,
+    pub(super) by_code: Counts,
+    #[serde(flatten)]
+    pub(super) latency: LatencyView,
+    pub(super) request_body_bytes: u64,
+    pub(super) response_body_bytes: u64,
+    pub(super) endpoints: Counts,
+    pub(super) countries: Counts,
+    pub(super) agents: Counts,
+    pub(super) releases: Counts,
+    pub(super) first_seen: String,
+    pub(super) last_seen: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct SensitiveView {
+    pub(super) service: String,
+    pub(super) endpoint: String,
+    #[serde(rename = "where")]
+    pub(super) place: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) category: &'static str,
+    pub(super) count: u64,
+    pub(super) first_seen: String,
+    pub(super) last_seen: String,
+}
+
+/// Endpoints against the documents.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct InventoryView {
+    /// Described and seen.
+    pub(super) documented: Vec<String>,
+    /// Seen and not described.
+    pub(super) shadow: Vec<String>,
+    /// Described and not seen.
+    pub(super) unused: Vec<String>,
+    /// Described as deprecated, and seen.
+    pub(super) deprecated: Vec<String>,
+}
+
+impl View {
+    /// Puts an outcome into words.
+    pub fn of(outcome: &Outcome) -> Self {
+        let Outcome {
+            captures,
+            summary,
+            tallies,
+            names,
+            documents,
+        } = outcome;
+        let words = Words {
+            names: names.as_ref(),
+            summary,
+        };
+        let endpoints = words.endpoints();
+        let counts = summary.transactions;
+        Self {
+            captures: captures.iter().map(capture).collect(),
+            time_range: summary.time_range.map(range),
+            packets: tallies.total(Tally::PacketsIn),
+            bytes: captures.iter().map(|capture| capture.bytes).sum(),
+            flows: tallies.total(Tally::FlowsOpened),
+            flow_facts: facts(tallies, Group::Flow),
+            transactions: TransactionsView {
+                complete: counts.complete,
+                no_response: counts.no_response,
+                no_request: counts.no_request,
+                truncated: counts.truncated,
+            },
+            protocols: summary
+                .protocols
+                .iter()
+                .map(|(protocol, count)| (protocol.name().to_owned(), *count))
+                .collect(),
+            loss: loss(tallies),
+            has_documents: documents.is_some(),
+            inventory: documents
+                .as_ref()
+                .map(|documents| inventory(documents, &endpoints))
+                .unwrap_or_default(),
+            endpoints,
+            tokens: words.principals(true),
+            clients: words.principals(false),
+            integrations: Vec::new(),
+            countries: summary
+                .countries
+                .iter()
+                .map(|(country, count)| (country.code().to_owned(), *count))
+                .collect(),
+            sensitive_data_map: words.sensitive(),
+            advice: Vec::new(),
+            alerts: alerts(outcome),
+            masking: add_up(summary.rules.iter().map(|(id, n)| (names.rule(*id), *n))),
+        }
+    }
+
+    /// All transactions, whole or not.
+    pub(super) fn all_transactions(&self) -> u64 {
+        let t = self.transactions;
+        t.complete + t.no_response + t.no_request + t.truncated
+    }
+}
+
+/// Gives words to what a summary holds as ids.
+struct Words<'a> {
+    names: &'a dyn Names,
+    summary: &'a Summary,
+}
+
+impl Words<'_> {
+    fn endpoints(&self) -> Vec<EndpointView> {
+        let mut views: Vec<_> = self
+            .summary
+            .endpoints
+            .iter()
+            .map(|endpoint| self.endpoint(endpoint))
+            .collect();
+        views.sort_by(|a, b| {
+            let order = b.requests.cmp(&a.requests);
+            order.then_with(|| (&a.service, &a.endpoint).cmp(&(&b.service, &b.endpoint)))
+        });
+        views
+    }
+
+    fn endpoint(&self, endpoint: &EndpointSummary) -> EndpointView {
+        EndpointView {
+            service: self.names.service(endpoint.service),
+            endpoint: self.endpoint_name(endpoint.endpoint),
+            documented: endpoint.documented,
+            requests: endpoint.requests,
+            by_code: by_code(endpoint.by_class),
+            principals: endpoint.principals,
+            latency: latency(endpoint.latency),
+            request_body_bytes: endpoint.request_bytes,
+            response_body_bytes: endpoint.response_bytes,
+            first_seen: endpoint.first.to_string(),
+            last_seen: endpoint.last.to_string(),
+        }
+    }
+
+    fn endpoint_name(&self, id: crate::observation::EndpointId) -> String {
+        crate::sinks::endpoint_name(self.names, id)
+    }
+
+    fn principals(&self, tokens: bool) -> Vec<PrincipalView> {
+        let mut views: Vec<_> = self
+            .summary
+            .principals
+            .iter()
+            .filter(|principal| principal.kind.is_some() == tokens)
+            .map(|principal| self.principal(principal))
+            .collect();
+        views.sort_by(|a, b| {
+            let order = b.requests.cmp(&a.requests);
+            order.then_with(|| (&a.token, &a.client).cmp(&(&b.token, &b.client)))
+        });
+        views
+    }
+
+    fn principal(&self, principal: &PrincipalSummary) -> PrincipalView {
+        let is_token = principal.kind.is_some();
+        let key = principal.key;
+        let text = |(id, count): &(_, u64)| {
+            let text = self.names.text(*id, &self.summary.admitted);
+            (text.into_owned(), *count)
+        };
+        PrincipalView {
+            token: is_token.then(|| self.names.token(key)),
+            client: (!is_token).then(|| self.names.client(key)),
+            kind: principal.kind.map(crate::observation::TokenKind::name),
+            requests: principal.requests,
+            by_code: by_code(principal.by_class),
+            latency: latency(principal.latency),
+            request_body_bytes: principal.request_bytes,
+            response_body_bytes: principal.response_bytes,
+            endpoints: add_up(
+                principal
+                    .endpoints
+                    .iter()
+                    .map(|(id, count)| (self.endpoint_name(*id), *count)),
+            ),
+            countries: add_up(
+                principal
+                    .countries
+                    .iter()
+                    .map(|(country, count)| (country.code().to_owned(), *count)),
+            ),
+            agents: add_up(principal.agents.iter().map(text)),
+            releases: add_up(principal.releases.iter().map(text)),
+            first_seen: principal.first.to_string(),
+            last_seen: principal.last.to_string(),
+        }
+    }
+
+    /// Places that read the same (because their paths may not be shown) are one line.
+    fn sensitive(&self) -> Vec<SensitiveView> {
+        let mut lines = BTreeMap::new();
+        for entry in &self.summary.sensitive {
+            let name = self.names.endpoint(entry.endpoint);
+            let line = (
+                name.map_or_else(|| "default".to_owned(), |name| name.service),
+                self.endpoint_name(entry.endpoint),
+                self.place(entry.part, entry.path),
+                self.names.sensitive_type(entry.kind),
+                entry.category.name(),
+            );
+            let (count, first, last) =
+                lines
+                    .entry(line)
+                    .or_insert((0_u64, entry.first, entry.last));
+            *count = count.saturating_add(entry.count);
+            *first = (*first).min(entry.first);
+            *last = (*last).max(entry.last);
+        }
+        lines
+            .into_iter()
+            .map(
+                |((service, endpoint, place, kind, category), (count, first, last))| {
+                    SensitiveView {
+                        service,
+                        endpoint,
+                        place,
+                        kind,
+                        category,
+                        count,
+                        first_seen: first.to_string(),
+                        last_seen: last.to_string(),
+                    }
+                },
+            )
+            .collect()
+    }
+
+    fn place(&self, part: Part, path: crate::observation::TextId) -> String {
+        if path.is_some() {
+            let path = self.names.text(path, &self.summary.admitted);
+            format!("{}:{path}", part.name())
+        } else {
+            part.name().to_owned()
+        }
+    }
+}
+
+fn capture(capture: &Capture) -> CaptureView {
+    CaptureView {
+        file: capture.file.clone(),
+        packets: capture.packets,
+        bytes: capture.bytes,
+        time_range: capture.time_range.map(range),
+        damage: capture.damage.map(|damage| DamageView {
+            offset: damage.offset,
+            what: damage.what,
+        }),
+    }
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a span shown in seconds; microseconds are exact up to 285 years"
+)]
+fn range((from, to): (EventTime, EventTime)) -> RangeView {
+    RangeView {
+        from: from.to_string(),
+        to: to.to_string(),
+        seconds: to.micros_since(from) as f64 / 1e6,
+    }
+}
+
+fn latency(quantiles: Quantiles) -> LatencyView {
+    LatencyView {
+        p50_us: quantiles.p50_us,
+        p95_us: quantiles.p95_us,
+        p99_us: quantiles.p99_us,
+    }
+}
+
+fn by_code(counts: [u64; 6]) -> Counts {
+    Status::CLASSES
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(class, count)| ((*class).to_owned(), count))
+        .collect()
+}
+
+fn add_up(items: impl Iterator<Item = (String, u64)>) -> Counts {
+    let mut counts = Counts::new();
+    for (name, count) in items {
+        let sum = counts.entry(name).or_default();
+        *sum = sum.saturating_add(count);
+    }
+    counts
+}
+
+/// Every counter of a group that is not zero.
+fn facts(tallies: &Tallies, group: Group) -> Counts {
+    Tally::ALL
+        .iter()
+        .filter(|tally| tally.group() == group)
+        .map(|tally| (tally.name().to_owned(), tallies.total(*tally)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+fn loss(tallies: &Tallies) -> LossView {
+    let reasons = |group, known: [Tally; 2]| {
+        Tally::ALL
+            .iter()
+            .filter(|tally| tally.group() == group && !known.contains(tally))
+            .map(|tally| (tally.name().to_owned(), tallies.total(*tally)))
+            .collect()
+    };
+    LossView {
+        packets_in: tallies.total(Tally::PacketsIn),
+        analysed: tallies.total(Tally::PacketsAnalysed),
+        reasons: reasons(Group::Packet, [Tally::PacketsIn, Tally::PacketsAnalysed]),
+        bytes: StreamLossView {
+            bytes_in: tallies.total(Tally::StreamBytesIn),
+            analysed: tallies.total(Tally::StreamBytesAnalysed),
+            reasons: reasons(
+                Group::StreamByte,
+                [Tally::StreamBytesIn, Tally::StreamBytesAnalysed],
+            ),
+        },
+        limits: facts(tallies, Group::Limit),
+    }
+}
+
+fn inventory(documents: &[Documented], seen: &[EndpointView]) -> InventoryView {
+    let is_seen = |document: &&Documented| {
+        seen.iter()
+            .any(|view| view.endpoint == document.endpoint && view.service == document.service)
+    };
+    let names = |items: &mut dyn Iterator<Item = &Documented>| {
+        let mut names: Vec<_> = items.map(|document| document.endpoint.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let mut shadow: Vec<_> = seen
+        .iter()
+        .filter(|view| !view.documented)
+        .map(|view| view.endpoint.clone())
+        .collect();
+    shadow.sort();
+    shadow.dedup();
+    InventoryView {
+        documented: names(&mut documents.iter().filter(is_seen)),
+        shadow,
+        unused: names(&mut documents.iter().filter(|document| !is_seen(document))),
+        deprecated: names(
+            &mut documents
+                .iter()
+                .filter(|document| document.deprecated)
+                .filter(is_seen),
+        ),
+    }
+}
+
+/// The same objects as in the alerts file.
+fn alerts(outcome: &Outcome) -> Vec<serde_json::Value> {
+    let mut sorted: Vec<&Alert> = outcome.summary.alerts.iter().collect();
+    sorted.sort_by_key(|alert| (alert.time, alert.id, alert.update));
+    let mut encoder = AlertEncoder::new(std::sync::Arc::clone(&outcome.names));
+    let mut lines = Lines::default();
+    for alert in sorted {
+        encoder.encode(alert, &mut lines);
+    }
+    lines
+        .iter()
+        .filter_map(|(_, line)| serde_json::from_slice(line).ok())
+        .collect()
+}
