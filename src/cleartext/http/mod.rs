@@ -1,3 +1,86 @@
 //! HTTP from in-order bytes: heads, framing, bodies, and the pairing of requests with responses.
+//!
+//! ```text
+//!  StreamChunk -> HttpFlow   content decides: request or status line, in either direction, on any port   (flow, line)
+//!                   Session  one per flow that speaks HTTP: a state machine per direction                (session)
+//!                     head   httparse, and a tolerant reader for what it refuses but peers accept        (head)
+//!                     body   RFC 9112 section 6 as a passive observer must apply it                      (framing, chunked)
+//!                     pair   by sequence and acknowledgement bounds, never by counting after a loss      (session, exchange)
+//!                -> Transaction
+//! ```
+//! [`body`] undoes content codings later, on the workers. Read RFC 9112 sections 2, 6 and 7 first.
+//! HTTP/2 is not read here; its preface is refused.
 
 pub mod transaction;
+
+mod chunked;
+mod exchange;
+mod flow;
+mod framing;
+mod head;
+mod line;
+mod session;
+#[cfg(test)]
+mod tests;
+
+#[allow(
+    unused_imports,
+    reason = "the engine that calls it is not in the tree yet"
+)]
+pub(in crate::cleartext) use flow::HttpFlow;
+
+use crate::cleartext::decode::{FlowInfo, FlowKey};
+use crate::tally::TallySheet;
+use transaction::Transaction;
+
+/// What bounds the HTTP layer. Sizes are in bytes and hold per flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Longest head (start line and fields), and longest trailer, that is read.
+    pub max_head: usize,
+    /// Most fields read of one head.
+    pub max_fields: usize,
+    /// How much of a body is kept; the rest is only counted.
+    pub body_limit: usize,
+    /// Requests waiting for their response on one flow; beyond it the oldest is given up.
+    pub max_pipelined: usize,
+    /// A first line is searched for this long before a direction is refused.
+    pub probe: usize,
+    /// Bytes one direction may carry undecided, while the other is silent, before the flow is called no HTTP.
+    pub undecided: u64,
+    /// Likewise for a flow joined midstream or with holes, where a message may begin anywhere.
+    pub undecided_midstream: u64,
+    /// Bytes without any start line, over both directions, before a flow that was HTTP is given up.
+    pub lost: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_head: 64 << 10,
+            max_fields: 256,
+            body_limit: 256 << 10,
+            max_pipelined: 1_024,
+            probe: 8 << 10,
+            undecided: 4 << 10,
+            undecided_midstream: 1 << 20,
+            lost: 16 << 20,
+        }
+    }
+}
+
+/// What a flow lends to its HTTP layer with every chunk.
+pub(in crate::cleartext) struct Context<'a> {
+    /// Which flow.
+    pub(in crate::cleartext) info: FlowInfo,
+    /// Its addresses.
+    pub(in crate::cleartext) key: &'a FlowKey,
+    /// Who opened the connection, where the handshake was seen. Only a hint: content decides who is the client.
+    pub(in crate::cleartext) initiator_is_low: Option<bool>,
+    /// Bounds.
+    pub(in crate::cleartext) limits: &'a Limits,
+    /// Where to count.
+    pub(in crate::cleartext) tally: &'a TallySheet,
+    /// Where finished transactions go.
+    pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
+}

@@ -1,0 +1,270 @@
+//! A flow that may speak HTTP: undecided until a start line of either kind is seen in either direction, on any port.
+//!
+//! Content decides who is the client. What is refused is passed over unread; nothing is allocated before a first line is
+//! under suspicion. Inside a CONNECT tunnel the question is asked again.
+
+use std::mem::take;
+
+use super::exchange::{Mark, Switch};
+use super::head::Role;
+use super::line::{Verdict, blank_len, probe};
+use super::session::Session;
+use super::{Context, Limits};
+use crate::cleartext::reassembly::{EndReason, StreamChunk};
+use crate::clock::EventTime;
+use crate::tally::Tally;
+
+/// HTTP on one flow, both directions.
+#[derive(Default)]
+pub(in crate::cleartext) struct HttpFlow {
+    phase: Phase,
+    low: Probe,
+    high: Probe,
+    next_index: u32,
+    in_tunnel: bool,
+    /// Bytes were lost before HTTP was recognised.
+    holes: bool,
+}
+
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Undecided,
+    Http(Box<Session>),
+    Refused,
+}
+
+/// What is known of one direction before a decision.
+#[derive(Default)]
+struct Probe {
+    /// The first line as far as it came.
+    buf: Vec<u8>,
+    mark: Mark,
+    seen: u64,
+    refused: bool,
+}
+
+impl HttpFlow {
+    /// Takes what one direction of the flow yields next.
+    pub(in crate::cleartext) fn chunk(
+        &mut self,
+        from_low: bool,
+        chunk: StreamChunk<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        match chunk {
+            StreamChunk::Data(data) => {
+                let mark = Mark {
+                    time: data.time,
+                    offset: data.offset,
+                    acked: data.acked,
+                };
+                self.data(from_low, data.bytes.expose(), mark, cx);
+            }
+            StreamChunk::Gap(gap) => match &mut self.phase {
+                Phase::Undecided => {
+                    self.holes = true;
+                    self.probe_of(from_low).buf.clear();
+                }
+                Phase::Http(session) => {
+                    session.gap(session.role(from_low), gap, cx);
+                    self.settle(cx);
+                }
+                Phase::Refused => {}
+            },
+            StreamChunk::End(reason, _) => self.end(from_low, reason, cx),
+        }
+    }
+
+    /// Heap bytes held.
+    pub(in crate::cleartext) fn memory(&self) -> usize {
+        let session = match &self.phase {
+            Phase::Http(session) => session.memory(),
+            Phase::Undecided | Phase::Refused => 0,
+        };
+        session
+            .saturating_add(self.low.buf.capacity())
+            .saturating_add(self.high.buf.capacity())
+    }
+
+    /// Whether the flow speaks HTTP. None while undecided; after `Some(false)` its bytes need not be handed over any more.
+    pub(in crate::cleartext) fn is_http(&self) -> Option<bool> {
+        match self.phase {
+            Phase::Undecided => None,
+            Phase::Http(_) => Some(true),
+            Phase::Refused => Some(false),
+        }
+    }
+
+    /// When the oldest unfinished transaction was last heard of.
+    pub(in crate::cleartext) fn open_since(&self) -> Option<EventTime> {
+        match &self.phase {
+            Phase::Http(session) => session.open_since(),
+            Phase::Undecided | Phase::Refused => None,
+        }
+    }
+
+    /// The flow is over (timeout, eviction, end of capture): emits what is left. Transactions end with the last byte that
+    /// was seen of them, so the time at which the flow is given up does not matter.
+    pub(in crate::cleartext) fn expire(&mut self, _now: EventTime, cx: &mut Context<'_>) {
+        if let Phase::Http(session) = &mut self.phase {
+            session.expire(cx);
+        }
+        self.phase = Phase::Refused;
+    }
+
+    fn data(&mut self, from_low: bool, bytes: &[u8], mark: Mark, cx: &mut Context<'_>) {
+        let mut used = 0_usize;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            let at = Mark {
+                offset: mark.offset.wrapping_add(to_u64(used)),
+                ..mark
+            };
+            match &mut self.phase {
+                Phase::Refused => return,
+                Phase::Undecided => {
+                    let taken = self.undecided(from_low, rest, at, cx);
+                    used = used.saturating_add(taken);
+                }
+                Phase::Http(session) => {
+                    let role = session.role(from_low);
+                    let (taken, switch) = session.data(role, rest, at, cx);
+                    used = used.saturating_add(taken);
+                    if let Some(switch) = switch {
+                        self.switch(switch, cx);
+                    } else {
+                        self.settle(cx);
+                    }
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, from_low: bool, reason: EndReason, cx: &mut Context<'_>) {
+        if let Phase::Http(session) = &mut self.phase {
+            session.end(session.role(from_low), reason, cx);
+        }
+    }
+
+    /// Looks at the first line of a direction; returns how many bytes it took.
+    fn undecided(&mut self, from_low: bool, rest: &[u8], at: Mark, cx: &mut Context<'_>) -> usize {
+        let limit = cx.limits.probe;
+        let state = self.probe_of(from_low);
+        let before = state.buf.len();
+        let blank = if before == 0 { blank_len(rest) } else { 0 };
+        let line = rest.get(blank..).unwrap_or_default();
+        if line.is_empty() {
+            return blank;
+        }
+        // The usual case, a whole first line in one segment, is judged where it lies.
+        let verdict = match before {
+            0 => probe(line),
+            _ => {
+                let room = limit.saturating_sub(before);
+                state
+                    .buf
+                    .extend_from_slice(line.get(..room).unwrap_or(line));
+                probe(&state.buf)
+            }
+        };
+        match verdict {
+            Verdict::Request | Verdict::Response => {
+                // The session reads these bytes again, behind what was buffered before them.
+                state.buf.truncate(before);
+                self.decide((verdict == Verdict::Request) == from_low, cx);
+                0
+            }
+            Verdict::Maybe if before.saturating_add(line.len()) < limit => {
+                if before == 0 {
+                    state.mark = Mark {
+                        offset: at.offset.wrapping_add(to_u64(blank)),
+                        ..at
+                    };
+                    state.buf.extend_from_slice(line);
+                }
+                rest.len()
+            }
+            Verdict::Maybe | Verdict::No => self.undecided_no(from_low, rest, cx),
+        }
+    }
+
+    fn undecided_no(&mut self, from_low: bool, rest: &[u8], cx: &Context<'_>) -> usize {
+        let probe_state = self.probe_of(from_low);
+        probe_state.buf = Vec::new();
+        probe_state.refused = true;
+        probe_state.seen = probe_state.seen.saturating_add(to_u64(rest.len()));
+        if self.is_no_http(cx) {
+            self.phase = Phase::Refused;
+        }
+        rest.len()
+    }
+
+    /// Whether enough was seen of an undecided flow to give it up.
+    fn is_no_http(&self, cx: &Context<'_>) -> bool {
+        let Limits {
+            undecided,
+            undecided_midstream,
+            ..
+        } = *cx.limits;
+        let most = self.low.seen.max(self.high.seen);
+        if cx.info.midstream || self.holes {
+            // A message may begin anywhere: refusing one segment says little.
+            return most > undecided_midstream;
+        }
+        (self.low.refused && self.high.refused) || most > undecided
+    }
+
+    /// A start line was recognised: the roles are known.
+    fn decide(&mut self, client_is_low: bool, cx: &Context<'_>) {
+        let mut session = Box::new(Session::new(client_is_low, self.next_index, self.in_tunnel));
+        if cx.info.midstream || self.holes {
+            session.set_lossy();
+        }
+        for low in [true, false] {
+            let state = take(self.probe_of(low));
+            session.preload(session.role(low), state.refused, state.buf, state.mark);
+        }
+        self.phase = Phase::Http(session);
+    }
+
+    /// The session is over because the protocol changed.
+    fn switch(&mut self, switch: Switch, cx: &mut Context<'_>) {
+        let Phase::Http(mut session) = take(&mut self.phase) else {
+            return;
+        };
+        let waiting = session.take_buffer(Role::Client);
+        let client_is_low = session.role(true) == Role::Client;
+        session.expire(cx);
+        if switch == Switch::Upgrade {
+            self.phase = Phase::Refused;
+            return;
+        }
+        self.next_index = session.next_index();
+        self.in_tunnel = true;
+        let client = self.probe_of(client_is_low);
+        (client.buf, client.mark) = waiting;
+    }
+
+    /// Gives up a flow that has not made sense for long.
+    fn settle(&mut self, cx: &mut Context<'_>) {
+        if let Phase::Http(session) = &mut self.phase
+            && session.is_lost(cx.limits.lost)
+        {
+            session.expire(cx);
+            cx.tally.one(Tally::HttpGaveUp);
+            self.phase = Phase::Refused;
+        }
+    }
+
+    fn probe_of(&mut self, from_low: bool) -> &mut Probe {
+        if from_low {
+            &mut self.low
+        } else {
+            &mut self.high
+        }
+    }
+}
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,427 @@
+//! Heads: start line and fields (RFC 9112 sections 2 to 5), by httparse, and by a tolerant reader for what httparse refuses
+//! but peers accept: folded fields in requests, junk between fields, odd versions and statuses, more fields than fit.
+//!
+//! Nothing is copied here: a [`Head`] is spans of the bytes it was read from.
+
+use httparse::{Header, ParserConfig, Request, Response, Status};
+use memchr::memchr;
+use smallvec::SmallVec;
+use std::mem::MaybeUninit;
+
+use super::framing::Framing;
+use super::line;
+use super::transaction::{Field, Span};
+use crate::observation::Protocol;
+
+/// Which of the two kinds of message a direction carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// Requests.
+    Client,
+    /// Responses.
+    Server,
+}
+
+/// Fields read without an allocation.
+const INLINE_FIELDS: usize = 64;
+
+/// A head, as spans of the bytes it was read from.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// Its length with the blank line that ends it.
+    pub(super) len: usize,
+    /// Method or reason phrase.
+    pub(super) first: Span,
+    /// Target of a request.
+    pub(super) target: Span,
+    /// Status of a response; 0 if unreadable.
+    pub(super) status: u16,
+    /// Version.
+    pub(super) protocol: Protocol,
+    /// The fields.
+    pub(super) fields: SmallVec<[Field; INLINE_FIELDS]>,
+    /// What they say about the body.
+    pub(super) framing: Framing,
+    /// Its end is missing.
+    pub(super) cut: bool,
+}
+
+/// The outcome of reading a head.
+pub(super) enum Read {
+    /// It is all there.
+    Whole(Head),
+    /// It is plausible so far, but its end has not come.
+    Partial,
+    /// No head begins here.
+    Not,
+}
+
+/// Reads a head that begins at the front of `src`, where blank lines have been skipped.
+pub(super) fn read(role: Role, src: &[u8], max_fields: usize) -> Read {
+    let parsed = match role {
+        Role::Client => read_request(src),
+        Role::Server => read_response(src),
+    };
+    match parsed {
+        Ok(Status::Complete(head)) => Read::Whole(head),
+        Ok(Status::Partial) => Read::Partial,
+        Err(Refused) => read_tolerant(role, src, max_fields),
+    }
+}
+
+/// Reads what there is of a head whose rest will not come. None if its start line cannot be recognised.
+pub(super) fn read_cut(role: Role, src: &[u8], max_fields: usize) -> Option<Head> {
+    let newline = memchr(b'\n', src);
+    let end = newline.unwrap_or(src.len());
+    let mut head = start_line(role, src.get(..end)?)?;
+    if newline.is_none() && head.protocol == Protocol::Http09 {
+        // The version was cut off rather than left out.
+        head.protocol = Protocol::Http11;
+    }
+    Some(with_fields(head, src, end, src.len(), max_fields))
+}
+
+/// Where the head at the front of `src` ends, its blank line included. Only line ends from `from` on are looked at, so
+/// that a head which comes in many pieces is scanned once.
+pub(super) fn find_end(src: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let newline = at.saturating_add(memchr(b'\n', src.get(at..)?)?);
+        let next = newline.saturating_add(1);
+        match src.get(next..)? {
+            [b'\n', ..] => return Some(next.saturating_add(1)),
+            [b'\r', b'\n', ..] => return Some(next.saturating_add(2)),
+            _ => at = next,
+        }
+    }
+}
+
+/// Reads the lines of a trailer section, as fields relative to its first byte.
+pub(super) fn read_trailer(src: &[u8], fields: &mut Vec<Field>, base: usize, max_fields: usize) {
+    let mut lines = Lines { src, at: 0 };
+    while let Some((start, end)) = lines.next() {
+        if fields.len() < max_fields
+            && let Some(field) = field_line(src, start, end)
+        {
+            fields.push(shift(field, base));
+        }
+    }
+}
+
+/// A field whose spans lie `base` bytes further on.
+pub(super) fn shift(field: Field, base: usize) -> Field {
+    Field {
+        name: shift_span(field.name, base),
+        value: shift_span(field.value, base),
+    }
+}
+
+/// A span that lies `base` bytes further on.
+pub(super) fn shift_span(span: Span, base: usize) -> Span {
+    let base = u32::try_from(base).unwrap_or(u32::MAX);
+    Span {
+        start: span.start.saturating_add(base),
+        end: span.end.saturating_add(base),
+    }
+}
+
+/// A span from offsets. Out of range for 32 bits, it is empty: the limits keep every arena far below.
+pub(super) fn span(start: usize, end: usize) -> Span {
+    match (u32::try_from(start), u32::try_from(end)) {
+        (Ok(start), Ok(end)) => Span { start, end },
+        _ => Span::default(),
+    }
+}
+
+/// httparse refused; says nothing else, for its reason does not matter.
+struct Refused;
+
+impl From<httparse::Error> for Refused {
+    fn from(_: httparse::Error) -> Self {
+        Self
+    }
+}
+
+fn read_request(src: &[u8]) -> Result<Status<Head>, Refused> {
+    let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; INLINE_FIELDS];
+    let mut request = Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(
+        &mut request,
+        src,
+        &mut headers,
+    )?;
+    let Status::Complete(len) = parsed else {
+        return Ok(Status::Partial);
+    };
+    let (fields, framing) = spans(src, request.headers);
+    Ok(Status::Complete(Head {
+        len,
+        first: within(src, request.method.unwrap_or_default().as_bytes()),
+        target: within(src, request.path.unwrap_or_default().as_bytes()),
+        status: 0,
+        protocol: protocol(request.version),
+        fields,
+        framing,
+        cut: false,
+    }))
+}
+
+fn read_response(src: &[u8]) -> Result<Status<Head>, Refused> {
+    let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; INLINE_FIELDS];
+    let mut response = Response::new(&mut []);
+    let mut config = ParserConfig::default();
+    config
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, src, &mut headers)?;
+    let Status::Complete(len) = parsed else {
+        return Ok(Status::Partial);
+    };
+    let (fields, framing) = spans(src, response.headers);
+    Ok(Status::Complete(Head {
+        len,
+        first: within(src, response.reason.unwrap_or_default().as_bytes()),
+        target: Span::default(),
+        status: response.code.unwrap_or_default(),
+        protocol: protocol(response.version),
+        fields,
+        framing,
+        cut: false,
+    }))
+}
+
+fn spans(src: &[u8], headers: &[Header<'_>]) -> (SmallVec<[Field; INLINE_FIELDS]>, Framing) {
+    let mut framing = Framing::default();
+    let fields = headers
+        .iter()
+        .map(|header| {
+            framing.field(header.name.as_bytes(), header.value);
+            Field {
+                name: within(src, header.name.as_bytes()),
+                value: within(src, header.value),
+            }
+        })
+        .collect();
+    (fields, framing)
+}
+
+/// Where `part`, a slice of `src`, lies in it. An empty part, and one that is no slice of `src`, give the empty span.
+fn within(src: &[u8], part: &[u8]) -> Span {
+    let start = part.as_ptr().addr().wrapping_sub(src.as_ptr().addr());
+    let end = start.wrapping_add(part.len());
+    if end <= src.len() && start <= end {
+        span(start, end)
+    } else {
+        Span::default()
+    }
+}
+
+fn protocol(minor: Option<u8>) -> Protocol {
+    match minor {
+        Some(0) => Protocol::Http10,
+        _ => Protocol::Http11,
+    }
+}
+
+fn read_tolerant(role: Role, src: &[u8], max_fields: usize) -> Read {
+    let Some(line_end) = memchr(b'\n', src) else {
+        return match probe(role, src) {
+            line::Verdict::No => Read::Not,
+            _ => Read::Partial,
+        };
+    };
+    let Some(mut head) = start_line(role, src.get(..line_end).unwrap_or_default()) else {
+        return Read::Not;
+    };
+    if head.protocol == Protocol::Http09 && role == Role::Client {
+        head.len = line_end.saturating_add(1);
+        return Read::Whole(head);
+    }
+    match find_end(src, line_end) {
+        Some(end) => Read::Whole(with_fields(head, src, line_end, end, max_fields)),
+        None => Read::Partial,
+    }
+}
+
+/// Judges whether a start line of this role's kind begins here.
+pub(super) fn probe(role: Role, src: &[u8]) -> line::Verdict {
+    match role {
+        Role::Client => line::probe_request_line(src),
+        Role::Server => line::probe_status_line(src),
+    }
+}
+
+/// A head of nothing but its start line.
+fn start_line(role: Role, text: &[u8]) -> Option<Head> {
+    let (first, target, status, protocol) = match role {
+        Role::Client => {
+            let line = line::request_line(text)?;
+            (line.method, line.target, 0, line.protocol)
+        }
+        Role::Server => {
+            let line = line::status_line(text)?;
+            (line.reason, &[][..], line.status, line.protocol)
+        }
+    };
+    Some(Head {
+        len: text.len(),
+        first: within(text, first),
+        target: within(text, target),
+        status,
+        protocol,
+        fields: SmallVec::new(),
+        framing: Framing::default(),
+        cut: false,
+    })
+}
+
+/// Adds the field lines between the end of the start line and the end of the head.
+fn with_fields(mut head: Head, src: &[u8], from: usize, to: usize, max_fields: usize) -> Head {
+    head.len = to;
+    let src = src.get(..to).unwrap_or(src);
+    let mut lines = Lines {
+        src,
+        at: from.saturating_add(1),
+    };
+    while let Some((start, end)) = lines.next() {
+        if head.fields.len() >= max_fields {
+            break;
+        }
+        if let Some(field) = field_line(src, start, end) {
+            head.framing
+                .field(slice(src, field.name), slice(src, field.value));
+            head.fields.push(field);
+        }
+    }
+    head
+}
+
+/// Lines with their folded continuations (RFC 9112 section 5.2), as ranges without the line end.
+struct Lines<'a> {
+    src: &'a [u8],
+    at: usize,
+}
+
+impl Lines<'_> {
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let start = self.at;
+        let mut end = self.line_end(start)?;
+        while matches!(self.src.get(end.saturating_add(1)), Some(b' ' | b'\t')) {
+            end = self.line_end(end.saturating_add(1))?;
+        }
+        self.at = end.saturating_add(1);
+        Some((start, end))
+    }
+
+    /// The end of the line at `start`: its LF, or the end of the bytes.
+    fn line_end(&self, start: usize) -> Option<usize> {
+        let rest = self.src.get(start..).filter(|rest| !rest.is_empty())?;
+        Some(memchr(b'\n', rest).map_or(self.src.len(), |at| start.saturating_add(at)))
+    }
+}
+
+fn field_line(src: &[u8], start: usize, end: usize) -> Option<Field> {
+    let line = src.get(start..end)?;
+    let colon = memchr(b':', line)?;
+    let (name, value) = line.split_at_checked(colon)?;
+    let name = name.trim_ascii();
+    let value = value.get(1..).unwrap_or_default().trim_ascii();
+    (!name.is_empty()).then(|| Field {
+        name: within(src, name),
+        value: within(src, value),
+    })
+}
+
+fn slice(src: &[u8], span: Span) -> &[u8] {
+    let start = usize::try_from(span.start).unwrap_or(usize::MAX);
+    let end = usize::try_from(span.end).unwrap_or(usize::MAX);
+    src.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::framing::{Asked, Extent};
+    use super::*;
+
+    fn whole(role: Role, src: &[u8]) -> Head {
+        match read(role, src, 256) {
+            Read::Whole(head) => head,
+            Read::Partial => panic!("partial"),
+            Read::Not => panic!("not a head"),
+        }
+    }
+
+    fn field<'a>(head: &Head, src: &'a [u8], index: usize) -> (&'a [u8], &'a [u8]) {
+        let field = head.fields[index];
+        (slice(src, field.name), slice(src, field.value))
+    }
+
+    #[test]
+    fn spans_point_into_the_source() {
+        let src = b"POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+        let head = whole(Role::Client, src);
+        assert_eq!(slice(src, head.first), b"POST");
+        assert_eq!(slice(src, head.target), b"/a?b");
+        assert_eq!(field(&head, src, 0), (&b"Host"[..], &b"x"[..]));
+        assert_eq!(head.framing.request(), Extent::Bytes(3));
+        assert_eq!(&src[head.len..], b"abc");
+    }
+
+    #[test]
+    fn folded_and_junk_lines_are_read_around() {
+        let src =
+            b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\nno colon here\r\nA : b\r\n\r\n";
+        let head = whole(Role::Client, src);
+        assert_eq!(head.fields.len(), 2);
+        assert_eq!(head.framing.request(), Extent::Chunked);
+        assert_eq!(field(&head, src, 1), (&b"A"[..], &b"b"[..]));
+    }
+
+    #[test]
+    fn bare_line_feeds_and_odd_status_lines() {
+        let src = b"http/1.0 200 OK\nContent-Length: 5\n\nhello";
+        let head = whole(Role::Server, src);
+        assert_eq!((head.status, head.protocol), (200, Protocol::Http10));
+        assert_eq!(head.framing.response(200, Asked::Other), Extent::Bytes(5));
+        assert_eq!(whole(Role::Server, b"HTTP/1.1 2XX OK\r\n\r\n").status, 0);
+    }
+
+    #[test]
+    fn a_request_without_version_is_one_line() {
+        let src = b"GET /index.html\r\nwhatever";
+        let head = whole(Role::Client, src);
+        assert_eq!((head.protocol, head.len), (Protocol::Http09, 17));
+    }
+
+    #[test]
+    fn more_fields_than_fit_inline() {
+        let mut src = b"GET / HTTP/1.1\r\n".to_vec();
+        for _ in 0..300 {
+            src.extend_from_slice(b"A: b\r\n");
+        }
+        src.extend_from_slice(b"\r\n");
+        let head = whole(Role::Client, &src);
+        assert_eq!((head.fields.len(), head.len), (256, src.len()));
+    }
+
+    #[test]
+    fn a_cut_head_gives_what_it_has() {
+        let head = read_cut(Role::Client, b"GET / HTTP/1.1\r\nHost: a.b\r\nCook", 256).unwrap();
+        assert_eq!(head.fields.len(), 1);
+        assert!(
+            read_cut(Role::Client, b"GET /half", 256)
+                .is_some_and(|h| h.protocol == Protocol::Http11)
+        );
+        assert!(read_cut(Role::Server, b"<html>", 256).is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_over_any_cut() {
+        let src = b"A: b\r\nC: d\r\n\r\nbody";
+        for from in 0..13 {
+            assert_eq!(find_end(src, from.min(11)), Some(14));
+        }
+        assert_eq!(find_end(b"A: b\n\nx", 0), Some(6));
+        assert_eq!(find_end(b"A: b\r\n\r", 0), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! Scripts of both directions of a flow, and the transactions they must give.
+
+use proptest::prelude::*;
+
+use super::transaction::{Message, Transaction};
+use super::{Context, HttpFlow, Limits};
+use crate::cleartext::decode::{FlowInfo, FlowKey, Peer};
+use crate::cleartext::raw::Raw;
+use crate::cleartext::reassembly::{Data, EndReason, Gap, StreamChunk};
+use crate::clock::EventTime;
+use crate::observation::{FlowId, Notes, Protocol, TxState};
+use crate::tally::{Tally, TallySheet};
+
+const KEY: FlowKey = FlowKey {
+    low: Peer {
+        addr: [0; 16],
+        port: 40_000,
+    },
+    high: Peer {
+        addr: [1; 16],
+        port: 8_080,
+    },
+};
+
+/// A flow fed by a script: `c` and `s` send, `lose_*` makes holes, acknowledgements are those of hosts that got everything
+/// sent so far.
+struct Script {
+    flow: HttpFlow,
+    limits: Limits,
+    tally: TallySheet,
+    midstream: bool,
+    now: u64,
+    client_at: u64,
+    server_at: u64,
+    seen: Vec<Transaction>,
+}
+
+impl Script {
+    fn new() -> Self {
+        Self {
+            flow: HttpFlow::default(),
+            limits: Limits::default(),
+            tally: TallySheet::default(),
+            midstream: false,
+            now: 0,
+            client_at: 0,
+            server_at: 0,
+            seen: Vec::new(),
+        }
+    }
+
+    fn midstream() -> Self {
+        Self {
+            midstream: true,
+            ..Self::new()
+        }
+    }
+
+    fn chunk(&mut self, from_low: bool, chunk: StreamChunk<'_>) {
+        let seen = &mut self.seen;
+        let mut emit = |tx| seen.push(tx);
+        let mut cx = Context {
+            info: FlowInfo {
+                id: FlowId(7),
+                midstream: self.midstream,
+            },
+            key: &KEY,
+            initiator_is_low: None,
+            limits: &self.limits,
+            tally: &self.tally,
+            emit: &mut emit,
+        };
+        self.flow.chunk(from_low, chunk, &mut cx);
+    }
+
+    /// The client sends.
+    fn c(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let acked = self.server_at;
+        self.send(true, bytes.as_ref(), acked)
+    }
+
+    /// The server sends.
+    fn s(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let acked = self.client_at;
+        self.send(false, bytes.as_ref(), acked)
+    }
+
+    fn send(&mut self, from_low: bool, bytes: &[u8], acked: u64) -> &mut Self {
+        self.now += 1;
+        let at = if from_low {
+            &mut self.client_at
+        } else {
+            &mut self.server_at
+        };
+        let offset = *at;
+        *at += bytes.len() as u64;
+        let data = Data {
+            bytes: Raw::new(bytes),
+            time: EventTime::from_secs(self.now),
+            offset,
+            acked: Some(acked),
+        };
+        self.chunk(from_low, StreamChunk::Data(data));
+        self
+    }
+
+    fn lose(&mut self, from_low: bool, len: u64) -> &mut Self {
+        self.now += 1;
+        let at = if from_low {
+            &mut self.client_at
+        } else {
+            &mut self.server_at
+        };
+        let offset = *at;
+        *at += len;
+        let gap = Gap {
+            offset,
+            len,
+            time: EventTime::from_secs(self.now),
+        };
+        self.chunk(from_low, StreamChunk::Gap(gap));
+        self
+    }
+
+    /// Bytes of the client that were never captured.
+    fn lose_c(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.lose(true, bytes.as_ref().len() as u64)
+    }
+
+    /// Bytes of the server that were never captured.
+    fn lose_s(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.lose(false, bytes.as_ref().len() as u64)
+    }
+
+    fn fin(&mut self, from_low: bool) -> &mut Self {
+        let end = StreamChunk::End(EndReason::Finished, EventTime::from_secs(self.now));
+        self.chunk(from_low, end);
+        self
+    }
+
+    /// What came of it, as one line each, in the order of their indexes, after the flow has expired.
+    fn lines(&mut self) -> Vec<String> {
+        self.expire();
+        let mut seen: Vec<_> = self.seen.iter().collect();
+        seen.sort_by_key(|tx| tx.index);
+        seen.into_iter().map(line).collect()
+    }
+
+    fn expire(&mut self) {
+        let seen = &mut self.seen;
+        let mut emit = |tx| seen.push(tx);
+        let mut cx = Context {
+            info: FlowInfo {
+                id: FlowId(7),
+                midstream: self.midstream,
+            },
+            key: &KEY,
+            initiator_is_low: None,
+            limits: &self.limits,
+            tally: &self.tally,
+            emit: &mut emit,
+        };
+        self.flow.expire(EventTime::from_secs(self.now), &mut cx);
+    }
+}
+
+/// `GET /x 0 > 200 5 complete`.
+fn line(tx: &Transaction) -> String {
+    let mut line = String::new();
+    if let Some(request) = &tx.request {
+        line += &format!(
+            "{} {} {} ",
+            text(tx.slice(request.first)),
+            text(tx.slice(request.target)),
+            request.body_bytes
+        );
+    }
+    line += ">";
+    if let Some(response) = &tx.response {
+        line += &format!(" {} {}", response.status, response.body_bytes);
+    }
+    line + " " + tx.state.name()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn body(tx: &Transaction, message: &Option<Message>) -> String {
+    text(tx.slice(message.as_ref().unwrap().body))
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+fn ok(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn one_exchange() {
+    let mut script = Script::new();
+    assert_eq!(
+        script.c(get("/a")).s(ok("hello")).lines(),
+        ["GET /a 0 > 200 5 complete"]
+    );
+    let tx = &script.seen[0];
+    assert_eq!(body(tx, &tx.response), "hello");
+    assert_eq!(
+        tx.field(tx.request.as_ref().unwrap(), "host"),
+        Some(&b"x"[..])
+    );
+    assert_eq!((tx.start.secs(), tx.request_end.unwrap().secs()), (1, 1));
+    assert_eq!((tx.response_start.unwrap().secs(), tx.end.secs()), (2, 2));
+    assert_eq!(script.tally.get(Tally::TransactionsComplete), 1);
+    assert_eq!(script.flow.memory(), 0);
+}
