@@ -14,7 +14,7 @@ use clap_complete::Shell;
 use crate::logging::LogFormat;
 
 pub use replay::{FailOn, ReplayArgs, ReportKind};
-pub use run::{DemoArgs, RunArgs};
+pub use run::{DemoArgs, DemoShape, RunArgs};
 pub use version::version;
 
 /// The whole command line.
@@ -49,6 +49,9 @@ pub enum Command {
     /// Validate config, rules, OpenAPI documents and GeoIP database, and show what is in force
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// See it work: a synthetic day of API traffic with a few attacks, fed to the daemon at high speed
+    #[command(after_help = run::DEMO_EXAMPLES)]
+    Demo(DemoArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

@@ -99,6 +99,18 @@ pub struct DemoArgs {
     /// Make the capture and stop there.
     #[arg(long)]
     pub generate_only: bool,
+    /// What the capture is like: a day, or small calls over kept connections to measure speed on.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "day",
+        hide = true,
+        requires_if("keepalive", "generate_only")
+    )]
+    pub shape: DemoShape,
+    /// About how many requests; exactly so many for `--shape keepalive`.
+    #[arg(long, value_name = "N", default_value_t = 180_000)]
+    pub transactions: u64,
     /// Where metrics are served.
     #[command(flatten)]
     pub serving: ServingArgs,
@@ -126,3 +138,12 @@ pub(super) const DEMO_EXAMPLES: &str = "\
 Examples:
   hushtap demo
   hushtap demo --generate-only -o ./demo         only make the capture";
+
+/// Kinds of synthetic traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum DemoShape {
+    /// A day of an API.
+    Day,
+    /// The capture that speed is measured on.
+    Keepalive,
+}

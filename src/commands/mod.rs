@@ -2,6 +2,7 @@
 //! library, and prints results to standard output.
 
 mod check;
+mod demo;
 mod man;
 mod options;
 mod select;
@@ -34,6 +35,7 @@ pub fn parse() -> (Cli, ArgMatches) {
 pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(_) => check::run(matches),
+        Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hushtap", &mut script);
