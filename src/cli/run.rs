@@ -88,7 +88,7 @@ pub struct DemoArgs {
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Seed of the synthetic traffic: the same seed makes the same capture.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 2026)]
     pub seed: u64,
     /// How many tokens call the API.
     #[arg(long, value_name = "N", default_value_t = 400)]

@@ -5,6 +5,9 @@ mod check;
 mod demo;
 mod man;
 mod options;
+mod progress;
+pub mod replay;
+pub mod run;
 mod select;
 
 use std::io::{self, Write as _};
@@ -14,7 +17,8 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit};
 
-pub use options::{LiveOptions, LiveSource, Progress, ReplayOptions, Speed, TimeRange, expand};
+pub use options::{LiveOptions, LiveSource, ReplayOptions, Speed, TimeRange, expand};
+pub use progress::Progress;
 pub use select::{Select, Selector};
 
 /// Parses the command line. A wrong one ends the process with exit 2 here.

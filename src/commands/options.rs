@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::EventTime;
 use crate::config::Config;
 use crate::error::Error;
 
+use super::progress::Progress;
 use super::select::Select;
 
 /// What `hushtap replay` is to do.
@@ -26,7 +25,7 @@ pub struct ReplayOptions {
     pub records: bool,
     /// Whether rows carry masked text (`--bodies`).
     pub bodies: bool,
-    /// Where the reader says how far it is.
+    /// Where the pipeline says whom to ask how far it is: `progress.attach(...)`.
     pub progress: Progress,
 }
 
@@ -143,27 +142,6 @@ fn epoch_nanos(text: &str) -> Option<u64> {
     let fraction = fraction.parse::<u64>().ok()? * 10_u64.pow(9 - digits);
     let seconds = seconds.parse::<u64>().ok()?.checked_mul(1_000_000_000)?;
     seconds.checked_add(fraction)
-}
-
-/// How many bytes of the input were read, for the progress bar. Cheap to clone; counting costs one relaxed addition.
-#[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    /// Counts bytes of the files as they stand on disk.
-    pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Sets the total so far.
-    pub fn set(&self, bytes: u64) {
-        self.0.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes so far.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Replaces directories by the files in them, in order of name, without hidden ones. What is not there is told at once.

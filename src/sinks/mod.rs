@@ -9,6 +9,7 @@ mod alert;
 mod json;
 mod line;
 mod live;
+mod outputs;
 mod record;
 mod sorter;
 
@@ -21,6 +22,7 @@ pub use alert::AlertEncoder;
 pub(crate) use alert::endpoint_name;
 pub use line::{Key, Lines, Resolver};
 pub use live::{LiveFile, Rotation};
+pub use outputs::Outputs;
 pub use record::RecordEncoder;
 pub use sorter::Sorter;
 
