@@ -514,6 +514,29 @@ pub enum AgentClass {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PublicCell(pub u32);
 
+/// What a [`PublicCell`] stands for: known from configuration and documents, so all of it may be shown.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PublicTriple {
+    /// The service.
+    pub service: String,
+    /// The path template.
+    pub endpoint: String,
+    /// The method.
+    pub method: String,
+}
+
+impl PublicTriple {
+    /// What every request counts in that is on no list.
+    pub fn other() -> Self {
+        let other = || "other".to_owned();
+        Self {
+            service: other(),
+            endpoint: other(),
+            method: other(),
+        }
+    }
+}
+
 /// How far the token of a request is proven.
 ///
 /// Credentials answered 401, and those answered 403 before they were ever seen to succeed, count to the client instead,

@@ -355,6 +355,12 @@ impl Zeroize for StateKey {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_macros,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "tests hold no traffic"
+)]
 mod tests {
     use super::*;
     use static_assertions::assert_not_impl_any;

@@ -279,6 +279,12 @@ impl Names for Lexicon {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_macros,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "tests hold no traffic"
+)]
 mod tests {
     use super::*;
     use crate::cleartext::anonymize::keys::StateKey;

@@ -1,4 +1,505 @@
 //! Who, where and what, without saying who: tokens, clients, endpoints, countries, agents and releases become keyed hashes.
+//!
+//! Owns the way from a [`Transaction`] to the identity part of an [`Observation`]. Everything it keeps between requests
+//! is a pure function of what was sent, in bounded caches of each worker's own: credentials by their keyed hash only.
+//! Refuses nothing: what cannot be read counts to the client and to typed classes.
 
+mod agent;
+pub mod endpoint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+pub mod geo;
+pub mod identity;
 pub mod keys;
 pub mod lexicon;
+pub mod net;
+pub mod pseudonym;
+mod release;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use self::endpoint::openapi::OpenApi;
+use self::endpoint::service::Service;
+use self::endpoint::{Asked, Endpoints, Hint, Promised, Resolver, Sought, UnknownService};
+use self::geo::Geo;
+use self::identity::client::{TrustedProxy, client};
+use self::identity::credential::{Presented, Token, presented};
+use self::identity::fields::Fields;
+use self::identity::jwt::Claims;
+use self::keys::{Credential, Keys};
+use self::lexicon::{Lexicon, TextKind};
+use self::net::Range;
+use super::http::transaction::{Message, Transaction};
+use crate::observation::{
+    AgentClass, Country, IntegrationId, Method, Notes, Observation, PrincipalKey, Proof,
+    PublicTriple, Status, TextId, TokenKind,
+};
+
+/// Most credentials, clients and agents a worker remembers between requests, each.
+const MAX_REMEMBERED: usize = 16_384;
+/// Longest `User-Agent` that is remembered.
+const MAX_AGENT: usize = 512;
+
+/// What configuration says about identity.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// Host groups, in order (`[[service]]`).
+    pub services: Vec<Service>,
+    /// Template hints (`[[endpoint]]`).
+    pub hints: Vec<Hint>,
+    /// Listed integrations, in order (`[[integration]]`).
+    pub integrations: Vec<Integration>,
+    /// Proxies that are believed (`[[trusted_proxy]]`).
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// How many texts and endpoints are remembered.
+    pub limits: lexicon::Limits,
+}
+
+/// A listed integration and how its requests are recognised: any of the ways will do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Integration {
+    /// Its name, the value of the label `integration`.
+    pub name: String,
+    /// Digests of its tokens, as `hushtap pseudonym` prints them for the kind `integration`.
+    pub digests: Vec<String>,
+    /// Claims of its JWTs, as (name, value).
+    pub claims: Vec<(String, String)>,
+    /// Request fields, as (name, value).
+    pub fields: Vec<(String, String)>,
+    /// Addresses of its clients.
+    pub clients: Vec<Range>,
+}
+
+/// What all workers share. Immutable but for the lexicon, which only grows.
+pub struct AnonymizerShared {
+    keys: Arc<Keys>,
+    lexicon: Arc<Lexicon>,
+    endpoints: Endpoints,
+    geo: Option<Geo>,
+    integrations: Vec<Integration>,
+    trusted_proxies: Vec<TrustedProxy>,
+}
+
+impl AnonymizerShared {
+    /// Puts settings, documents and country database together. Fails if a hint names a service that is not configured.
+    pub fn new(
+        keys: Arc<Keys>,
+        settings: Settings,
+        documents: &[OpenApi],
+        geo: Option<Geo>,
+    ) -> Result<Arc<Self>, UnknownService> {
+        let endpoints = Endpoints::new(&settings.services, documents, &settings.hints)?;
+        let names = |list: &[Integration]| list.iter().map(|i| i.name.clone()).collect();
+        let lexicon = Arc::new(Lexicon::new(
+            Arc::clone(&keys),
+            settings.limits,
+            endpoints.names().to_vec(),
+            names(&settings.integrations),
+        ));
+        // What documents promise has a name before it is first seen.
+        for promised in endpoints.promised() {
+            lexicon.intern_endpoint(&promised.name);
+        }
+        Ok(Arc::new(Self {
+            keys,
+            lexicon,
+            endpoints,
+            geo,
+            integrations: settings.integrations,
+            trusted_proxies: settings.trusted_proxies,
+        }))
+    }
+
+    /// The lexicon: gives names to ids at the edge.
+    pub const fn lexicon(&self) -> &Arc<Lexicon> {
+        &self.lexicon
+    }
+
+    /// The keys.
+    pub const fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    /// The frozen list of public triples, by [`PublicCell`](crate::observation::PublicCell); the last is `other`.
+    pub fn triples(&self) -> &[PublicTriple] {
+        self.endpoints.triples()
+    }
+
+    /// What documents and hints promise, sorted by name: the inventory.
+    pub fn promised(&self) -> &[Promised] {
+        self.endpoints.promised()
+    }
+
+    /// The names of the services by number; the first is `default`.
+    pub fn services(&self) -> &[String] {
+        self.endpoints.names()
+    }
+
+    /// The first integration that one of the two kinds of sign names.
+    fn integration(&self, fits: impl Fn(&Integration) -> bool) -> Option<IntegrationId> {
+        let index = self.integrations.iter().position(fits)?;
+        u16::try_from(index).ok().map(IntegrationId)
+    }
+
+    /// The integration a token belongs to, by digest or claim.
+    fn integration_of(&self, token: &Token) -> Option<IntegrationId> {
+        if self.integrations.is_empty() {
+            return None;
+        }
+        let digest = self.keys.integration_digest(token.key);
+        let claimed = |claims: &Claims, list: &[(String, String)]| {
+            list.iter().any(|(name, value)| claims.has(name, value))
+        };
+        self.integration(|integration| {
+            integration.digests.contains(&digest)
+                || token
+                    .claims
+                    .as_ref()
+                    .is_some_and(|claims| claimed(claims, &integration.claims))
+        })
+    }
+
+    /// The integration a request belongs to by a field it carries.
+    fn integration_by_field(&self, tx: &Transaction, request: &Message) -> Option<IntegrationId> {
+        self.integration(|integration| {
+            integration
+                .fields
+                .iter()
+                .any(|(name, value)| tx.field(request, name) == Some(value.as_bytes()))
+        })
+    }
+}
+
+/// What is remembered of a credential.
+#[derive(Clone, Copy)]
+struct KnownToken {
+    key: PrincipalKey,
+    kind: TokenKind,
+    integration: Option<IntegrationId>,
+}
+
+/// What is remembered of a client.
+#[derive(Clone, Copy)]
+struct KnownClient {
+    key: PrincipalKey,
+    country: Country,
+    integration: Option<IntegrationId>,
+}
+
+/// What is remembered of a `User-Agent`.
+#[derive(Clone, Copy, Default)]
+struct KnownAgent {
+    agent: TextId,
+    class: AgentClass,
+    release: TextId,
+}
+
+type Map<K, V> = HashMap<K, V, ahash::RandomState>;
+
+/// One worker's anonymizer.
+pub struct Anonymizer {
+    shared: Arc<AnonymizerShared>,
+    resolver: Resolver,
+    tokens: Map<(u8, u128), Option<KnownToken>>,
+    clients: Map<IpAddr, KnownClient>,
+    agents: Map<Vec<u8>, KnownAgent>,
+}
+
+/// Everything about a transaction but its masked content: an observation without what only the masker knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity(Observation);
+
+/// What becomes known while a transaction is decoded and masked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Bytes of the response body after content coding, where it was decoded.
+    pub response_decoded: Option<u64>,
+    /// Flags to add.
+    pub notes: Notes,
+}
+
+impl Identity {
+    /// The observation.
+    pub fn observe(&self, facts: Facts) -> Observation {
+        let mut observation = self.0;
+        observation.response_decoded = facts.response_decoded;
+        observation.notes.insert(facts.notes);
+        observation
+    }
+}
+
+/// What the request part of a transaction comes down to.
+struct Asker {
+    method: Method,
+    token: Option<KnownToken>,
+    resolved: endpoint::Resolved,
+    host: TextId,
+    agent: KnownAgent,
+    operation: TextId,
+    by_field: Option<IntegrationId>,
+}
+
+impl Anonymizer {
+    /// An anonymizer for one worker.
+    pub fn new(shared: Arc<AnonymizerShared>) -> Self {
+        Self {
+            shared,
+            resolver: Resolver::default(),
+            tokens: Map::default(),
+            clients: Map::default(),
+            agents: Map::default(),
+        }
+    }
+
+    /// Who sent this, where to, and with what.
+    pub fn identify(&mut self, tx: &Transaction) -> Identity {
+        let peer = *tx.client.expose();
+        let (asker, client) = match &tx.request {
+            Some(request) => {
+                let fields = Fields::of(tx, request);
+                let address = client(peer, &fields, &self.shared.trusted_proxies);
+                (self.asker(tx, request, &fields), self.client(address))
+            }
+            None => (self.nobody(), self.client(peer)),
+        };
+        Identity(observation(tx, &asker, client))
+    }
+
+    fn asker<'a>(&mut self, tx: &'a Transaction, request: &Message, fields: &Fields<'a>) -> Asker {
+        let shared = Arc::clone(&self.shared);
+        let target = tx.slice(request.target);
+        let method = Method::from_wire(tx.slice(request.first));
+        let plain = fields
+            .content_encoding
+            .is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
+        let asked = Asked {
+            target,
+            content_type: fields.content_type.unwrap_or_default(),
+            soap_action: fields.soap_action,
+            body: if plain { tx.slice(request.body) } else { &[] },
+        };
+        let host = self.resolver.host(
+            &shared.endpoints,
+            &shared.lexicon,
+            authority(fields, target),
+        );
+        let grpc = asked.is_grpc();
+        let resolved = self.resolver.resolve(
+            &shared.endpoints,
+            &shared.lexicon,
+            Sought {
+                host,
+                method,
+                target,
+                grpc,
+            },
+        );
+        Asker {
+            method,
+            token: self.token(fields, target, grpc),
+            resolved,
+            host: host.text,
+            agent: self.agent(fields),
+            operation: operation(&shared.lexicon, tx, request, &asked),
+            by_field: shared.integration_by_field(tx, request),
+        }
+    }
+
+    /// Where no request was seen.
+    fn nobody(&mut self) -> Asker {
+        let shared = Arc::clone(&self.shared);
+        let host = self.resolver.host(&shared.endpoints, &shared.lexicon, b"");
+        let sought = Sought {
+            host,
+            method: Method::Unknown,
+            target: b"",
+            grpc: false,
+        };
+        Asker {
+            method: Method::Unknown,
+            token: None,
+            resolved: self
+                .resolver
+                .resolve(&shared.endpoints, &shared.lexicon, sought),
+            host: TextId::NONE,
+            agent: KnownAgent::default(),
+            operation: TextId::NONE,
+            by_field: None,
+        }
+    }
+
+    fn token<'a>(
+        &mut self,
+        fields: &Fields<'a>,
+        target: &'a [u8],
+        grpc: bool,
+    ) -> Option<KnownToken> {
+        presented(fields, target, grpc).find_map(|place| self.known_token(&place))
+    }
+
+    fn known_token(&mut self, place: &Presented<'_>) -> Option<KnownToken> {
+        let key = (place.place(), self.shared.keys.cache.fast128(place.raw));
+        if let Some(known) = self.tokens.get(&key) {
+            return *known;
+        }
+        let known = place.token(&self.shared.keys).map(|token| KnownToken {
+            key: token.key,
+            kind: token.kind,
+            integration: self.shared.integration_of(&token),
+        });
+        remember(&mut self.tokens, key, known);
+        known
+    }
+
+    fn client(&mut self, address: IpAddr) -> KnownClient {
+        if let Some(known) = self.clients.get(&address) {
+            return *known;
+        }
+        let shared = &self.shared;
+        let known = KnownClient {
+            key: shared.keys.principal(Credential::Address(address)),
+            country: shared
+                .geo
+                .as_ref()
+                .map_or(Country::UNKNOWN, |geo| geo.country(address)),
+            integration: shared
+                .integration(|i| i.clients.iter().any(|range| range.contains(address))),
+        };
+        remember(&mut self.clients, address, known);
+        known
+    }
+
+    fn agent(&mut self, fields: &Fields<'_>) -> KnownAgent {
+        let field = fields.user_agent.unwrap_or_default();
+        let field = field.get(..MAX_AGENT).unwrap_or(field);
+        let mut known = if field.is_empty() {
+            KnownAgent::default()
+        } else if let Some(known) = self.agents.get(field) {
+            *known
+        } else {
+            let known = read_agent(&self.shared.lexicon, field);
+            remember(&mut self.agents, field.to_vec(), known);
+            known
+        };
+        if let Some(version) = fields.release {
+            let product = fields
+                .product
+                .unwrap_or_else(|| agent::parse(field).product);
+            if let Some(text) = release::from_field(version, product) {
+                known.release = self.shared.lexicon.intern(TextKind::Release, &text, false);
+            }
+        }
+        known
+    }
+}
+
+fn remember<K: std::hash::Hash + Eq, V>(map: &mut Map<K, V>, key: K, value: V) {
+    if map.len() >= MAX_REMEMBERED {
+        map.clear();
+    }
+    map.insert(key, value);
+}
+
+/// The authority of an absolute-form target, which replaces `Host` (RFC 9112 section 3.2.2), else `Host`.
+fn authority<'a>(fields: &Fields<'a>, target: &'a [u8]) -> &'a [u8] {
+    let absolute = match target.first() {
+        None | Some(b'/' | b'*') => None,
+        Some(_) => memchr::memmem::find(target.get(..16).unwrap_or(target), b"://")
+            .and_then(|at| target.get(at.checked_add(3)?..))
+            .and_then(|rest| rest.split(|b| matches!(b, b'/' | b'?' | b'#')).next()),
+    };
+    absolute.or(fields.host).unwrap_or_default()
+}
+
+fn read_agent(lexicon: &Lexicon, field: &[u8]) -> KnownAgent {
+    let agent = agent::parse(field);
+    let release = agent
+        .version
+        .filter(|_| agent.class == AgentClass::App && !agent.known)
+        .and_then(|version| release::joined(agent.product, version));
+    KnownAgent {
+        agent: lexicon.intern(TextKind::Agent, agent.product, agent.known),
+        class: agent.class,
+        release: release.map_or(TextId::NONE, |text| {
+            lexicon.intern(TextKind::Release, &text, false)
+        }),
+    }
+}
+
+fn operation(lexicon: &Lexicon, tx: &Transaction, request: &Message, asked: &Asked<'_>) -> TextId {
+    let upgraded = tx
+        .response
+        .as_ref()
+        .is_some_and(|response| response.status == 101)
+        && tx
+            .field(request, "upgrade")
+            .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+    if upgraded {
+        return lexicon.intern(TextKind::Operation, b"websocket", true);
+    }
+    asked.operation().map_or(TextId::NONE, |text| {
+        lexicon.intern(TextKind::Operation, &text, false)
+    })
+}
+
+/// How far the answer proves the token.
+const fn proof(token: Option<KnownToken>, status: Status) -> Proof {
+    match (token, status.0) {
+        (None, _) => Proof::NoToken,
+        (Some(_), 401) => Proof::Refused,
+        (Some(_), 403) => Proof::Forbidden,
+        (Some(_), _) => Proof::Accepted,
+    }
+}
+
+fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observation {
+    let status = Status(tx.response.as_ref().map_or(0, |response| response.status));
+    let both = tx.request.is_some() && tx.response.is_some();
+    let token = asker.token;
+    let by_token = token.and_then(|token| token.integration);
+    Observation {
+        start: tx.start,
+        end: tx.end,
+        flow: tx.flow,
+        index: tx.index,
+        protocol: tx.protocol,
+        method: asker.method,
+        status,
+        state: tx.state,
+        notes: tx.notes,
+        // Nothing is decrypted yet.
+        encrypted: false,
+        token: token.map(|token| token.key),
+        token_kind: token.map(|token| token.kind),
+        proof: proof(token, status),
+        client: client.key,
+        country: client.country,
+        service: asker.resolved.service,
+        endpoint: asker.resolved.endpoint,
+        documented: asker.resolved.documented,
+        cell: asker.resolved.cell,
+        host: asker.host,
+        agent: asker.agent.agent,
+        agent_class: asker.agent.class,
+        release: asker.agent.release,
+        operation: asker.operation,
+        // The first that is listed, whichever sign names it.
+        integration: [by_token, asker.by_field, client.integration]
+            .into_iter()
+            .flatten()
+            .min_by_key(|id| id.0),
+        request_bytes: tx.request.as_ref().map_or(0, |request| request.body_bytes),
+        response_bytes: tx
+            .response
+            .as_ref()
+            .map_or(0, |response| response.body_bytes),
+        response_decoded: None,
+        duration_us: both.then(|| tx.end.micros_since(tx.start)),
+        ttfb_us: tx
+            .response_start
+            .zip(tx.request_end)
+            .map(|(response, request)| response.micros_since(request)),
+    }
+}

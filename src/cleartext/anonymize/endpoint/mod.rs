@@ -1,0 +1,405 @@
+//! Where a request goes: method + service + path template, and the public cell it counts in.
+//!
+//! A template comes from a document or hint if one fits, else from the vocabulary and the classes of [`segment`]. Either
+//! way no raw parameter can stand in it. The public cell is a function of the single request and the configuration
+//! alone: only documents and hints make cells, everything else counts in `other`.
+
+pub mod openapi;
+pub(super) mod operation;
+pub(super) mod path;
+mod routes;
+pub mod segment;
+pub mod service;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use smallvec::SmallVec;
+
+use self::openapi::OpenApi;
+pub(in crate::cleartext::anonymize) use self::operation::Asked;
+use self::path::{Form, PathBuf};
+use self::routes::Routes;
+use self::service::{Belongs, Service, Services};
+use super::lexicon::{Lexicon, TextKind};
+use crate::observation::{
+    EndpointId, EndpointName, Method, PublicCell, PublicTriple, ServiceId, TextId,
+};
+
+/// Most templates and hosts a worker remembers between requests.
+const MAX_REMEMBERED: usize = 16_384;
+/// Longest host or template that is remembered.
+const MAX_KEY: usize = 1_024;
+/// Methods of a hint that names none.
+const USUAL: [Method; 5] = [
+    Method::Get,
+    Method::Post,
+    Method::Put,
+    Method::Patch,
+    Method::Delete,
+];
+
+/// A template the operator knows of (`[[endpoint]]`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hint {
+    /// The service by name; none is `default`.
+    pub service: Option<String>,
+    /// The methods; empty means GET, POST, PUT, PATCH and DELETE.
+    pub methods: Vec<Method>,
+    /// The template: `/v1/users/{id}`.
+    pub template: String,
+}
+
+/// An endpoint that a document or hint promises.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Promised {
+    /// Its name.
+    pub name: EndpointName,
+    /// Whether the document calls it deprecated.
+    pub deprecated: bool,
+}
+
+/// A hint names a service that is not configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownService(pub String);
+
+/// What configuration and documents say about endpoints. Immutable; shared by all workers.
+#[derive(Default)]
+pub(in crate::cleartext::anonymize) struct Endpoints {
+    services: Services,
+    names: Vec<String>,
+    routes: Vec<Routes>,
+    triples: Vec<PublicTriple>,
+    promised: Vec<Promised>,
+}
+
+impl Endpoints {
+    pub(in crate::cleartext::anonymize) fn new(
+        services: &[Service],
+        documents: &[OpenApi],
+        hints: &[Hint],
+    ) -> Result<Self, UnknownService> {
+        let mut out = Self {
+            names: vec!["default".to_owned()],
+            ..Self::default()
+        };
+        for service in services {
+            let id = out.service_named(&service.name);
+            for pattern in &service.hosts {
+                out.services.add(pattern, id);
+            }
+        }
+        let mut promised = Vec::new();
+        for document in documents {
+            let id = out.service_of_document(document);
+            promised.extend(document.operations.iter().map(|operation| {
+                (
+                    id,
+                    operation.method,
+                    operation.template.clone(),
+                    operation.deprecated,
+                )
+            }));
+        }
+        for hint in hints {
+            let id = out.service_of_hint(hint)?;
+            let methods = if hint.methods.is_empty() {
+                &USUAL[..]
+            } else {
+                &hint.methods
+            };
+            for method in methods {
+                promised.push((id, *method, hint.template.clone(), false));
+            }
+        }
+        out.publish(&promised);
+        Ok(out)
+    }
+
+    /// Names of the services by number; the first is `default`.
+    pub(in crate::cleartext::anonymize) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The frozen list of public triples, by cell; the last is `other`.
+    pub(in crate::cleartext::anonymize) fn triples(&self) -> &[PublicTriple] {
+        &self.triples
+    }
+
+    /// What documents and hints promise, sorted.
+    pub(in crate::cleartext::anonymize) fn promised(&self) -> &[Promised] {
+        &self.promised
+    }
+
+    fn service_named(&mut self, name: &str) -> ServiceId {
+        let index = self.names.iter().position(|known| known == name);
+        let index = index.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len().saturating_sub(1)
+        });
+        ServiceId(u16::try_from(index).unwrap_or(0))
+    }
+
+    /// The configured service that one of the document's servers belongs to, else one named after its first server,
+    /// else `default`.
+    fn service_of_document(&mut self, document: &OpenApi) -> ServiceId {
+        let known = document
+            .hosts
+            .iter()
+            .map(|host| self.services.of(host).service)
+            .find(|service| *service != ServiceId::default());
+        let service = match (known, document.hosts.first()) {
+            (Some(service), _) => service,
+            (None, Some(host)) => self.service_named(host),
+            (None, None) => ServiceId::default(),
+        };
+        for host in &document.hosts {
+            if self.services.of(host).service == ServiceId::default() {
+                self.services.add(host, service);
+            }
+        }
+        service
+    }
+
+    fn service_of_hint(&self, hint: &Hint) -> Result<ServiceId, UnknownService> {
+        let Some(name) = &hint.service else {
+            return Ok(ServiceId::default());
+        };
+        self.names
+            .iter()
+            .position(|known| known == name)
+            .and_then(|index| u16::try_from(index).ok())
+            .map(ServiceId)
+            .ok_or_else(|| UnknownService(name.clone()))
+    }
+
+    /// Numbers the triples in their order and lays the routes.
+    fn publish(&mut self, promised: &[(ServiceId, Method, String, bool)]) {
+        let name = |id: ServiceId| {
+            self.names
+                .get(usize::from(id.0))
+                .cloned()
+                .unwrap_or_default()
+        };
+        let triple = |id: ServiceId, method: Method, template: &str| PublicTriple {
+            service: name(id),
+            endpoint: template.to_owned(),
+            method: method.name().to_owned(),
+        };
+        let triples: BTreeSet<PublicTriple> = promised
+            .iter()
+            .map(|(id, method, template, _)| triple(*id, *method, template))
+            .collect();
+        let cells: BTreeMap<&PublicTriple, PublicCell> =
+            triples.iter().zip((0..).map(PublicCell)).collect();
+        let mut routes: Vec<Routes> = self.names.iter().map(|_| Routes::default()).collect();
+        for (id, method, template, deprecated) in promised {
+            let triple = triple(*id, *method, template);
+            let cell = cells.get(&triple).copied().unwrap_or_default();
+            if let Some(routes) = routes.get_mut(usize::from(id.0)) {
+                routes.add(template, *method, cell);
+            }
+            self.promised.push(Promised {
+                name: EndpointName {
+                    service: triple.service,
+                    method: method.name(),
+                    template: triple.endpoint,
+                },
+                deprecated: *deprecated,
+            });
+        }
+        self.promised.sort_unstable();
+        self.promised.dedup_by(|a, b| a.name == b.name);
+        self.routes = routes;
+        self.triples = triples.into_iter().collect();
+        self.triples.push(PublicTriple::other());
+    }
+
+    /// The cell of everything that is on no list.
+    fn other(&self) -> PublicCell {
+        let last = self.triples.len().saturating_sub(1);
+        PublicCell(u32::try_from(last).unwrap_or(u32::MAX))
+    }
+
+    /// Looks a path up. Where the host says nothing, the first service (in order) with a template that has the method
+    /// wins.
+    fn find(
+        &self,
+        belongs: Belongs,
+        segments: &[&[u8]],
+        method: Method,
+    ) -> (ServiceId, Option<routes::Found<'_>>) {
+        let of = |id: ServiceId| {
+            let routes = self.routes.get(usize::from(id.0))?;
+            routes.find(segments, method)
+        };
+        let here = of(belongs.service);
+        if here.is_some() || !belongs.vague {
+            return (belongs.service, here);
+        }
+        let mut candidates = (0..)
+            .map(ServiceId)
+            .zip(&self.routes)
+            .filter(|(_, routes)| !routes.is_empty())
+            .filter_map(|(id, _)| of(id).map(|found| (id, Some(found))));
+        let first = candidates.next();
+        first
+            .filter(|(_, found)| found.is_some_and(|found| found.cell.is_some()))
+            .or_else(|| {
+                candidates.find(|(_, found)| found.is_some_and(|found| found.cell.is_some()))
+            })
+            .or(first)
+            .unwrap_or((belongs.service, None))
+    }
+}
+
+/// What a request's target and host come down to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cleartext::anonymize) struct Resolved {
+    pub(in crate::cleartext::anonymize) service: ServiceId,
+    pub(in crate::cleartext::anonymize) endpoint: EndpointId,
+    pub(in crate::cleartext::anonymize) documented: bool,
+    pub(in crate::cleartext::anonymize) cell: PublicCell,
+}
+
+/// What a request asks to be resolved.
+#[derive(Clone, Copy)]
+pub(in crate::cleartext::anonymize) struct Sought<'a> {
+    pub(in crate::cleartext::anonymize) host: Host,
+    pub(in crate::cleartext::anonymize) method: Method,
+    pub(in crate::cleartext::anonymize) target: &'a [u8],
+    pub(in crate::cleartext::anonymize) grpc: bool,
+}
+
+/// What a `Host` field comes down to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cleartext::anonymize) struct Host {
+    belongs: Belongs,
+    pub(in crate::cleartext::anonymize) text: TextId,
+}
+
+type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
+
+/// A worker's own buffers and caches. Caches hold pure functions of their keys and are emptied when full.
+#[derive(Default)]
+pub(in crate::cleartext::anonymize) struct Resolver {
+    path: PathBuf,
+    key: Vec<u8>,
+    template: String,
+    endpoints: Map<EndpointId>,
+    hosts: Map<Host>,
+}
+
+impl Resolver {
+    /// What a `Host` field (empty if there is none) says.
+    pub(in crate::cleartext::anonymize) fn host(
+        &mut self,
+        endpoints: &Endpoints,
+        lexicon: &Lexicon,
+        field: &[u8],
+    ) -> Host {
+        if let Some(host) = self.hosts.get(field) {
+            return *host;
+        }
+        let name = service::normalize(field);
+        let belongs = endpoints.services.of(name.as_deref().unwrap_or_default());
+        let text = match name.as_deref() {
+            None => TextId::NONE,
+            // An address is shown as its class, whoever used it.
+            Some(name) if service::is_address(name) => {
+                lexicon.intern(TextKind::Host, b"{ip}", true)
+            }
+            Some(name) => lexicon.intern(TextKind::Host, name.as_bytes(), belongs.listed),
+        };
+        let host = Host { belongs, text };
+        remember(&mut self.hosts, field, host);
+        host
+    }
+
+    /// The endpoint of a request.
+    pub(in crate::cleartext::anonymize) fn resolve(
+        &mut self,
+        endpoints: &Endpoints,
+        lexicon: &Lexicon,
+        sought: Sought<'_>,
+    ) -> Resolved {
+        let mut out = Resolved {
+            service: sought.host.belongs.service,
+            endpoint: EndpointId::default(),
+            documented: false,
+            cell: endpoints.other(),
+        };
+        self.template.clear();
+        match self.path.read(sought.target) {
+            Form::Missing => return out,
+            Form::Authority => self.template.push_str("{authority}"),
+            Form::Asterisk => self.template.push_str("{server}"),
+            Form::Path => self.resolve_path(endpoints, sought, &mut out),
+        }
+        out.endpoint = self.endpoint_id(endpoints, lexicon, out.service, sought.method);
+        out
+    }
+
+    fn resolve_path(&mut self, endpoints: &Endpoints, sought: Sought<'_>, out: &mut Resolved) {
+        let segments: SmallVec<[&[u8]; path::MAX_DEPTH]> = self.path.segments().collect();
+        let (service, found) = endpoints.find(sought.host.belongs, &segments, sought.method);
+        if let Some(found) = found.filter(|_| !self.path.deeper()) {
+            out.service = service;
+            self.template.push_str(found.template);
+            if let Some(cell) = found.cell {
+                out.documented = true;
+                out.cell = cell;
+            }
+        } else if sought.grpc && segments.len() == 2 {
+            self.template.push_str("/{service}/{method}");
+        } else {
+            for segment in &segments {
+                self.template.push('/');
+                segment::describe(segment, &mut self.template);
+            }
+            if self.path.deeper() {
+                self.template.push_str("/{rest}");
+            }
+            if segments.is_empty() {
+                self.template.push('/');
+            }
+        }
+    }
+
+    fn endpoint_id(
+        &mut self,
+        endpoints: &Endpoints,
+        lexicon: &Lexicon,
+        service: ServiceId,
+        method: Method,
+    ) -> EndpointId {
+        self.key.clear();
+        self.key.extend_from_slice(&service.0.to_le_bytes());
+        self.key.extend_from_slice(method.name().as_bytes());
+        self.key.extend_from_slice(self.template.as_bytes());
+        if let Some(id) = self.endpoints.get(&self.key) {
+            return *id;
+        }
+        let name = EndpointName {
+            service: endpoints
+                .names
+                .get(usize::from(service.0))
+                .cloned()
+                .unwrap_or_default(),
+            method: method.name(),
+            template: self.template.clone(),
+        };
+        let id = lexicon.intern_endpoint(&name);
+        remember(&mut self.endpoints, &self.key, id);
+        id
+    }
+}
+
+fn remember<V>(map: &mut Map<V>, key: &[u8], value: V) {
+    if key.len() > MAX_KEY {
+        return;
+    }
+    if map.len() >= MAX_REMEMBERED {
+        map.clear();
+    }
+    map.insert(key.to_vec(), value);
+}

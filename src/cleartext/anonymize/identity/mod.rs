@@ -1,0 +1,6 @@
+//! Who sent a request: the token it presented and the client it came from.
+
+pub mod client;
+pub(super) mod credential;
+pub(super) mod fields;
+pub(super) mod jwt;
