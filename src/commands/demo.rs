@@ -5,14 +5,38 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use clap::ArgMatches;
+
+use super::options::{LiveOptions, LiveSource, Speed};
 use crate::cli::{DemoArgs, DemoShape};
+use crate::config::Config;
 use crate::demo::{self, DemoPlan, DemoTruth, Shape};
 use crate::error::{Error, Exit};
 
-/// Writes the day and runs the daemon on it.
-pub(super) fn run(args: &DemoArgs) -> Result<Exit, Error> {
+/// Writes the day, then lets `work` run the daemon on it until it is told to stop.
+pub fn run(
+    args: &DemoArgs,
+    matches: &ArgMatches,
+    work: impl FnOnce(LiveOptions) -> Result<Exit, Error>,
+) -> Result<Exit, Error> {
+    let speed = Speed::parse(&args.speed)?;
     let files = DemoFiles::write(args)?;
-    super::print(files.describe().as_bytes())
+    super::print(files.describe().as_bytes())?;
+    if args.generate_only {
+        return Ok(Exit::Done);
+    }
+    let config = Config::load_or(matches, Some(files.dir.join(DemoFiles::CONFIG)))?;
+    super::print(files.where_to_look(&config, speed).as_bytes())?;
+    work(LiveOptions {
+        config,
+        source: LiveSource::File {
+            path: files.dir.join(DemoFiles::CAPTURE),
+            speed,
+            follow: false,
+        },
+        init_ledger: true,
+        new_budget: false,
+    })
 }
 
 /// What was written, and where.
@@ -57,6 +81,23 @@ impl DemoFiles {
             writeln!(text, "  {clock}  {:<17} {}", attack.signal, attack.what).unwrap_or_default();
         }
         text
+    }
+
+    /// Where the running demo is to be seen.
+    fn where_to_look(&self, config: &Config, speed: Speed) -> String {
+        let takes = match speed {
+            Speed::Times(factor) => format!("in {:.1} minutes", 24.0 * 60.0 / factor),
+            Speed::Max => "as fast as it goes".to_owned(),
+        };
+        format!(
+            "\nThe day now passes {takes}; hushtap goes on serving until Ctrl-C.\n\
+             \x20 public metrics   http://{}/metrics\n\
+             \x20 operator page    the login link below\n\
+             \x20 report           hushtap replay -c {} {}\n",
+            config.settings.export.listen,
+            self.dir.join(Self::CONFIG).display(),
+            self.dir.join(Self::CAPTURE).display()
+        )
     }
 }
 

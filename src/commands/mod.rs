@@ -2,7 +2,7 @@
 //! library, and prints results to standard output.
 
 mod check;
-mod demo;
+pub mod demo;
 mod man;
 mod options;
 mod progress;
@@ -39,7 +39,9 @@ pub fn parse() -> (Cli, ArgMatches) {
 pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(_) => check::run(matches),
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => demo::run(&args, matches, |_| {
+            Err(Error::failed("the daemon is not wired yet").hint("use --generate-only"))
+        }),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hushtap", &mut script);

@@ -53,7 +53,13 @@ pub struct Effective {
 impl Config {
     /// Reads the file and puts environment and flags over it.
     pub fn load(matches: &ArgMatches) -> Result<Self, Error> {
-        let path = config_path(matches);
+        let default = Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists());
+        Self::load_or(matches, default)
+    }
+
+    /// As [`Config::load`], with `default` for the file if `--config` names none.
+    pub fn load_or(matches: &ArgMatches, default: Option<PathBuf>) -> Result<Self, Error> {
+        let path = named_path(matches).or(default);
         let flags = layers::from_flags(matches);
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -162,14 +168,13 @@ fn effective(key: String, value: &toml::Value, origin: String) -> Effective {
     }
 }
 
-/// `--config`, else the default place if there is a file.
-fn config_path(matches: &ArgMatches) -> Option<PathBuf> {
-    let given = matches
+/// `--config`, or the variable for it.
+fn named_path(matches: &ArgMatches) -> Option<PathBuf> {
+    matches
         .try_get_one::<PathBuf>("config")
         .ok()
         .flatten()
-        .cloned();
-    given.or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
+        .cloned()
 }
 
 #[cfg(test)]
