@@ -77,6 +77,7 @@ pub struct LoggingArgs {
         value_enum,
         default_value = "text",
         env = "HUSHTAP_LOG_FORMAT",
+        hide_env_values = true,
         value_name = "FORMAT",
         display_order = 900
     )]
@@ -102,25 +103,57 @@ impl LoggingArgs {
 #[command(next_help_heading = "Common options")]
 pub struct CommonArgs {
     /// Configuration file [default: /etc/hushtap/hushtap.toml, if it is there].
-    #[arg(short, long, env = "HUSHTAP_CONFIG", value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        env = "HUSHTAP_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub config: Option<PathBuf>,
     /// Masking rules in place of the built-in packs: every *.toml in DIR.
-    #[arg(long, env = "HUSHTAP_RULES", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "HUSHTAP_RULES",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub rules: Option<PathBuf>,
     /// Worker threads [default: cores - 1, at least 1].
-    #[arg(long, env = "HUSHTAP_WORKERS", value_name = "N")]
+    #[arg(
+        long,
+        env = "HUSHTAP_WORKERS",
+        hide_env_values = true,
+        value_name = "N"
+    )]
     pub workers: Option<String>,
     /// Key file for pseudonyms, so that they are the same in every run.
-    #[arg(long, env = "HUSHTAP_PSEUDONYM_KEY", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "HUSHTAP_PSEUDONYM_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub pseudonym_key: Option<PathBuf>,
     /// TLS key log (SSLKEYLOGFILE form); may be given several times.
-    #[arg(long, env = "HUSHTAP_KEYLOG", value_name = "FILE", value_delimiter = None)]
+    #[arg(long, env = "HUSHTAP_KEYLOG",
+        hide_env_values = true, value_name = "FILE", value_delimiter = None)]
     pub keylog: Vec<PathBuf>,
     /// Country database in MaxMind format.
-    #[arg(long, env = "HUSHTAP_GEOIP", value_name = "FILE.mmdb")]
+    #[arg(
+        long,
+        env = "HUSHTAP_GEOIP",
+        hide_env_values = true,
+        value_name = "FILE.mmdb"
+    )]
     pub geoip: Option<PathBuf>,
     /// OpenAPI document that names the endpoints; may be given several times.
-    #[arg(long, env = "HUSHTAP_OPENAPI", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "HUSHTAP_OPENAPI",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub openapi: Vec<PathBuf>,
 }
 
@@ -169,7 +202,12 @@ pub struct CheckArgs {
 #[derive(Args, Debug)]
 pub struct PseudonymArgs {
     /// The key file that --pseudonym-key was given.
-    #[arg(long, value_name = "FILE", env = "HUSHTAP_PSEUDONYM_KEY")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUSHTAP_PSEUDONYM_KEY",
+        hide_env_values = true
+    )]
     pub key: PathBuf,
 }
 
@@ -181,7 +219,7 @@ const EXAMPLES: &str = "\
 Examples:
   hushtap demo                                   see it work on synthetic traffic
   hushtap replay capture.pcap                    report on a capture
-  sudo hushtap run -i eth1 'tcp port 80'         watch a mirror port
+  hushtap run -i eth1 tcp port 80                watch a mirror port
   hushtap check -c /etc/hushtap/hushtap.toml     what is in force, and where it comes from
 
 Every key of hushtap.toml can be set from the environment: http.body_limit is HUSHTAP_HTTP_BODY_LIMIT.

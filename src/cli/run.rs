@@ -19,6 +19,7 @@ pub struct RunArgs {
         long,
         value_name = "IFACE",
         env = "HUSHTAP_INTERFACE",
+        hide_env_values = true,
         value_delimiter = ',',
         conflicts_with = "read"
     )]
@@ -68,16 +69,36 @@ pub struct RunArgs {
 #[command(next_help_heading = "Listeners")]
 pub struct ServingArgs {
     /// Address of the public metrics [default: 127.0.0.1:9843].
-    #[arg(long, value_name = "ADDR", env = "HUSHTAP_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "HUSHTAP_LISTEN",
+        hide_env_values = true
+    )]
     pub listen: Option<String>,
     /// Address of the operator page and metrics, always authenticated [default: 127.0.0.1:9844].
-    #[arg(long, value_name = "ADDR", env = "HUSHTAP_OPERATOR_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "HUSHTAP_OPERATOR_LISTEN",
+        hide_env_values = true
+    )]
     pub operator_listen: Option<String>,
     /// TLS and authentication of the public listener: a web config file as Prometheus exporters take it.
-    #[arg(long, value_name = "FILE", env = "HUSHTAP_WEB_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUSHTAP_WEB_CONFIG",
+        hide_env_values = true
+    )]
     pub web_config: Option<PathBuf>,
     /// Directory of keys, ledger and baselines [default: /var/lib/hushtap].
-    #[arg(long, value_name = "DIR", env = "HUSHTAP_STATE_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "HUSHTAP_STATE_DIR",
+        hide_env_values = true
+    )]
     pub state_dir: Option<PathBuf>,
 }
 

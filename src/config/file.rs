@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
+use crate::cleartext::http;
 use crate::error::Error;
 
 macro_rules! section {
@@ -121,7 +122,16 @@ section! {
 
 section! {
     /// `[http]`
-    Http {}
+    Http {
+        /// Longest head, and longest trailer, that is read.
+        max_head: ByteSize = ByteSize::of(http::Limits::default().max_head),
+        /// Most fields read of one head.
+        max_fields: usize = http::Limits::default().max_fields,
+        /// How much of a body is kept and looked into; the rest is only counted.
+        body_limit: ByteSize = ByteSize::of(http::Limits::default().body_limit),
+        /// Requests waiting for their response on one flow.
+        max_pipelined: usize = http::Limits::default().max_pipelined,
+    }
 }
 
 section! {

@@ -6,6 +6,7 @@
 mod fault;
 mod file;
 mod layers;
+mod rooms;
 mod unit;
 
 use std::path::{Path, PathBuf};

@@ -29,6 +29,11 @@ impl ByteSize {
         Self(bytes)
     }
 
+    /// A size in memory.
+    pub fn of(bytes: usize) -> Self {
+        Self(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
     /// The number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
