@@ -53,10 +53,12 @@ step doc cargo doc --no-deps --document-private-items
 step unit unit_tests
 step doctest cargo test --doc
 step build cargo build --release
+step offline cargo check --no-default-features
 step golden tests/golden.sh "$HUSHTAP"
 step inputs tests/inputs.sh "$HUSHTAP"
 step conformance tests/conformance.sh "$HUSHTAP"
 step leak python3 -B tests/leak.py
+step demo python3 -B tests/demo.py
 step browser python3 -B tests/browser.py
 step rules tests/deploy.sh "$HUSHTAP"
 step live needs_root tests/live_mirror.sh 100000 "$HUSHTAP"
