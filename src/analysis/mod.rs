@@ -2,6 +2,9 @@
 #![deny(clippy::disallowed_types)]
 
 pub mod alert;
+pub mod clip;
+pub mod country;
 pub mod explain;
 pub mod row;
 pub mod summary;
+pub mod window;

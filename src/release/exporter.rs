@@ -13,6 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
 
+use super::releaser::{Exportable, Release};
+use super::render::Format;
 use crate::serve::{Reply, Request, Site};
 
 /// Content type of the text format.
@@ -35,8 +37,16 @@ pub struct Exposition {
 }
 
 impl Exposition {
+    /// Of a release. The one thing that may be published.
+    pub fn of(release: &Release) -> Self {
+        Self::new(
+            release.render(Format::Text),
+            release.render(Format::OpenMetrics),
+        )
+    }
+
     /// From the two formats; compresses both.
-    pub(in crate::release) fn new(text: Vec<u8>, open_metrics: Vec<u8>) -> Self {
+    fn new(text: Vec<u8>, open_metrics: Vec<u8>) -> Self {
         Self {
             text_gzip: gzip(&text),
             text: Bytes::from(text),

@@ -1,4 +1,16 @@
-//! Room 3: the only way out. Clip, noise, ledger, release; see `deploy/PRIVACY.md`.
+//! Room 3: the only way out. Clipped sums of a window become a [`Release`](releaser::Release); see `deploy/PRIVACY.md`.
+//!
+//! ```text
+//! plan (public: cells, bounds, budget)    budget (micro-rho)
+//! analysis::clip -> releaser + mechanism (noise) -> ledger (fsync) -> Release -> render -> exporter
+//! ```
 #![deny(clippy::disallowed_types)]
 
+pub mod budget;
 pub mod exporter;
+pub mod ledger;
+pub mod mechanism;
+pub mod metric;
+pub mod plan;
+pub mod releaser;
+pub mod render;

@@ -1,0 +1,269 @@
+//! Door 2: clipped sums of a window go in, a [`Release`] comes out, once, and only after its charge is on disk.
+//!
+//! Every cell of every family gets its own noise in every window, empty or not. What is published of a window is a function
+//! of the integers in the ledger alone, so a restart or a second run over a capture shows the same bytes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::budget::Line;
+use super::ledger::{Committed, Ledger, LedgerError, Opening, WindowRecord};
+use super::mechanism::{Noise, NoiseError};
+use super::plan::{Plan, line};
+use crate::analysis::clip::{VolumeFamily, WindowSums};
+use crate::analysis::window::Window;
+
+/// What may leave: everything in it was released. There is no way to make one but from what the ledger has committed.
+#[derive(Clone, Debug)]
+pub struct Release {
+    plan: Arc<Plan>,
+    /// None: the ledger could not be read, so only what does not depend on traffic is shown.
+    committed: Option<Arc<Committed>>,
+    stale: bool,
+}
+
+/// Marks what the exporter may serve. Sealed: only this room says what that is.
+pub trait Exportable: sealed::Sealed {
+    /// The public text of it.
+    fn render(&self, format: super::render::Format) -> Vec<u8>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Release {}
+}
+
+impl Exportable for Release {
+    fn render(&self, format: super::render::Format) -> Vec<u8> {
+        super::render::render(self, format)
+    }
+}
+
+impl Release {
+    fn new(plan: &Arc<Plan>, committed: Option<Arc<Committed>>, stale: bool) -> Arc<Self> {
+        Arc::new(Self {
+            plan: Arc::clone(plan),
+            committed,
+            stale,
+        })
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The window released last.
+    pub fn window(&self) -> Option<Window> {
+        self.committed.as_ref().and_then(|state| state.released)
+    }
+
+    /// Whether new windows cannot be released.
+    pub const fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    pub(super) fn committed(&self) -> Option<&Committed> {
+        self.committed.as_deref()
+    }
+}
+
+/// Why a window was not released. What is served stays as it was, marked stale.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// It was released before, or the process died while releasing it.
+    #[error("window {} of period {} was released or spent before", .0.index, .0.period)]
+    Spent(Window),
+    /// The configuration differs from the one this period's budget was committed under.
+    #[error(
+        "the privacy configuration changed: it takes effect with the next period, until then nothing is released"
+    )]
+    ConfigChanged,
+    /// The period's budget does not cover it.
+    #[error("the privacy budget of this period is spent")]
+    BudgetSpent,
+    /// A sum and its noise do not fit an integer.
+    #[error("a sum left the range of integers")]
+    Range,
+    /// There is no noise.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What the rest of the program must know from the ledger.
+#[derive(Debug)]
+pub struct StartInfo {
+    /// The last window that may have been released. Clip tables start after it.
+    pub high_water: Option<Window>,
+    /// Why nothing will be released, if so. Say it to the operator.
+    pub fault: Option<LedgerError>,
+}
+
+/// What became of a window.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What to serve from now on.
+    pub release: Arc<Release>,
+    /// Why the window was not released, if it was not. Say it to the operator.
+    pub fault: Option<ReleaseError>,
+}
+
+/// Turns sums into releases. One a process; it owns the ledger and the noise.
+#[derive(Debug)]
+pub struct Releaser {
+    plan: Arc<Plan>,
+    ledger: Option<Ledger>,
+    noise: Noise,
+    /// Noise for the next window, by cell, drawn ahead of time.
+    drawn: Vec<i64>,
+    current: Arc<Release>,
+}
+
+impl Releaser {
+    /// Opens the ledger under `dir`. A ledger that cannot be used is no error here: the releaser then serves what does not
+    /// depend on traffic, stale, and [`StartInfo::fault`] says why. The exception is a capture that was released under
+    /// another configuration, which is a mistake to be put right.
+    pub fn open(
+        plan: Arc<Plan>,
+        dir: &Path,
+        opening: Opening,
+    ) -> Result<(Self, StartInfo), ReleaseError> {
+        let noise = Noise::from_os()?;
+        let (ledger, fault) = match Ledger::open(dir, opening, &plan) {
+            Ok(ledger) => (Some(ledger), None),
+            Err(error @ LedgerError::OtherConfig { .. }) => return Err(error.into()),
+            Err(error) => (None, Some(error)),
+        };
+        let start = StartInfo {
+            high_water: ledger.as_ref().and_then(Ledger::high_water),
+            fault,
+        };
+        let committed = ledger
+            .as_ref()
+            .map(|ledger| Arc::new(ledger.committed().clone()));
+        let stale = committed.is_none();
+        let releaser = Self {
+            current: Release::new(&plan, committed, stale),
+            plan,
+            ledger,
+            noise,
+            drawn: Vec::new(),
+        };
+        Ok((releaser, start))
+    }
+
+    /// What is served now: before the first release zeros, after a restart what was served before.
+    pub fn current(&self) -> Arc<Release> {
+        Arc::clone(&self.current)
+    }
+
+    /// Draws the noise of the next window. Optional: whoever calls it between windows keeps the draws off the release path.
+    pub fn prepare(&mut self) -> Result<(), NoiseError> {
+        if self.drawn.is_empty() {
+            self.drawn = draw(&mut self.noise, &self.plan)?;
+        }
+        Ok(())
+    }
+
+    /// Releases a window, or serves it again if it is stored. Every window is to be passed, in order, with or without traffic.
+    pub fn release(&mut self, window: Window, sums: &WindowSums) -> Outcome {
+        let fault = self.try_release(window, sums).err();
+        if fault.is_some() && !self.current.stale {
+            self.current = Release::new(&self.plan, self.current.committed.clone(), true);
+        }
+        Outcome {
+            release: self.current(),
+            fault,
+        }
+    }
+
+    fn try_release(&mut self, window: Window, sums: &WindowSums) -> Result<(), ReleaseError> {
+        let ledger = self.ledger.as_mut().ok_or(LedgerError::Failed)?;
+        if !ledger.recall(window)? {
+            if ledger.high_water().is_some_and(|mark| window <= mark) {
+                return Err(ReleaseError::Spent(window));
+            }
+            let record = next_record(ledger.committed(), &self.plan, window)?;
+            let drawn = std::mem::take(&mut self.drawn);
+            let noise = if drawn.is_empty() {
+                draw(&mut self.noise, &self.plan)?
+            } else {
+                drawn
+            };
+            let record = WindowRecord {
+                released: add(sums, &noise).ok_or(ReleaseError::Range)?,
+                ..record
+            };
+            ledger.commit(&record, &self.plan)?;
+        }
+        let committed = Arc::new(ledger.committed().clone());
+        self.current = Release::new(&self.plan, Some(committed), false);
+        Ok(())
+    }
+}
+
+/// The record of `window` but for its numbers: what it charges, and that it may be released at all.
+fn next_record(
+    committed: &Committed,
+    plan: &Plan,
+    window: Window,
+) -> Result<WindowRecord, ReleaseError> {
+    let started = committed
+        .released
+        .is_some_and(|last| last.period == window.period);
+    if started && committed.config != plan.config() {
+        return Err(ReleaseError::ConfigChanged);
+    }
+    let spent = committed.spent_in(window.period);
+    let mut charges = [0; Line::COUNT];
+    for family in VolumeFamily::ALL.map(line) {
+        let limit = plan.split().part(family).micro();
+        let (Some(charge), Some(spent)) =
+            (charges.get_mut(family as usize), spent.get(family as usize))
+        else {
+            continue;
+        };
+        // The noise is scaled to a whole period, so the whole period's charge falls due with the first release.
+        *charge = if *spent == 0 { limit } else { 0 };
+        if spent.saturating_add(*charge) > limit {
+            return Err(ReleaseError::BudgetSpent);
+        }
+    }
+    let between = committed
+        .released
+        .map_or(0, |last| plan.schedule().between(last, window));
+    Ok(WindowRecord {
+        window,
+        config: plan.config(),
+        charges,
+        skipped: committed.skipped.saturating_add(between),
+        released: Vec::new(),
+    })
+}
+
+/// Fresh noise for every cell, from a fresh seed.
+fn draw(noise: &mut Noise, plan: &Plan) -> Result<Vec<i64>, NoiseError> {
+    noise.reseed()?;
+    let mut drawn = Vec::with_capacity(plan.clip().cells());
+    for family in VolumeFamily::ALL {
+        let variance = plan.variance(family);
+        for _ in plan.range(family) {
+            drawn.push(noise.gauss(variance)?);
+        }
+    }
+    Ok(drawn)
+}
+
+fn add(sums: &WindowSums, noise: &[i64]) -> Option<Vec<i64>> {
+    noise
+        .iter()
+        .enumerate()
+        .map(|(cell, noise)| i64::try_from(sums.cell(cell)).ok()?.checked_add(*noise))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
