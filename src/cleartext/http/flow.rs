@@ -184,6 +184,12 @@ impl HttpFlow {
                 }
                 rest.len()
             }
+            Verdict::No if before > 0 => {
+                // What was buffered is no first line, but this segment may begin with one.
+                state.buf = Vec::new();
+                state.refused = true;
+                0
+            }
             Verdict::Maybe | Verdict::No => self.undecided_no(from_low, rest, cx),
         }
     }

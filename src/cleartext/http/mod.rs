@@ -11,12 +11,15 @@
 //! [`body`] undoes content codings later, on the workers. Read RFC 9112 sections 2, 6 and 7 first.
 //! HTTP/2 is not read here; its preface is refused.
 
+pub mod body;
 pub mod transaction;
 
 mod chunked;
 mod exchange;
 mod flow;
 mod framing;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod line;
 mod session;

@@ -10,6 +10,7 @@ use std::mem::take;
 use super::exchange::{Exchange, Mark, Switch};
 use super::framing::{Asked, Extent};
 use super::head::{self, Head, Read, Role};
+use super::line::{Verdict, blank_len};
 use super::{Context, chunked};
 use crate::cleartext::reassembly::{EndReason, Gap};
 use crate::clock::EventTime;
@@ -105,11 +106,13 @@ impl Session {
 
     /// Gives a direction the bytes that were buffered before roles were known, or sets it looking for a start line.
     pub(super) fn preload(&mut self, role: Role, lost: bool, buf: Vec<u8>, mark: Mark) {
+        let fits = buf.is_empty() || head::probe(role, &buf) != Verdict::No;
         let direction = self.direction(role);
-        direction.buf = buf;
-        direction.mark = mark;
-        direction.scanned = 0;
-        if lost {
+        if fits {
+            direction.buf = buf;
+            direction.mark = mark;
+        }
+        if lost || !fits {
             direction.state = State::Scan;
         }
     }
@@ -272,7 +275,7 @@ impl Session {
         if !self.direction(role).buf.is_empty() {
             return self.more_head(role, rest, cx);
         }
-        let blank = super::line::blank_len(rest);
+        let blank = blank_len(rest);
         let src = rest.get(blank..).unwrap_or_default();
         if src.is_empty() {
             return blank;
@@ -692,11 +695,11 @@ impl Session {
         let mut from = 0_usize;
         while let Some(line) = rest.get(from..).filter(|line| !line.is_empty()) {
             match head::probe(role, line) {
-                super::line::Verdict::Request | super::line::Verdict::Response => {
+                Verdict::Request | Verdict::Response => {
                     direction.state = State::Head;
                     return from;
                 }
-                super::line::Verdict::Maybe if line.len() < SCAN_LINE => {
+                Verdict::Maybe if line.len() < SCAN_LINE => {
                     direction.mark = Mark {
                         offset: at.offset.wrapping_add(to_u64(from)),
                         ..at
@@ -739,13 +742,13 @@ impl Direction {
         let room = SCAN_LINE.saturating_sub(before);
         self.buf.extend_from_slice(rest.get(..room).unwrap_or(rest));
         match head::probe(role, &self.buf) {
-            super::line::Verdict::Request | super::line::Verdict::Response => {
+            Verdict::Request | Verdict::Response => {
                 // The head reader takes over the buffer as it was; these bytes come again.
                 self.buf.truncate(before);
                 self.state = State::Head;
                 0
             }
-            super::line::Verdict::Maybe if self.buf.len() < SCAN_LINE => rest.len().min(room),
+            Verdict::Maybe if self.buf.len() < SCAN_LINE => rest.len().min(room),
             _ => {
                 self.buf.clear();
                 0
