@@ -52,6 +52,9 @@ pub enum Command {
     /// See it work: a synthetic day of API traffic with a few attacks, fed to the daemon at high speed
     #[command(after_help = run::DEMO_EXAMPLES)]
     Demo(DemoArgs),
+    /// Give the pseudonym of each value on standard input
+    #[command(after_help = PSEUDONYM_EXAMPLES)]
+    Pseudonym(PseudonymArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -249,7 +252,9 @@ Examples:
   HUSHTAP_HTTP_BODY_LIMIT='2 MiB' hushtap check  see that a variable is taken";
 
 const PSEUDONYM_EXAMPLES: &str = "\
-Input is KIND<TAB>VALUE a line (KIND: token, client, object); output adds <TAB>PSEUDONYM.
+Input is KIND<TAB>VALUE a line; output adds <TAB>PSEUDONYM. Kinds: token (as sent, or a whole Authorization
+value), client (an IP address), object (an id in a path or body), integration (as token; prints the digest that
+[[integration]] tokens lists).
 
 Examples:
   printf 'client\\t192.0.2.7\\n' | hushtap pseudonym --key ./pseudonym.key";

@@ -7,19 +7,64 @@ use clap::ArgMatches;
 use crate::config::Config;
 use crate::error::{Error, Exit};
 
-/// Prints the effective configuration. Any fault ends it with exit 78.
+/// Prints the effective configuration and what was checked. Any fault ends it with exit 78.
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit, Error> {
     let config = Config::load(matches)?;
-    super::print(describe(&config).as_bytes())
+    let checked = checks(&config)?;
+    let mut text = effective(&config);
+    text.push('\n');
+    for line in checked {
+        writeln!(text, "{line}").unwrap_or_default();
+    }
+    super::print(text.as_bytes())
 }
 
-fn describe(config: &Config) -> String {
+/// Reads everything the config names, and says in a line each what was found.
+fn checks(config: &Config) -> Result<Vec<String>, Error> {
+    let mut lines = vec![match &config.path {
+        Some(path) => format!("ok  config: {}", path.display()),
+        None => "ok  config: no file, defaults".to_owned(),
+    }];
+    for document in config.documents()? {
+        let openapi = &document.openapi;
+        let skipped = match openapi.skipped {
+            0 => String::new(),
+            n => format!(", {n} path items behind a $ref passed over"),
+        };
+        lines.push(format!(
+            "ok  openapi: {}: {} operations{skipped}",
+            document.place,
+            openapi.operations.len()
+        ));
+    }
+    match &config.settings.anonymize.geoip {
+        Some(path) => {
+            config.countries()?;
+            lines.push(format!("ok  geoip: {}", path.display()));
+        }
+        None => lines.push("--  geoip: none, every country is unknown".to_owned()),
+    }
+    let shared = config.anonymizer(config.keys(&config.passing_key()?))?;
+    lines.push(format!(
+        "ok  endpoints: {} public ones from documents and hints, and `other`",
+        shared.triples().len().saturating_sub(1)
+    ));
+    for name in &config.ignored_variables {
+        lines.push(format!(
+            "--  environment: {name} is no key of hushtap and was ignored"
+        ));
+    }
+    Ok(lines)
+}
+
+/// Every key with its value and origin, a paragraph a section.
+fn effective(config: &Config) -> String {
     let lines = config.effective();
     let key_width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
     let value_width = lines
         .iter()
         .map(|line| line.value.chars().count())
-        .filter(|width| *width <= 40)
+        .filter(|width| *width <= WIDEST)
         .max()
         .unwrap_or(0);
     let mut text = String::new();
@@ -37,8 +82,8 @@ fn describe(config: &Config) -> String {
         )
         .unwrap_or_default();
     }
-    for name in &config.ignored_variables {
-        writeln!(text, "\nnote: {name} is no key of hushtap and was ignored").unwrap_or_default();
-    }
     text
 }
+
+/// Values longer than this do not widen the column.
+const WIDEST: usize = 40;

@@ -6,6 +6,7 @@ pub mod demo;
 mod man;
 mod options;
 mod progress;
+mod pseudonym;
 pub mod replay;
 pub mod run;
 mod select;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
         Command::Demo(args) => demo::run(&args, matches, |_| {
             Err(Error::failed("the daemon is not wired yet").hint("use --generate-only"))
         }),
+        Command::Pseudonym(args) => pseudonym::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hushtap", &mut script);

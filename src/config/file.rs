@@ -282,7 +282,7 @@ section! {
     TrustedProxy {
         /// Its address or range.
         address: String = String::new(),
-        /// Which header it sets: `x-forwarded-for`, `forwarded` or `proxy`.
+        /// Which header it sets: `x-forwarded-for` or `forwarded`.
         header: ForwardHeader = ForwardHeader::XForwardedFor,
     }
 }
@@ -295,8 +295,6 @@ pub enum ForwardHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
-    /// The PROXY protocol.
-    Proxy,
 }
 
 impl ConfigFile {

@@ -6,6 +6,7 @@
 mod fault;
 mod file;
 mod layers;
+mod load;
 mod rooms;
 mod unit;
 
@@ -22,6 +23,8 @@ pub use file::{
     Integration, Mask, Operator, Privacy, Sandbox, Service, State, Tls, TrustedProxy, Windows,
 };
 pub use layers::{FLAGS, Origin, Override, Shape};
+pub use load::Document;
+pub use rooms::Mode;
 pub use unit::{ByteSize, QuantityError, Span};
 
 /// Read when no `--config` is given, if it is there.
@@ -90,17 +93,22 @@ impl Config {
         let settings: ConfigFile = merged
             .try_into()
             .map_err(|fault: toml::de::Error| fault::explain(fault.message(), None))?;
-        settings.validate().map_err(|error| match &path {
-            Some(path) => error.at(path.display().to_string()),
-            None => error,
-        })?;
-        Ok(Self {
+        let config = Self {
             settings,
             path,
             overrides,
             in_file,
             ignored_variables: variables.ignored,
-        })
+        };
+        let sound = config.settings.validate();
+        match (
+            sound.and_then(|()| config.identity().map(drop)),
+            &config.path,
+        ) {
+            (Ok(()), _) => Ok(config),
+            (Err(fault), Some(path)) => Err(fault.at(path.display().to_string())),
+            (Err(fault), None) => Err(fault),
+        }
     }
 
     /// Every value in force with its origin, section by section.
