@@ -503,3 +503,14 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
             .map(|(response, request)| response.micros_since(request)),
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::disallowed_macros,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::string_slice,
+    clippy::use_debug,
+    reason = "tests hold no traffic"
+)]
+mod tests;
