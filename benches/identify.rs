@@ -1,4 +1,5 @@
 //! What it costs to say who, where and what for one transaction, with warm caches and with new paths.
+#![allow(clippy::unwrap_used, reason = "a bench may stop")]
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -12,8 +13,7 @@ use hushtap::cleartext::raw::Raw;
 use hushtap::clock::EventTime;
 use hushtap::observation::{FlowId, Notes, Protocol, TxState};
 
-const OPENAPI: &str =
-    r#"{"openapi":"3.0.0","paths":{"/v1/users/{id}":{"get":{}},"/v1/users/{id}/orders":{"get":{}}}}"#;
+const OPENAPI: &str = r#"{"openapi":"3.0.0","paths":{"/v1/users/{id}":{"get":{}},"/v1/users/{id}/orders":{"get":{}}}}"#;
 
 /// A transaction from a head whose lines end in a single newline.
 fn transaction(head: &str) -> Transaction {
@@ -79,18 +79,40 @@ fn head(target: &str, authorization: &str) -> String {
 
 fn identify(c: &mut Criterion) {
     let keys = Arc::new(Keys::new(&StateKey::from_content(b"bench"), None));
-    let document = hushtap::cleartext::anonymize::endpoint::openapi::OpenApi::parse(OPENAPI).unwrap();
+    let document =
+        hushtap::cleartext::anonymize::endpoint::openapi::OpenApi::parse(OPENAPI).unwrap();
     let shared = AnonymizerShared::new(keys, Settings::default(), &[document], None).unwrap();
     let opaque = "Bearer 9f86d081884c7d659a2feaa0c55ad015";
-    let jwt = format!("Bearer eyJhbGciOiJSUzI1NiJ9.{}.{}", "a".repeat(300), "b".repeat(342));
+    let jwt = format!(
+        "Bearer eyJhbGciOiJSUzI1NiJ9.{}.{}",
+        "a".repeat(300),
+        "b".repeat(342)
+    );
     let paths = |form: fn(u32) -> String, authorization: &str| -> Vec<Transaction> {
-        (0..1_000).map(|i| transaction(&head(&form(i), authorization))).collect()
+        (0..1_000)
+            .map(|i| transaction(&head(&form(i), authorization)))
+            .collect()
     };
     for (name, set) in [
-        ("documented path, opaque token", paths(|i| format!("/v1/users/{i}/orders?page=1"), opaque)),
-        ("path by vocabulary, opaque token", paths(|i| format!("/api/v2/customers/{i}/invoices/INV-{i}"), opaque)),
-        ("path of words, no token", paths(|i| format!("/a{i}b/cde/fgh-{i}/x"), "Negotiate x")),
-        ("documented path, JWT", paths(|i| format!("/v1/users/{i}"), &jwt)),
+        (
+            "documented path, opaque token",
+            paths(|i| format!("/v1/users/{i}/orders?page=1"), opaque),
+        ),
+        (
+            "path by vocabulary, opaque token",
+            paths(
+                |i| format!("/api/v2/customers/{i}/invoices/INV-{i}"),
+                opaque,
+            ),
+        ),
+        (
+            "path of words, no token",
+            paths(|i| format!("/a{i}b/cde/fgh-{i}/x"), "Negotiate x"),
+        ),
+        (
+            "documented path, JWT",
+            paths(|i| format!("/v1/users/{i}"), &jwt),
+        ),
     ] {
         let mut worker = Anonymizer::new(Arc::clone(&shared));
         let mut turn = set.iter().cycle();

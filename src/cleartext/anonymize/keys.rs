@@ -5,8 +5,8 @@
 //! [`PrincipalKey`], which never rotates and is never shown; what people see is derived from it per display epoch and
 //! rotates (`anonymize.rotate`).
 //!
-//! Refuses: a key file others may read, a key of the wrong length. Keys have no `Debug`, are wiped when dropped, and no
-//! function gives them out.
+//! Refuses: a key file others may read, a key of the wrong length. Keys have no `Debug`, are wiped when dropped, and none
+//! leaves the crate.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -298,20 +298,10 @@ impl Keys {
         pseudonym("in_", &hash)
     }
 
-    /// Ten hexadecimal letters for a placeholder that keeps equal values equal, within a display epoch.
-    pub(in crate::cleartext) fn placeholder(&self, kind: &str, value: &[u8]) -> [u8; 10] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
+    /// The masker's key for keyed placeholders: equal values stay equal within a display epoch.
+    pub(crate) fn placeholder_key(&self) -> [u8; 32] {
         let epoch = self.epoch.load(Ordering::Relaxed).to_le_bytes();
-        let hash = self
-            .placeholder
-            .hash(b'p', &[&epoch, kind.as_bytes(), value]);
-        let mut out = [b'0'; 10];
-        for (pair, byte) in out.chunks_exact_mut(2).zip(hash) {
-            for (letter, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-                *letter = HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            }
-        }
-        out
+        self.placeholder.hash(b'p', &[&epoch])
     }
 
     fn show(&self, prefix: &str, tag: u8, value: &[u8]) -> String {

@@ -57,16 +57,16 @@ pub struct Settings {
     pub limits: lexicon::Limits,
 }
 
-/// A listed integration and how its requests are recognised: any of the ways will do.
+/// A listed integration and how its requests are recognised: by any one of the four ways.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Integration {
     /// Its name, the value of the label `integration`.
     pub name: String,
     /// Digests of its tokens, as `hushtap pseudonym` prints them for the kind `integration`.
     pub digests: Vec<String>,
-    /// Claims of its JWTs, as (name, value).
+    /// Claims of its JWTs, as (name, value): all must hold.
     pub claims: Vec<(String, String)>,
-    /// Request fields, as (name, value).
+    /// Request fields, as (name, value): all must hold.
     pub fields: Vec<(String, String)>,
     /// Addresses of its clients.
     pub clients: Vec<Range>,
@@ -150,7 +150,7 @@ impl AnonymizerShared {
         }
         let digest = self.keys.integration_digest(token.key);
         let claimed = |claims: &Claims, list: &[(String, String)]| {
-            list.iter().any(|(name, value)| claims.has(name, value))
+            !list.is_empty() && list.iter().all(|(name, value)| claims.has(name, value))
         };
         self.integration(|integration| {
             integration.digests.contains(&digest)
@@ -161,14 +161,11 @@ impl AnonymizerShared {
         })
     }
 
-    /// The integration a request belongs to by a field it carries.
+    /// The integration a request belongs to by the fields it carries.
     fn integration_by_field(&self, tx: &Transaction, request: &Message) -> Option<IntegrationId> {
-        self.integration(|integration| {
-            integration
-                .fields
-                .iter()
-                .any(|(name, value)| tx.field(request, name) == Some(value.as_bytes()))
-        })
+        let carries =
+            |(name, value): &(String, String)| tx.field(request, name) == Some(value.as_bytes());
+        self.integration(|i| !i.fields.is_empty() && i.fields.iter().all(carries))
     }
 }
 
@@ -201,6 +198,12 @@ type Map<K, V> = HashMap<K, V, ahash::RandomState>;
 /// One worker's anonymizer.
 pub struct Anonymizer {
     shared: Arc<AnonymizerShared>,
+    caches: Caches,
+}
+
+/// What a worker remembers between requests.
+#[derive(Default)]
+struct Caches {
     resolver: Resolver,
     tokens: Map<(u8, u128), Option<KnownToken>>,
     clients: Map<IpAddr, KnownClient>,
@@ -246,29 +249,35 @@ impl Anonymizer {
     pub fn new(shared: Arc<AnonymizerShared>) -> Self {
         Self {
             shared,
-            resolver: Resolver::default(),
-            tokens: Map::default(),
-            clients: Map::default(),
-            agents: Map::default(),
+            caches: Caches::default(),
         }
     }
 
     /// Who sent this, where to, and with what.
     pub fn identify(&mut self, tx: &Transaction) -> Identity {
+        let Self { shared, caches } = self;
         let peer = *tx.client.expose();
         let (asker, client) = match &tx.request {
             Some(request) => {
                 let fields = Fields::of(tx, request);
-                let address = client(peer, &fields, &self.shared.trusted_proxies);
-                (self.asker(tx, request, &fields), self.client(address))
+                let address = client(peer, &fields, &shared.trusted_proxies);
+                let asker = caches.asker(shared, tx, request, &fields);
+                (asker, caches.client(shared, address))
             }
-            None => (self.nobody(), self.client(peer)),
+            None => (caches.nobody(shared), caches.client(shared, peer)),
         };
         Identity(observation(tx, &asker, client))
     }
+}
 
-    fn asker<'a>(&mut self, tx: &'a Transaction, request: &Message, fields: &Fields<'a>) -> Asker {
-        let shared = Arc::clone(&self.shared);
+impl Caches {
+    fn asker<'a>(
+        &mut self,
+        shared: &AnonymizerShared,
+        tx: &'a Transaction,
+        request: &Message,
+        fields: &Fields<'a>,
+    ) -> Asker {
         let target = tx.slice(request.target);
         let method = Method::from_wire(tx.slice(request.first));
         let plain = fields
@@ -298,18 +307,17 @@ impl Anonymizer {
         );
         Asker {
             method,
-            token: self.token(fields, target, grpc),
+            token: presented(fields, target, grpc).find_map(|place| self.token(shared, &place)),
             resolved,
             host: host.text,
-            agent: self.agent(fields),
+            agent: self.agent(shared, fields),
             operation: operation(&shared.lexicon, tx, request, &asked),
             by_field: shared.integration_by_field(tx, request),
         }
     }
 
     /// Where no request was seen.
-    fn nobody(&mut self) -> Asker {
-        let shared = Arc::clone(&self.shared);
+    fn nobody(&mut self, shared: &AnonymizerShared) -> Asker {
         let host = self.resolver.host(&shared.endpoints, &shared.lexicon, b"");
         let sought = Sought {
             host,
@@ -330,34 +338,24 @@ impl Anonymizer {
         }
     }
 
-    fn token<'a>(
-        &mut self,
-        fields: &Fields<'a>,
-        target: &'a [u8],
-        grpc: bool,
-    ) -> Option<KnownToken> {
-        presented(fields, target, grpc).find_map(|place| self.known_token(&place))
-    }
-
-    fn known_token(&mut self, place: &Presented<'_>) -> Option<KnownToken> {
-        let key = (place.place(), self.shared.keys.cache.fast128(place.raw));
+    fn token(&mut self, shared: &AnonymizerShared, place: &Presented<'_>) -> Option<KnownToken> {
+        let key = (place.place(), shared.keys.cache.fast128(place.raw));
         if let Some(known) = self.tokens.get(&key) {
             return *known;
         }
-        let known = place.token(&self.shared.keys).map(|token| KnownToken {
+        let known = place.token(&shared.keys).map(|token| KnownToken {
             key: token.key,
             kind: token.kind,
-            integration: self.shared.integration_of(&token),
+            integration: shared.integration_of(&token),
         });
         remember(&mut self.tokens, key, known);
         known
     }
 
-    fn client(&mut self, address: IpAddr) -> KnownClient {
+    fn client(&mut self, shared: &AnonymizerShared, address: IpAddr) -> KnownClient {
         if let Some(known) = self.clients.get(&address) {
             return *known;
         }
-        let shared = &self.shared;
         let known = KnownClient {
             key: shared.keys.principal(Credential::Address(address)),
             country: shared
@@ -371,7 +369,7 @@ impl Anonymizer {
         known
     }
 
-    fn agent(&mut self, fields: &Fields<'_>) -> KnownAgent {
+    fn agent(&mut self, shared: &AnonymizerShared, fields: &Fields<'_>) -> KnownAgent {
         let field = fields.user_agent.unwrap_or_default();
         let field = field.get(..MAX_AGENT).unwrap_or(field);
         let mut known = if field.is_empty() {
@@ -379,7 +377,7 @@ impl Anonymizer {
         } else if let Some(known) = self.agents.get(field) {
             *known
         } else {
-            let known = read_agent(&self.shared.lexicon, field);
+            let known = read_agent(&shared.lexicon, field);
             remember(&mut self.agents, field.to_vec(), known);
             known
         };
@@ -388,7 +386,7 @@ impl Anonymizer {
                 .product
                 .unwrap_or_else(|| agent::parse(field).product);
             if let Some(text) = release::from_field(version, product) {
-                known.release = self.shared.lexicon.intern(TextKind::Release, &text, false);
+                known.release = shared.lexicon.intern(TextKind::Release, &text, false);
             }
         }
         known

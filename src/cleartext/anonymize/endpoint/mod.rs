@@ -41,7 +41,7 @@ const USUAL: [Method; 5] = [
 /// A template the operator knows of (`[[endpoint]]`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hint {
-    /// The service by name; none is `default`.
+    /// The service by name; none means every service.
     pub service: Option<String>,
     /// The methods; empty means GET, POST, PUT, PATCH and DELETE.
     pub methods: Vec<Method>,
@@ -101,14 +101,14 @@ impl Endpoints {
             }));
         }
         for hint in hints {
-            let id = out.service_of_hint(hint)?;
             let methods = if hint.methods.is_empty() {
                 &USUAL[..]
             } else {
                 &hint.methods
             };
-            for method in methods {
-                promised.push((id, *method, hint.template.clone(), false));
+            for id in out.services_of_hint(hint)? {
+                let promise = |method: &Method| (id, *method, hint.template.clone(), false);
+                promised.extend(methods.iter().map(promise));
             }
         }
         out.publish(&promised);
@@ -160,16 +160,17 @@ impl Endpoints {
         service
     }
 
-    fn service_of_hint(&self, hint: &Hint) -> Result<ServiceId, UnknownService> {
-        let Some(name) = &hint.service else {
-            return Ok(ServiceId::default());
-        };
-        self.names
-            .iter()
-            .position(|known| known == name)
-            .and_then(|index| u16::try_from(index).ok())
-            .map(ServiceId)
-            .ok_or_else(|| UnknownService(name.clone()))
+    fn services_of_hint(&self, hint: &Hint) -> Result<Vec<ServiceId>, UnknownService> {
+        let fits = |name: &String| hint.service.as_ref().is_none_or(|wanted| wanted == name);
+        let all = (0..).map(ServiceId).zip(&self.names);
+        let found: Vec<ServiceId> = all
+            .filter(|(_, name)| fits(name))
+            .map(|(id, _)| id)
+            .collect();
+        match &hint.service {
+            Some(name) if found.is_empty() => Err(UnknownService(name.clone())),
+            _ => Ok(found),
+        }
     }
 
     /// Numbers the triples in their order and lays the routes.

@@ -80,7 +80,8 @@ impl OpenApi {
         let document: Document = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|e| OpenApiError::Syntax(e.to_string()))?
         } else {
-            serde_saphyr::from_str(text).map_err(|e| OpenApiError::Syntax(e.to_string()))?
+            serde_saphyr::from_str_with_options(text, yaml_options())
+                .map_err(|e| OpenApiError::Syntax(e.to_string()))?
         };
         if document.openapi.or(document.swagger).is_none() {
             return Err(OpenApiError::NotOpenApi);
@@ -121,6 +122,16 @@ impl OpenApi {
         out.operations.sort_unstable();
         out.operations.dedup();
         Ok(out)
+    }
+}
+
+/// The reader's limits, wide enough for the largest public documents.
+fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_nodes: 4_000_000,
+            max_events: 16_000_000,
+        },
     }
 }
 
