@@ -21,6 +21,7 @@
 pub mod anonymize;
 pub mod capture;
 pub mod decode;
+pub mod engine;
 pub mod flow;
 pub mod http;
 pub mod mask;

@@ -1,4 +1,18 @@
 //! Where packets come from: a NIC, or capture files merged by time.
+//!
+//! [`file`] reads pcap and pcapng (also compressed, also from standard input), [`live`] reads a network interface. Both are a
+//! [`Source`]; what is behind it does not matter to the rest. Nothing here looks into a packet: see [`decode`](super::decode).
+
+pub mod file;
+mod filter;
+mod input;
+#[cfg(feature = "live")]
+pub mod live;
+mod records;
+
+pub use file::{FileOptions, FileSource, FileSummary, Progress};
+#[cfg(feature = "live")]
+pub use live::{InterfaceInfo, LiveOptions, LiveSource, interfaces};
 
 use super::raw::Raw;
 use crate::clock::EventTime;
@@ -6,6 +20,49 @@ use crate::clock::EventTime;
 /// A link-layer header type, by its number in libpcap's registry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+
+    /// Its name in libpcap's registry (without `LINKTYPE_`), for messages; `?` if it is none of the usual ones.
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            0 => "NULL",
+            1 => "ETHERNET",
+            6 => "IEEE802_5",
+            7 => "ARCNET_BSD",
+            8 => "SLIP",
+            9 => "PPP",
+            10 => "FDDI",
+            12 | 14 | 101 => "RAW",
+            50 => "PPP_HDLC",
+            51 => "PPP_ETHER",
+            104 => "C_HDLC",
+            105 => "IEEE802_11",
+            107 => "FRELAY",
+            108 => "LOOP",
+            113 => "LINUX_SLL",
+            117 => "PFLOG",
+            119 => "IEEE802_11_PRISM",
+            127 => "IEEE802_11_RADIOTAP",
+            129 => "ARCNET_LINUX",
+            147..=162 => "USER",
+            187 => "BLUETOOTH_HCI_H4",
+            189 | 220 => "USB_LINUX",
+            192 => "PPI",
+            195 | 230 => "IEEE802_15_4",
+            201 => "BLUETOOTH_HCI_H4_WITH_PHDR",
+            228 => "IPV4",
+            229 => "IPV6",
+            239 => "NFLOG",
+            249 => "USBPCAP",
+            253 => "NETLINK",
+            276 => "LINUX_SLL2",
+            _ => "?",
+        }
+    }
+}
 
 /// One captured packet. Borrows the source's buffer and dies within a turn of the capture loop.
 pub struct Packet<'a> {
@@ -67,4 +124,42 @@ pub enum SourceError {
         /// What is wrong, from a fixed list.
         what: &'static str,
     },
+}
+
+/// Why a source could not be opened. Owns no traffic and no path: `index` says which argument it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenError {
+    /// Index of the file (in the list that [`file::expand`] made) or of the interface.
+    pub index: usize,
+    /// What is wrong.
+    pub fault: OpenFault,
+}
+
+/// What is wrong with something that could not be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenFault {
+    /// No such file, or a directory without any file.
+    NotFound,
+    /// The file or interface may not be read by this user.
+    NoPermission,
+    /// Reading failed.
+    Unreadable(std::io::ErrorKind),
+    /// The file has no byte at all.
+    Empty,
+    /// Neither pcap nor pcapng, also not after decompression.
+    NotCapture,
+    /// The file ends inside its header.
+    HeaderCut,
+    /// Nothing in the file is of a link type that can be decoded.
+    UnsupportedLink(LinkType),
+    /// The BPF filter does not compile for this link type.
+    BadFilter,
+    /// Filters need libpcap, which this program was built without.
+    FilterUnavailable,
+    /// There is no such interface.
+    NoSuchInterface,
+    /// The interface exists, but is down.
+    InterfaceDown,
+    /// libpcap refused for another reason.
+    Refused,
 }

@@ -1,4 +1,14 @@
 //! Segments to in-order bytes, one direction at a time.
+//!
+//! A [`Stream`] is one direction. What comes in order is handed on without a copy; what comes early is held, within limits,
+//! until the hole before it is filled or given up. A hole is given up when the receiver has acknowledged it (it was sent, but
+//! not captured), when the limits are reached, or when the flow ends: then a [`Gap`] says how long it was. On overlap the
+//! first copy wins. Read first: RFC 9293 sections 3.4 and 3.10.7.4, RFC 7323 section 2.3.
+
+mod held;
+mod stream;
+
+pub(in crate::cleartext) use stream::{Arrival, Stream, Work};
 
 use super::raw::Raw;
 use crate::clock::EventTime;
@@ -19,7 +29,8 @@ pub struct Data<'a> {
     pub bytes: Raw<&'a [u8]>,
     /// Capture time of the segment that carried them.
     pub time: EventTime,
-    /// Position of the first byte in this direction's stream, counted from the first byte seen or after SYN, gaps included.
+    /// Position of the first byte in this direction's stream, gaps included: 0 is the byte after SYN. A flow joined later
+    /// counts from [`MIDSTREAM_ORIGIN`] instead, so that bytes which turn up from before still have a position.
     pub offset: u64,
     /// The acknowledgement the sender gave with them, as a position in the *other* direction's stream; none if unknown.
     pub acked: Option<u64>,
@@ -49,4 +60,41 @@ pub enum EndReason {
     Evicted,
     /// The capture ended.
     CaptureEnd,
+}
+
+/// Where positions start in a direction whose SYN was not seen.
+pub const MIDSTREAM_ORIGIN: u64 = 1 << 32;
+
+/// What bounds reassembly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Bytes one direction may hold behind a hole; beyond it the hole is given up.
+    pub max_held: usize,
+    /// Segments one direction may hold behind a hole.
+    pub max_held_segments: usize,
+    /// Bytes all flows together may hold; beyond it a flow that would hold more gives up its hole.
+    pub max_held_total: usize,
+    /// A hole the receiver has acknowledged is still waited for during so many packets of the flow (they may have been
+    /// captured out of order) ...
+    pub reorder_packets: u32,
+    /// ... and so many nanoseconds of packet time, whichever ends first.
+    pub reorder_nanos: u64,
+    /// A hole is given up after so many nanoseconds in any case.
+    pub hole_nanos: u64,
+    /// Likewise where only one direction is captured, so that no acknowledgement can tell.
+    pub hole_nanos_one_sided: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_held: 1 << 20,
+            max_held_segments: 2_048,
+            max_held_total: 64 << 20,
+            reorder_packets: 16,
+            reorder_nanos: 20_000_000,
+            hole_nanos: 30_000_000_000,
+            hole_nanos_one_sided: 2_000_000_000,
+        }
+    }
 }

@@ -1,0 +1,251 @@
+//! Packets in, transactions out: decoding, the flow table, reassembly and HTTP, driven by packet time.
+//!
+//! One engine per capture thread, which owns it. It does no I/O, reads no clock, and starts no thread. Each packet has one
+//! outcome, and each payload byte one fate, so that the loss account closes (see [`Tally`]).
+
+use std::sync::Arc;
+
+use super::capture::Packet;
+use super::decode::{self, Segment};
+use super::flow::state::{Flow, Tools};
+use super::flow::table::{Age, Slot, Table};
+use super::http::transaction::Transaction;
+use super::reassembly::EndReason;
+use super::{flow, http, reassembly};
+use crate::clock::{EventTime, PacketClock};
+use crate::observation::FlowId;
+use crate::tally::{Tally, TallySheet};
+
+/// Timeouts are looked at this often, in nanoseconds of packet time.
+const SWEEP_NANOS: u64 = 100_000_000;
+
+/// What bounds an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// The flow table.
+    pub flow: flow::Settings,
+    /// Reassembly.
+    pub reassembly: reassembly::Settings,
+    /// HTTP.
+    pub http: http::Limits,
+}
+
+/// Everything between a capture source and the workers.
+pub struct Engine {
+    settings: Settings,
+    tally: Arc<TallySheet>,
+    clock: PacketClock,
+    table: Table<Flow>,
+    /// Heap bytes of all flows.
+    memory: usize,
+    /// Bytes all flows hold out of order.
+    held: usize,
+    opened: u64,
+    next_sweep: EventTime,
+}
+
+impl Engine {
+    /// An engine that counts in `tally`, which belongs to the thread that drives it.
+    pub fn new(settings: Settings, tally: Arc<TallySheet>) -> Self {
+        Self {
+            settings,
+            tally,
+            clock: PacketClock::default(),
+            table: Table::new(),
+            memory: 0,
+            held: 0,
+            opened: 0,
+            next_sweep: EventTime::ZERO,
+        }
+    }
+
+    /// Takes a packet and emits the transactions it completes.
+    pub fn packet(&mut self, packet: &Packet<'_>, emit: &mut dyn FnMut(Transaction)) {
+        self.tally.one(Tally::PacketsIn);
+        let now = self.clock.advance(packet.time);
+        if now >= self.next_sweep {
+            self.sweep(now, emit);
+        }
+        match decode::decode(packet) {
+            Ok(segment) => self.segment(&segment, now, emit),
+            Err(reason) => self.tally.one(reason),
+        }
+    }
+
+    /// No packet came for a while; `now` is the wall clock of a live capture. Ends flows that timed out.
+    pub fn idle(&mut self, now: EventTime, emit: &mut dyn FnMut(Transaction)) {
+        let now = self.clock.advance(now);
+        if now >= self.next_sweep {
+            self.sweep(now, emit);
+        }
+    }
+
+    /// The capture is over: emits what is left, in order of flows.
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Transaction)) {
+        let now = self.clock.now();
+        let mut rest = Vec::with_capacity(self.table.len());
+        for age in Age::ALL {
+            while let Some((slot, _)) = self.table.oldest(age) {
+                rest.extend(self.table.remove(slot));
+            }
+        }
+        rest.sort_unstable_by_key(|(_, flow)| flow.id());
+        for (key, flow) in rest {
+            self.count_end(&flow);
+            flow.finish(&key, EndReason::CaptureEnd, now, &mut self.tools(emit));
+        }
+        self.memory = 0;
+        self.held = 0;
+    }
+
+    /// The packet clock.
+    pub const fn now(&self) -> EventTime {
+        self.clock.now()
+    }
+
+    /// Flows in the table.
+    pub fn flows(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Memory of all flows with what they buffer, in bytes.
+    pub fn memory(&self) -> usize {
+        self.table
+            .len()
+            .saturating_mul(Table::<Flow>::ENTRY)
+            .saturating_add(self.memory)
+    }
+
+    fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        now: EventTime,
+        emit: &mut dyn FnMut(Transaction),
+    ) {
+        let Some(slot) = self.flow_of(segment, now, emit) else {
+            self.tally.one(Tally::PacketNoFlowRoom);
+            return;
+        };
+        self.tally.one(Tally::PacketsAnalysed);
+        if segment.missing > 0 {
+            self.tally.one(Tally::PacketsTruncated);
+        }
+        // A stamp the clock does not believe must not reach anything that is measured.
+        let time = segment.time.min(now);
+        let room = self.settings.reassembly.max_held_total;
+        let mut tools = Tools {
+            reassembly: &self.settings.reassembly,
+            http: &self.settings.http,
+            tally: &self.tally,
+            room: room.saturating_sub(self.held),
+            emit,
+        };
+        let Some((key, flow)) = self.table.get_mut(slot) else {
+            return;
+        };
+        let before = (flow.memory(), flow.held());
+        flow.segment(key, segment, time, &mut tools);
+        let after = (flow.memory(), flow.held());
+        let age = flow.age();
+        self.memory = self.memory.saturating_add(after.0).saturating_sub(before.0);
+        self.held = self.held.saturating_add(after.1).saturating_sub(before.1);
+        self.table.touch(slot, age, now);
+        while self.memory() > self.settings.flow.max_memory && self.evict(now, emit) {}
+    }
+
+    /// Finds the flow of a segment, or opens one. None if the table may hold none at all.
+    fn flow_of(
+        &mut self,
+        segment: &Segment<'_>,
+        now: EventTime,
+        emit: &mut dyn FnMut(Transaction),
+    ) -> Option<Slot> {
+        if let Some(slot) = self.table.find(&segment.key) {
+            let (_, flow) = self.table.get_mut(slot)?;
+            if !flow.is_superseded_by(segment) {
+                return Some(slot);
+            }
+            self.end(slot, EndReason::Evicted, now, emit);
+        }
+        while self.table.len() >= self.settings.flow.max_flows {
+            if !self.evict(now, emit) {
+                return None;
+            }
+        }
+        self.opened = self.opened.saturating_add(1);
+        let flow = Flow::new(FlowId(self.opened), segment);
+        self.tally.one(Tally::FlowsOpened);
+        if flow.is_midstream() {
+            self.tally.one(Tally::FlowsMidstream);
+        }
+        self.table.insert(segment.key, flow, now)
+    }
+
+    /// Ends the flow that can best be spared; false if there is none.
+    fn evict(&mut self, now: EventTime, emit: &mut dyn FnMut(Transaction)) -> bool {
+        let oldest = Age::ALL.into_iter().find_map(|age| self.table.oldest(age));
+        let Some((slot, _)) = oldest else {
+            return false;
+        };
+        self.tally.one(Tally::FlowsEvicted);
+        self.end(slot, EndReason::Evicted, now, emit);
+        true
+    }
+
+    /// Ends flows that timed out.
+    fn sweep(&mut self, now: EventTime, emit: &mut dyn FnMut(Transaction)) {
+        self.next_sweep = now.plus_nanos(SWEEP_NANOS);
+        self.tally.set(Tally::ClockJumps, self.clock.jumps());
+        for age in Age::ALL {
+            let limit = match age {
+                Age::HalfOpen => self.settings.flow.half_open_nanos,
+                Age::Open => self.settings.flow.idle_nanos,
+                Age::Closed => self.settings.flow.linger_nanos,
+            };
+            while let Some((slot, last)) = self.table.oldest(age)
+                && now.nanos_since(last) >= limit
+            {
+                if age != Age::Closed {
+                    self.tally.one(Tally::FlowsTimedOut);
+                }
+                self.end(slot, EndReason::TimedOut, last.plus_nanos(limit), emit);
+            }
+        }
+    }
+
+    /// Takes a flow out of the table and hands on what it still had.
+    fn end(
+        &mut self,
+        slot: Slot,
+        reason: EndReason,
+        now: EventTime,
+        emit: &mut dyn FnMut(Transaction),
+    ) {
+        let Some((key, flow)) = self.table.remove(slot) else {
+            return;
+        };
+        self.memory = self.memory.saturating_sub(flow.memory());
+        self.held = self.held.saturating_sub(flow.held());
+        self.count_end(&flow);
+        flow.finish(&key, reason, now, &mut self.tools(emit));
+    }
+
+    fn count_end(&self, flow: &Flow) {
+        if flow.is_one_sided() {
+            self.tally.one(Tally::FlowsOneSided);
+        }
+    }
+
+    fn tools<'a>(&'a self, emit: &'a mut dyn FnMut(Transaction)) -> Tools<'a> {
+        Tools {
+            reassembly: &self.settings.reassembly,
+            http: &self.settings.http,
+            tally: &self.tally,
+            room: self.settings.reassembly.max_held_total,
+            emit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
