@@ -55,6 +55,9 @@ pub enum Command {
     /// Give the pseudonym of each value on standard input
     #[command(after_help = PSEUDONYM_EXAMPLES)]
     Pseudonym(PseudonymArgs),
+    /// List the interfaces that can be captured from
+    #[cfg(feature = "live")]
+    Interfaces,
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

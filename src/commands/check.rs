@@ -45,9 +45,12 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
         None => lines.push("--  geoip: none, every country is unknown".to_owned()),
     }
     let shared = config.anonymizer(config.keys(&config.passing_key()?))?;
+    let plan = config.plan(shared.triples())?;
     lines.push(format!(
-        "ok  endpoints: {} public ones from documents and hints, and `other`",
-        shared.triples().len().saturating_sub(1)
+        "ok  privacy: {} public endpoints from documents and hints, and `other`; epsilon {:.2}; config {}",
+        shared.triples().len().saturating_sub(1),
+        plan.epsilon(),
+        plan.config()
     ));
     for name in &config.ignored_variables {
         lines.push(format!(

@@ -3,6 +3,9 @@
 
 mod check;
 pub mod demo;
+pub mod faults;
+#[cfg(feature = "live")]
+mod interfaces;
 mod man;
 mod options;
 mod progress;
@@ -44,6 +47,8 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
             Err(Error::failed("the daemon is not wired yet").hint("use --generate-only"))
         }),
         Command::Pseudonym(args) => pseudonym::run(&args),
+        #[cfg(feature = "live")]
+        Command::Interfaces => interfaces::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hushtap", &mut script);

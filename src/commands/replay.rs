@@ -34,6 +34,7 @@ pub fn run(
         bodies: args.bodies,
         progress: Progress::default(),
     };
+    options.config.warn_of_gaps();
     // All files are created first: what cannot be written shall not cost an hour of reading.
     let mut records = args.records.as_deref().map(Target::open).transpose()?;
     let mut alerts = args.alerts.as_deref().map(Target::open).transpose()?;
@@ -175,6 +176,7 @@ mod tests {
     use super::*;
     use crate::analysis::alert::Severity;
     use crate::analysis::summary::Summary;
+    use crate::observation::Admitted;
     use crate::report::{Capture, Damage};
     use crate::sinks::tests::{Plain, alert};
     use crate::sinks::{AlertEncoder, Lines};
@@ -193,7 +195,7 @@ mod tests {
             alert.severity = Severity::Medium;
             let mut lines = Lines::default();
             AlertEncoder::new(Arc::clone(&names)).encode(&alert, &mut lines);
-            let mut resolver = Resolver::new(Arc::clone(&names), Default::default());
+            let mut resolver = Resolver::new(Arc::clone(&names), Admitted::default());
             outputs.alerts(&mut lines, &mut resolver)?;
             Ok(Outcome {
                 captures: vec![Capture {

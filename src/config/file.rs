@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
-use crate::cleartext::http;
+use crate::cleartext::{flow, http, reassembly};
 use crate::error::Error;
+use crate::release::plan as release;
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),* $(,)? }) => {
@@ -101,8 +102,8 @@ section! {
         filter: Option<String> = None,
         /// Bytes kept of a packet.
         snaplen: ByteSize = ByteSize::kib(256),
-        /// Kernel buffer of each interface.
-        buffer: ByteSize = ByteSize::mib(32),
+        /// Ring buffer of each interface in the kernel, in whole MiB.
+        buffer: ByteSize = ByteSize::mib(64),
         /// Whether the interface is put into promiscuous mode.
         promiscuous: bool = true,
         /// Worker threads; cores less one if unset.
@@ -117,7 +118,26 @@ section! {
 
 section! {
     /// `[flow]`
-    Flow {}
+    Flow {
+        /// A flow without payload in both directions or a whole handshake is dropped after this long.
+        half_open_timeout: Span = Span::nanos_of(flow::Settings::default().half_open_nanos),
+        /// An idle flow is over after this long.
+        idle_timeout: Span = Span::nanos_of(flow::Settings::default().idle_nanos),
+        /// A closed flow is remembered this long, for stragglers.
+        linger: Span = Span::nanos_of(flow::Settings::default().linger_nanos),
+        /// Most flows.
+        max_flows: usize = flow::Settings::default().max_flows,
+        /// Memory of all flows with what they buffer.
+        memory: ByteSize = ByteSize::of(flow::Settings::default().max_memory),
+        /// Bytes one direction may hold behind a hole.
+        max_held: ByteSize = ByteSize::of(reassembly::Settings::default().max_held),
+        /// Bytes all flows together may hold behind holes.
+        max_held_total: ByteSize = ByteSize::of(reassembly::Settings::default().max_held_total),
+        /// A hole is given up after this long.
+        hole_timeout: Span = Span::nanos_of(reassembly::Settings::default().hole_nanos),
+        /// Likewise where only one direction is captured.
+        hole_timeout_one_sided: Span = Span::nanos_of(reassembly::Settings::default().hole_nanos_one_sided),
+    }
 }
 
 section! {
@@ -184,11 +204,33 @@ section! {
 section! {
     /// `[privacy]`
     Privacy {
-        /// One release each.
-        window: Span = Span::secs(60),
+        /// Whose presence is hidden: `principal-day`, or the weaker `principal-hour`.
+        unit: PrivacyUnit = PrivacyUnit::PrincipalDay,
+        /// One release each: 10, 30, 60 or 300 seconds.
+        window: Span = Span::secs(u64::from(release::Settings::default().window_seconds)),
+        /// zCDP budget of a unit.
+        rho: f64 = 0.5,
+        /// This sensor's share of the budget, where several may see the same tokens.
+        share: f64 = 1.0,
+        /// What one token sends in a busy minute, by public knowledge such as a rate limit: beyond it, it is clipped.
+        requests_per_minute: u32 = 20,
         /// Most series on the public listener.
-        max_series: usize = 10_000,
+        max_series: usize = release::Settings::default().max_series,
+        /// Tokens and clients counted in a day; those beyond it are not.
+        max_principals: usize = release::Settings::default().max_principals,
+        /// Endpoints one token may count in during one window.
+        max_endpoints_per_principal: u32 = release::Settings::default().max_triples_per_principal,
     }
+}
+
+/// What one unit of the privacy claim is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrivacyUnit {
+    /// Everything one principal did in one UTC day.
+    PrincipalDay,
+    /// Everything one principal did in one hour.
+    PrincipalHour,
 }
 
 section! {
@@ -304,6 +346,12 @@ impl ConfigFile {
             self.capture.workers.is_none_or(|n| (1..=256).contains(&n)),
             "`capture.workers`: must be 1 to 256",
             "leave it out for one worker a core, less one for capturing",
+        )?;
+        let whole = self.capture.buffer.bytes().is_multiple_of(1 << 20);
+        check(
+            whole && (1..=4096).contains(&(self.capture.buffer.bytes() >> 20)),
+            "`capture.buffer`: must be 1 MiB to 4 GiB, in whole MiB",
+            "\"64 MiB\" holds half a second of a full 1 Gbit/s link",
         )?;
         check(
             self.anonymize.k.is_none_or(|k| k >= 1),

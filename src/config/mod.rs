@@ -16,6 +16,7 @@ use clap::ArgMatches;
 use toml::Table;
 
 use crate::error::Error;
+use crate::observation::PublicTriple;
 
 pub use fault::{describe, nearest};
 pub use file::{
@@ -100,14 +101,27 @@ impl Config {
             in_file,
             ignored_variables: variables.ignored,
         };
-        let sound = config.settings.validate();
-        match (
-            sound.and_then(|()| config.identity().map(drop)),
-            &config.path,
-        ) {
+        match (config.validate(), &config.path) {
             (Ok(()), _) => Ok(config),
             (Err(fault), Some(path)) => Err(fault.at(path.display().to_string())),
             (Err(fault), None) => Err(fault),
+        }
+    }
+
+    /// What can be told without reading other files.
+    fn validate(&self) -> Result<(), Error> {
+        self.settings.validate()?;
+        self.identity()?;
+        self.plan(&[PublicTriple::other()])?;
+        Ok(())
+    }
+
+    /// Warns of what is configured and not yet done, so that nobody waits for it.
+    pub fn warn_of_gaps(&self) {
+        if !self.settings.tls.keylogs.is_empty() {
+            tracing::warn!(
+                "tls.keylogs: TLS is not decrypted by this version; key logs are not read"
+            );
         }
     }
 

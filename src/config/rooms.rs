@@ -1,13 +1,16 @@
 //! From the config to each room's own settings. A room's defaults for what the user cannot choose stay its own.
 
-use super::file::ForwardHeader;
+use super::file::{ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
+use crate::analysis::window::Unit;
 use crate::cleartext::anonymize::endpoint::{Hint, service};
 use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
 use crate::cleartext::anonymize::net::Range;
-use crate::cleartext::{anonymize, http};
+use crate::cleartext::{anonymize, capture, engine, flow, http, reassembly};
+use crate::clock::EventTime;
 use crate::error::Error;
-use crate::observation::Method;
+use crate::observation::{Method, PublicTriple};
+use crate::release::plan::{self, Plan};
 
 /// Whether this run watches live traffic (`run`, also from a file) or looks at a capture.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +22,56 @@ pub enum Mode {
 }
 
 impl Config {
+    /// How interfaces are captured from.
+    #[cfg(feature = "live")]
+    pub fn live_capture(&self) -> capture::LiveOptions {
+        let capture = &self.settings.capture;
+        capture::LiveOptions {
+            filter: capture.filter.clone(),
+            snaplen: capture.snaplen.as_u32(),
+            ring_mb: u32::try_from(capture.buffer.bytes() >> 20).unwrap_or(u32::MAX),
+            promiscuous: capture.promiscuous,
+        }
+    }
+
+    /// How files are read: packets in `[from, to)`.
+    pub fn file_capture(
+        &self,
+        from: Option<EventTime>,
+        to: Option<EventTime>,
+        follow: bool,
+    ) -> capture::FileOptions {
+        capture::FileOptions {
+            filter: self.settings.capture.filter.clone(),
+            from,
+            to,
+            follow,
+            ..capture::FileOptions::default()
+        }
+    }
+
+    /// Limits of everything between the capture and the workers.
+    pub fn engine(&self) -> engine::Settings {
+        let flow = &self.settings.flow;
+        engine::Settings {
+            flow: flow::Settings {
+                half_open_nanos: flow.half_open_timeout.nanos(),
+                idle_nanos: flow.idle_timeout.nanos(),
+                linger_nanos: flow.linger.nanos(),
+                max_flows: flow.max_flows,
+                max_memory: flow.memory.as_usize(),
+            },
+            reassembly: reassembly::Settings {
+                max_held: flow.max_held.as_usize(),
+                max_held_total: flow.max_held_total.as_usize(),
+                hole_nanos: flow.hole_timeout.nanos(),
+                hole_nanos_one_sided: flow.hole_timeout_one_sided.nanos(),
+                ..reassembly::Settings::default()
+            },
+            http: self.http(),
+        }
+    }
+
     /// Limits of the HTTP layer.
     pub fn http(&self) -> http::Limits {
         let http = &self.settings.http;
@@ -38,6 +91,32 @@ impl Config {
             Mode::Replay => 2,
         });
         usize::try_from(k).unwrap_or(usize::MAX)
+    }
+
+    /// The privacy plan for these public triples: what `AnonymizerShared::triples` says.
+    pub fn plan(&self, triples: &[PublicTriple]) -> Result<Plan, Error> {
+        let privacy = &self.settings.privacy;
+        let window = u32::try_from(privacy.window.as_secs()).unwrap_or(u32::MAX);
+        let settings = plan::Settings {
+            unit: match privacy.unit {
+                PrivacyUnit::PrincipalDay => Unit::PrincipalDay,
+                PrivacyUnit::PrincipalHour => Unit::PrincipalHour,
+            },
+            window_seconds: window,
+            rho: millionths(privacy.rho, "privacy.rho", 100.0)?,
+            share_ppm: u32::try_from(millionths(privacy.share, "privacy.share", 1.0)?)
+                .unwrap_or(u32::MAX),
+            u2: plan::Settings::bounds(privacy.requests_per_minute, window),
+            max_series: privacy.max_series,
+            max_principals: privacy.max_principals,
+            max_triples_per_principal: privacy.max_endpoints_per_principal,
+            triples: triples.to_vec(),
+            ..plan::Settings::default()
+        };
+        Plan::new(&settings).map_err(|fault| {
+            Error::config(fault.to_string())
+                .hint("`hushtap check` shows every [privacy] key; the defaults are sound")
+        })
     }
 
     /// What identity and endpoints go by.
@@ -92,14 +171,15 @@ fn collect<T, U>(
 }
 
 fn hint(hint: &EndpointHint, place: usize) -> Result<Hint, Error> {
-    let method = |text: &String| match Method::from_wire(text.as_bytes()) {
-        Method::Other => Err(Error::config(format!(
-            "`endpoint[{place}].methods`: `{text}` is no method that is told apart"
-        ))
-        .hint(
-            "methods are written in capitals: GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, ...",
-        )),
-        known => Ok(known),
+    let method = |text: &String| {
+        let method = Method::from_wire(text.as_bytes());
+        if method == Method::Other {
+            return Err(Error::config(format!(
+                "`endpoint[{place}].methods`: `{text}` is no method that is told apart"
+            ))
+            .hint("methods are written in capitals: GET, POST, PUT, PATCH, DELETE, HEAD, ..."));
+        }
+        Ok(method)
     };
     Ok(Hint {
         service: hint.service.clone(),
@@ -113,4 +193,21 @@ fn range(text: &str, key: &str) -> Result<Range, Error> {
         Error::config(format!("`{key}`: `{text}` is no address range"))
             .hint("for example \"10.0.0.0/8\", \"2001:db8::/32\" or a single address")
     })
+}
+
+/// A share or budget in millionths: above 0, at most `most`.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the value was just checked to lie between 0 and 100"
+)]
+fn millionths(value: f64, key: &str, most: f64) -> Result<u64, Error> {
+    let millionths = (value * 1e6).round();
+    if millionths >= 1.0 && value <= most {
+        return Ok(millionths as u64);
+    }
+    Err(
+        Error::config(format!("`{key}`: must be above 0 and at most {most}"))
+            .hint("the default budget is rho = 0.5; one sensor alone has share = 1.0"),
+    )
 }

@@ -56,7 +56,7 @@ fn flag_over_environment_over_file_over_default() {
 fn variables_take_the_type_of_their_key() {
     let variables = [
         ("HUSHTAP_CAPTURE_PROMISCUOUS", "false"),
-        ("HUSHTAP_PRIVACY_MAX_SERIES", "77"),
+        ("HUSHTAP_PRIVACY_MAX_SERIES", "7777"),
         ("HUSHTAP_CAPTURE_INTERFACES", "eth1, eth2"),
         ("HUSHTAP_CAPTURE_FILTER", "80"),
     ];
@@ -103,6 +103,16 @@ fn faults_have_file_line_key_and_hint() {
             "[[trusted_proxy]]\naddress = \"10.0.0.1\"\nheader = \"x-forwarded\"\n",
             ":3: `trusted_proxy.header`: `x-forwarded` is not a value it can take\n\nhint: did you mean `forwarded`?",
         ),
+        (
+            "[[trusted_proxy]]\naddress = \"10.0.0.0/40\"\n",
+            "`trusted_proxy[0].address`: `10.0.0.0/40` is no address range",
+        ),
+        (
+            "[[endpoint]]\ntemplate = \"/a\"\nmethods = [\"get\"]\n",
+            "`endpoint[0].methods`: `get` is no method",
+        ),
+        ("[privacy]\nrho = -1.0\n", "`privacy.rho`: "),
+        ("[privacy]\nwindow = \"7 s\"\n", "privacy.window must be"),
         (
             "[captur]\n",
             ":1: unknown key `captur`\n\nhint: did you mean `capture`?",

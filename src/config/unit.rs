@@ -70,6 +70,11 @@ impl Span {
         Self(n.saturating_mul(1_000_000))
     }
 
+    /// Nanoseconds.
+    pub const fn nanos_of(n: u64) -> Self {
+        Self(n)
+    }
+
     /// Seconds.
     pub const fn secs(n: u64) -> Self {
         Self(n.saturating_mul(1_000_000_000))

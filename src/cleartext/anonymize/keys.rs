@@ -104,7 +104,18 @@ impl StateKey {
 
     /// A key for one run, kept nowhere (replay without `--pseudonym-key`). Pseudonyms made with it do not rotate.
     pub fn ephemeral() -> Result<Self, KeyError> {
-        random().map(|content| Self::from_content(content.as_slice()))
+        let mut key = Self::random()?;
+        key.fixed = true;
+        Ok(key)
+    }
+
+    fn random() -> Result<Self, KeyError> {
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
+        Ok(Self {
+            bytes,
+            fixed: false,
+        })
     }
 
     fn read(path: &Path) -> Result<Self, KeyError> {
@@ -115,27 +126,23 @@ impl StateKey {
         if file.metadata()?.permissions().mode() & 0o077 != 0 {
             return Err(KeyError::NotPrivate);
         }
-        let mut content = Zeroizing::new([0; KEY_LEN]);
-        file.read_exact(content.as_mut_slice())
+        let mut bytes = Zeroizing::new([0; KEY_LEN]);
+        file.read_exact(bytes.as_mut_slice())
             .map_err(|_| KeyError::BadLength)?;
         if file.read(&mut [0])? != 0 {
             return Err(KeyError::BadLength);
         }
-        Ok(Self::rotating(content.as_slice()))
-    }
-
-    /// The same bytes give the same key whether they are the state key or given as `--pseudonym-key`.
-    fn rotating(content: &[u8]) -> Self {
-        let mut key = Self::from_content(content);
-        key.fixed = false;
-        key
+        Ok(Self {
+            bytes,
+            fixed: false,
+        })
     }
 
     fn create(dir: &Path, path: &Path) -> Result<Self, KeyError> {
-        let content = random()?;
+        let key = Self::random()?;
         // Named temporary files are 0600 from the start.
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(content.as_slice())?;
+        file.write_all(key.bytes.as_slice())?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(path) {
             Ok(_) => File::open(dir)?.sync_all()?,
@@ -145,7 +152,7 @@ impl StateKey {
             }
             Err(error) => return Err(error.error.into()),
         }
-        Ok(Self::rotating(content.as_slice()))
+        Ok(key)
     }
 
     fn derive(&self, purpose: &str) -> SubKey {
@@ -154,12 +161,6 @@ impl StateKey {
             self.bytes.as_slice(),
         )))
     }
-}
-
-fn random() -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
-    let mut bytes = Zeroizing::new([0; KEY_LEN]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
-    Ok(bytes)
 }
 
 /// A key for one purpose.
@@ -369,9 +370,6 @@ mod tests {
         let first = StateKey::open_or_create(dir.path()).unwrap();
         let again = StateKey::open_or_create(dir.path()).unwrap();
         assert_eq!(*first.bytes, *again.bytes);
-        let given = StateKey::from_file(&dir.path().join(STATE_KEY_FILE)).unwrap();
-        assert_eq!(*first.bytes, *given.bytes);
-        assert!(given.fixed && !first.fixed);
         let path = dir.path().join(STATE_KEY_FILE);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -460,7 +458,7 @@ mod tests {
 
     #[test]
     fn display_rotates_and_principals_do_not() {
-        let state = StateKey::rotating(&[7; 32]);
+        let state = StateKey::random().unwrap();
         let keys = Keys::new(&state, Some(1_000));
         let key = keys.principal(Credential::Opaque(b"value"));
         keys.advance(EventTime::from_nanos(999));
