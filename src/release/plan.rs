@@ -361,7 +361,11 @@ fn slot_name(family: VolumeFamily, slot: usize) -> String {
 
 /// The direction of a cell of the bytes or sensitive values families.
 pub(super) const fn direction(slot: usize) -> &'static str {
-    if slot % 2 == 0 { "request" } else { "response" }
+    if slot.is_multiple_of(2) {
+        "request"
+    } else {
+        "response"
+    }
 }
 
 /// The category of a cell of the sensitive values family.

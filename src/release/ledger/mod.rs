@@ -136,7 +136,7 @@ impl Ledger {
     /// Opens the ledger of `plan` under `dir`, and reads it.
     pub(crate) fn open(dir: &Path, opening: Opening, plan: &Plan) -> Result<Self, LedgerError> {
         let root = Root::enter(dir, opening.init)?;
-        let (path, keeps_all) = root.file(opening)?;
+        let (path, keeps_all) = root.file(opening);
         if !path.exists() {
             if !(opening.init || keeps_all) {
                 return Err(LedgerError::Missing(dir.to_owned()));
@@ -289,6 +289,10 @@ impl Ledger {
         })
     }
 
+    #[cfg_attr(
+        not(test),
+        allow(clippy::unused_self, reason = "the faults are in test builds only")
+    )]
     fn hooks(&self) -> Hooks {
         Hooks {
             #[cfg(test)]
@@ -297,15 +301,21 @@ impl Ledger {
     }
 }
 
-/// The window a torn frame was about: as written if that much of it is there, else the one after the last.
+/// The window a torn frame was about: as written if that much of it is there and makes sense, else the one after the last.
 fn torn_window(rest: &[u8], last: Option<Window>) -> Option<Window> {
-    let guessed = last.map(|last| Window {
-        period: last.period,
-        index: last.index.saturating_add(1),
-    });
-    rest.get(usize::try_from(HEADER).unwrap_or(8)..)
-        .and_then(WindowRecord::peek)
-        .or(guessed)
+    /// A sensor may have been off for long, but a window years ahead is damage, and would block every release until then.
+    const PLAUSIBLE_PERIODS: u64 = 3_660;
+    let written = rest
+        .get(usize::try_from(HEADER).unwrap_or(8)..)
+        .and_then(WindowRecord::peek);
+    let Some(last) = last else { return written };
+    let latest = last.period.saturating_add(PLAUSIBLE_PERIODS);
+    written
+        .filter(|window| *window > last && window.period <= latest)
+        .or(Some(Window {
+            period: last.period,
+            index: last.index.saturating_add(1),
+        }))
 }
 
 /// The directory all ledgers of a sensor are in.
@@ -368,9 +378,9 @@ impl Root {
     }
 
     /// The file of a namespace, and whether it keeps every window.
-    fn file(&self, opening: Opening) -> Result<(PathBuf, bool), LedgerError> {
+    fn file(&self, opening: Opening) -> (PathBuf, bool) {
         let Namespace::Capture { digest, new_budget } = opening.namespace else {
-            return Ok((self.dir.join("live.ledger"), false));
+            return (self.dir.join("live.ledger"), false);
         };
         let name = blake3::Hash::from_bytes(digest).to_hex();
         let numbered = |number: u32| self.dir.join(format!("capture-{name}-{number}.ledger"));
@@ -381,7 +391,7 @@ impl Root {
         if new_budget && numbered(number).exists() {
             number += 1;
         }
-        Ok((numbered(number), true))
+        (numbered(number), true)
     }
 }
 

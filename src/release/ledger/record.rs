@@ -280,8 +280,9 @@ impl Committed {
         }
         let sensor = SensorId(reader.array()?);
         let config = ConfigHash(reader.array()?);
-        let released = read_mark(&mut reader)?;
-        let high_water = read_mark(&mut reader)?;
+        let (mut released, mut high_water) = (None, None);
+        read_mark(&mut reader, &mut released)?;
+        read_mark(&mut reader, &mut high_water)?;
         let mut spent = [0; Line::COUNT];
         for sum in &mut spent {
             *sum = reader.varint()?;
@@ -340,17 +341,15 @@ fn write_mark(writer: &mut Writer, mark: Option<Window>) {
     writer.bytes(&mark.index.to_le_bytes());
 }
 
-fn read_mark(reader: &mut Reader<'_>) -> Option<Option<Window>> {
+/// Reads what [`write_mark`] wrote into `mark`.
+fn read_mark(reader: &mut Reader<'_>, mark: &mut Option<Window>) -> Option<()> {
     let present = reader.byte()?;
-    let mark = Window {
+    let window = Window {
         period: u64::from_le_bytes(reader.array()?),
         index: u32::from_le_bytes(reader.array()?),
     };
-    match present {
-        0 => Some(None),
-        1 => Some(Some(mark)),
-        _ => None,
-    }
+    *mark = (present == 1).then_some(window);
+    (present <= 1).then_some(())
 }
 
 #[cfg(test)]
@@ -384,7 +383,7 @@ mod tests {
     #[test]
     fn both_kinds_come_back() {
         let mut state = committed(&["/a", "/b"]);
-        let cells = state.counters.cum.len() as i64;
+        let cells = i64::try_from(state.counters.cum.len()).unwrap();
         let record = record(5, (0..cells).map(|n| n - 100).collect());
         state.apply(&record).unwrap();
         state.adopt(ConfigHash([2; 8]), &in_order(vec![triple("/b")]));
@@ -440,7 +439,7 @@ mod tests {
     fn counters_move_with_their_cells_and_come_back() {
         let mut state = committed(&["/a", "/b"]);
         let cells = state.counters.cum.len();
-        let values: Vec<_> = (0..cells as i64).map(|n| n + 1).collect();
+        let values: Vec<_> = (1..).take(cells).collect();
         state.apply(&record(1, values)).unwrap();
         let by_name = |state: &Committed| -> Retired {
             let values = state.counters.cum.iter().copied();
