@@ -134,6 +134,12 @@ tallies! {
     LimitEndpoints = "limit_endpoints" in Limit,
     /// Tokens evicted to stay under `baseline.max_tokens`.
     LimitTokens = "limit_tokens" in Limit,
+    /// Texts no longer waiting for admission, to stay under `max_texts_per_shard`.
+    LimitTexts = "limit_texts" in Limit,
+    /// Places not added to the sensitive-data map because it was full.
+    LimitSensitiveMap = "limit_sensitive_map" in Limit,
+    /// Observations of unproven tokens left out of their client's habits because too many came at once.
+    LimitDeferred = "limit_deferred" in Limit,
     /// Values masked whole because nesting, size or time ran out.
     LimitMasking = "limit_masking" in Limit,
 }

@@ -104,18 +104,7 @@ impl StateKey {
 
     /// A key for one run, kept nowhere (replay without `--pseudonym-key`). Pseudonyms made with it do not rotate.
     pub fn ephemeral() -> Result<Self, KeyError> {
-        let mut key = Self::random()?;
-        key.fixed = true;
-        Ok(key)
-    }
-
-    fn random() -> Result<Self, KeyError> {
-        let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
-        Ok(Self {
-            bytes,
-            fixed: false,
-        })
+        random().map(|content| Self::from_content(content.as_slice()))
     }
 
     fn read(path: &Path) -> Result<Self, KeyError> {
@@ -126,23 +115,27 @@ impl StateKey {
         if file.metadata()?.permissions().mode() & 0o077 != 0 {
             return Err(KeyError::NotPrivate);
         }
-        let mut bytes = Zeroizing::new([0; KEY_LEN]);
-        file.read_exact(bytes.as_mut_slice())
+        let mut content = Zeroizing::new([0; KEY_LEN]);
+        file.read_exact(content.as_mut_slice())
             .map_err(|_| KeyError::BadLength)?;
         if file.read(&mut [0])? != 0 {
             return Err(KeyError::BadLength);
         }
-        Ok(Self {
-            bytes,
-            fixed: false,
-        })
+        Ok(Self::rotating(content.as_slice()))
+    }
+
+    /// The same bytes give the same key whether they are the state key or given as `--pseudonym-key`.
+    fn rotating(content: &[u8]) -> Self {
+        let mut key = Self::from_content(content);
+        key.fixed = false;
+        key
     }
 
     fn create(dir: &Path, path: &Path) -> Result<Self, KeyError> {
-        let key = Self::random()?;
+        let content = random()?;
         // Named temporary files are 0600 from the start.
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(key.bytes.as_slice())?;
+        file.write_all(content.as_slice())?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(path) {
             Ok(_) => File::open(dir)?.sync_all()?,
@@ -152,7 +145,7 @@ impl StateKey {
             }
             Err(error) => return Err(error.error.into()),
         }
-        Ok(key)
+        Ok(Self::rotating(content.as_slice()))
     }
 
     fn derive(&self, purpose: &str) -> SubKey {
@@ -161,6 +154,12 @@ impl StateKey {
             self.bytes.as_slice(),
         )))
     }
+}
+
+fn random() -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; KEY_LEN]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| KeyError::NoRandomness)?;
+    Ok(bytes)
 }
 
 /// A key for one purpose.
@@ -370,6 +369,9 @@ mod tests {
         let first = StateKey::open_or_create(dir.path()).unwrap();
         let again = StateKey::open_or_create(dir.path()).unwrap();
         assert_eq!(*first.bytes, *again.bytes);
+        let given = StateKey::from_file(&dir.path().join(STATE_KEY_FILE)).unwrap();
+        assert_eq!(*first.bytes, *given.bytes);
+        assert!(given.fixed && !first.fixed);
         let path = dir.path().join(STATE_KEY_FILE);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -458,7 +460,7 @@ mod tests {
 
     #[test]
     fn display_rotates_and_principals_do_not() {
-        let state = StateKey::random().unwrap();
+        let state = StateKey::rotating(&[7; 32]);
         let keys = Keys::new(&state, Some(1_000));
         let key = keys.principal(Credential::Opaque(b"value"));
         keys.advance(EventTime::from_nanos(999));

@@ -155,6 +155,7 @@ fn a_request_becomes_an_observation() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn documents_hints_and_vocabulary_name_endpoints() {
     let shared = shared(Settings {
         services: vec![Service {
@@ -238,6 +239,36 @@ fn documents_hints_and_vocabulary_name_endpoints() {
     assert_eq!(shared.triples().last(), Some(&PublicTriple::other()));
     assert_eq!(shared.triples().len(), 6);
     assert_eq!(shared.services(), ["default", "pay", "api.shop.test"]);
+}
+
+#[test]
+fn head_and_options_are_implied_by_a_document_but_count_in_other() {
+    let shared = shared(Settings::default());
+    for (line, implied) in [
+        ("HEAD /v1/orders", true),
+        ("OPTIONS /v1/orders", true),
+        ("HEAD /v1/x", false),
+    ] {
+        let observation = observe(&shared, &[line, "\nHost: api.shop.test"].concat(), 200);
+        assert_eq!(observation.documented, implied);
+        assert_eq!(observation.cell.0 as usize, shared.triples().len() - 1);
+    }
+}
+
+#[test]
+fn templates_have_no_star() {
+    let document = OpenApi::parse(
+        r#"{"openapi":"3.0.0","paths":{"/files/{path*}":{"get":{}},"/raw/*":{"get":{}}}}"#,
+    )
+    .unwrap();
+    let keys = Arc::new(Keys::new(&StateKey::from_content(b"test"), None));
+    let shared = AnonymizerShared::new(keys, Settings::default(), &[document], None).unwrap();
+    let name = |line: &str| {
+        let observation = observe(&shared, &[line, "\nHost: a"].concat(), 200);
+        endpoint(&shared, &observation)
+    };
+    assert_eq!(name("GET /files/a/b/c"), "default GET /files/{path+}");
+    assert_eq!(name("GET /raw/a/b"), "default GET /raw/{rest+}");
 }
 
 #[test]

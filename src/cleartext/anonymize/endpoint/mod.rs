@@ -92,12 +92,8 @@ impl Endpoints {
         for document in documents {
             let id = out.service_of_document(document);
             promised.extend(document.operations.iter().map(|operation| {
-                (
-                    id,
-                    operation.method,
-                    operation.template.clone(),
-                    operation.deprecated,
-                )
+                let template = tidy(&operation.template);
+                (id, operation.method, template, operation.deprecated)
             }));
         }
         for hint in hints {
@@ -107,7 +103,7 @@ impl Endpoints {
                 &hint.methods
             };
             for id in out.services_of_hint(hint)? {
-                let promise = |method: &Method| (id, *method, hint.template.clone(), false);
+                let promise = |method: &Method| (id, *method, tidy(&hint.template), false);
                 promised.extend(methods.iter().map(promise));
             }
         }
@@ -346,10 +342,10 @@ impl Resolver {
         if let Some(found) = found.filter(|_| !self.path.deeper()) {
             out.service = service;
             self.template.push_str(found.template);
-            if let Some(cell) = found.cell {
-                out.documented = true;
-                out.cell = cell;
-            }
+            // Every resource that answers at all answers these two: they are no shadow of the document.
+            let implied = matches!(sought.method, Method::Head | Method::Options);
+            out.documented = implied || found.cell.is_some();
+            out.cell = found.cell.unwrap_or(out.cell);
         } else if sought.grpc && segments.len() == 2 {
             self.template.push_str("/{service}/{method}");
         } else {
@@ -393,6 +389,18 @@ impl Resolver {
         remember(&mut self.endpoints, &self.key, id);
         id
     }
+}
+
+/// A template as it may be a label value: without `*`, which some documents use for the rest of a path.
+fn tidy(template: &str) -> String {
+    if !template.contains('*') {
+        return template.to_owned();
+    }
+    let segments = template.split('/').map(|segment| match segment {
+        "*" | "**" => "{rest+}".to_owned(),
+        other => other.replace('*', "+"),
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 fn remember<V>(map: &mut Map<V>, key: &[u8], value: V) {

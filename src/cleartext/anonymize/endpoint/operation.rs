@@ -44,6 +44,9 @@ impl Asked<'_> {
             return named("soap:", last_piece(action));
         }
         let path = self.target.split(|b| *b == b'?').next().unwrap_or_default();
+        if self.body.is_empty() && path.len() == self.target.len() {
+            return None;
+        }
         if path.to_ascii_lowercase_contains(b"graphql") || path.ends_with(b"/gql") {
             return named("graphql:", self.graphql_name()?);
         }

@@ -28,7 +28,7 @@ pub(super) enum Form {
 #[derive(Default)]
 pub(super) struct PathBuf {
     bytes: Vec<u8>,
-    ends: SmallVec<[usize; MAX_DEPTH]>,
+    spans: SmallVec<[(usize, usize); MAX_DEPTH]>,
     deeper: bool,
 }
 
@@ -36,7 +36,7 @@ impl PathBuf {
     /// Cuts `target`. What was held before is gone.
     pub(super) fn read(&mut self, target: &[u8]) -> Form {
         self.bytes.clear();
-        self.ends.clear();
+        self.spans.clear();
         self.deeper = false;
         let path = match target {
             [] => return Form::Missing,
@@ -57,15 +57,10 @@ impl PathBuf {
     }
 
     /// The decoded segments, at most [`MAX_DEPTH`].
-    pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        // Zipped this way round both sides have the same length, which walking from the back needs.
-        let starts: SmallVec<[usize; MAX_DEPTH]> = starts.take(self.ends.len()).collect();
-        let ends = self.ends.clone();
-        starts
-            .into_iter()
-            .zip(ends)
-            .map(|(start, end)| self.bytes.get(start..end).unwrap_or_default())
+    pub(super) fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        self.spans
+            .iter()
+            .map(|(start, end)| self.bytes.get(*start..*end).unwrap_or_default())
     }
 
     /// Whether the path went on behind the last segment.
@@ -80,15 +75,14 @@ impl PathBuf {
         match self.bytes.get(start..) {
             Some(b"" | b".") => self.bytes.truncate(start),
             Some(b"..") => {
-                self.ends.pop();
-                let end = self.ends.last().copied().unwrap_or(0);
-                self.bytes.truncate(end);
+                let above = self.spans.pop();
+                self.bytes.truncate(above.map_or(start, |(start, _)| start));
             }
-            _ if self.ends.len() == MAX_DEPTH => {
+            _ if self.spans.len() == MAX_DEPTH => {
                 self.deeper = true;
                 self.bytes.truncate(start);
             }
-            _ => self.ends.push(self.bytes.len()),
+            _ => self.spans.push((start, self.bytes.len())),
         }
     }
 }

@@ -1,0 +1,144 @@
+//! What is counted by endpoint: totals for summaries, and what one epoch adds to the population's knowledge.
+//!
+//! Both are sums of integers, so that the shares of workers add up the same in any order.
+
+use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
+use super::fixed::Moments;
+use super::histogram::LogHistogram;
+use crate::clock::EventTime;
+use crate::observation::{EndpointId, Observation, ServiceId};
+
+/// Where observations count whose endpoint found no room in the table.
+pub const OTHER_ENDPOINT: EndpointId = EndpointId(0);
+
+/// Everything since the start about one endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct EndpointTotals {
+    pub(super) service: ServiceId,
+    pub(super) documented: bool,
+    pub(super) requests: u64,
+    pub(super) by_class: [u64; 6],
+    pub(super) principals: u64,
+    pub(super) latency: LogHistogram,
+    pub(super) latency_buckets: [u64; LATENCY_BUCKETS],
+    pub(super) latency_sum_us: u64,
+    pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+    pub(super) first: EventTime,
+    pub(super) last: EventTime,
+}
+
+impl Default for EndpointTotals {
+    fn default() -> Self {
+        Self {
+            service: ServiceId::default(),
+            documented: false,
+            requests: 0,
+            by_class: [0; 6],
+            principals: 0,
+            latency: LogHistogram::default(),
+            latency_buckets: [0; LATENCY_BUCKETS],
+            latency_sum_us: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            first: EventTime::from_nanos(u64::MAX),
+            last: EventTime::ZERO,
+        }
+    }
+}
+
+impl EndpointTotals {
+    pub(super) fn observe(&mut self, observation: &Observation, new_principal: bool) {
+        self.service = self.service.max(observation.service);
+        self.documented |= observation.documented;
+        self.requests += 1;
+        if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
+            *n += 1;
+        }
+        self.principals += u64::from(new_principal);
+        if let Some(micros) = observation.duration_us {
+            self.latency.add(micros);
+            self.latency_sum_us = self.latency_sum_us.saturating_add(micros);
+            let bucket = LATENCY_BOUNDS_US.partition_point(|&bound| bound < micros);
+            if let Some(n) = self.latency_buckets.get_mut(bucket) {
+                *n += 1;
+            }
+        }
+        self.request_bytes += observation.request_bytes;
+        self.response_bytes += observation.response_bytes;
+        self.first = self.first.min(observation.end);
+        self.last = self.last.max(observation.end);
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.service = self.service.max(other.service);
+        self.documented |= other.documented;
+        self.requests += other.requests;
+        for (n, m) in self.by_class.iter_mut().zip(other.by_class) {
+            *n += m;
+        }
+        self.principals += other.principals;
+        self.latency.merge(&other.latency);
+        for (n, m) in self.latency_buckets.iter_mut().zip(other.latency_buckets) {
+            *n += m;
+        }
+        self.latency_sum_us = self.latency_sum_us.saturating_add(other.latency_sum_us);
+        self.request_bytes += other.request_bytes;
+        self.response_bytes += other.response_bytes;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// What one epoch adds to the knowledge about one endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct EndpointEpoch {
+    /// All calls.
+    pub(super) seen: u32,
+    /// Calls, without those errors that are over the cap of their principal.
+    pub(super) calls: u32,
+    /// Errors among them: 4xx (without 404), 5xx.
+    pub(super) errors: [u32; 2],
+    /// Log sizes of bodies: request, response.
+    pub(super) sizes: [Moments; 2],
+    /// Principals that called it for the first time.
+    pub(super) adopters: u32,
+    /// Principals that were answered 2xx for the first time.
+    pub(super) adopters_ok: u32,
+    /// First successful call; the end of time if there was none.
+    pub(super) first_ok: EventTime,
+    /// Its service.
+    pub(super) service: ServiceId,
+}
+
+impl Default for EndpointEpoch {
+    fn default() -> Self {
+        Self {
+            seen: 0,
+            calls: 0,
+            errors: [0; 2],
+            sizes: [Moments::default(); 2],
+            adopters: 0,
+            adopters_ok: 0,
+            first_ok: EventTime::from_nanos(u64::MAX),
+            service: ServiceId::default(),
+        }
+    }
+}
+
+impl EndpointEpoch {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.calls += other.calls;
+        for (n, m) in self.errors.iter_mut().zip(other.errors) {
+            *n += m;
+        }
+        for (sum, more) in self.sizes.iter_mut().zip(&other.sizes) {
+            sum.merge(more);
+        }
+        self.adopters += other.adopters;
+        self.adopters_ok += other.adopters_ok;
+        self.first_ok = self.first_ok.min(other.first_ok);
+        self.service = self.service.max(other.service);
+    }
+}

@@ -1,0 +1,186 @@
+//! What is known about one token, or about one client without a token.
+
+use std::cmp::Reverse;
+
+use smallvec::SmallVec;
+
+use super::histogram::LogHistogram;
+use super::signals::Habits;
+use super::summary::{PrincipalSummary, Quantiles};
+use super::toplist::{TOP, TopList};
+use crate::clock::EventTime;
+use crate::observation::{
+    Country, EndpointId, Observation, PrincipalKey, Status, TextId, TokenKind,
+};
+
+/// State of one principal: typically well under 1.5 KiB, bounded by the number of endpoints kept and the buckets of the
+/// latency histogram.
+#[derive(Debug)]
+pub(super) struct Principal {
+    kind: Option<TokenKind>,
+    /// Whether an answer other than 401 and 403 was ever seen: then its 403s count to it too.
+    pub(super) proven: bool,
+    pub(super) first: EventTime,
+    pub(super) last: EventTime,
+    requests: u64,
+    by_class: [u64; 6],
+    request_bytes: u64,
+    response_bytes: u64,
+    latency: LogHistogram,
+    endpoints: SmallVec<[EndpointUse; 4]>,
+    countries: TopList<Country>,
+    agents: TopList<TextId>,
+    releases: TopList<TextId>,
+    /// What the signals remember.
+    pub(super) habits: Habits,
+}
+
+/// Sorted by endpoint within a principal.
+#[derive(Clone, Copy, Debug)]
+struct EndpointUse {
+    endpoint: EndpointId,
+    calls: u32,
+    succeeded: bool,
+}
+
+/// What an observation was the first of its kind in, for its principal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, not a state"
+)]
+pub(super) struct Firsts {
+    pub(super) endpoint: bool,
+    pub(super) success: bool,
+    pub(super) agent: bool,
+    pub(super) release: bool,
+}
+
+impl Principal {
+    pub(super) fn new(kind: Option<TokenKind>, first: EventTime) -> Self {
+        Self {
+            kind,
+            proven: false,
+            first,
+            last: first,
+            requests: 0,
+            by_class: [0; 6],
+            request_bytes: 0,
+            response_bytes: 0,
+            latency: LogHistogram::default(),
+            endpoints: SmallVec::new(),
+            countries: TopList::default(),
+            agents: TopList::default(),
+            releases: TopList::default(),
+            habits: Habits::default(),
+        }
+    }
+
+    /// Counts an observation at `endpoint` (its own or the overflow), remembering at most `limit` endpoints.
+    pub(super) fn observe(
+        &mut self,
+        observation: &Observation,
+        endpoint: EndpointId,
+        limit: usize,
+    ) -> Firsts {
+        self.first = self.first.min(observation.end);
+        self.last = self.last.max(observation.end);
+        self.requests += 1;
+        if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
+            *n += 1;
+        }
+        self.request_bytes += observation.request_bytes;
+        self.response_bytes += observation.response_bytes;
+        if let Some(micros) = observation.duration_us {
+            self.latency.add(micros);
+        }
+        if observation.country != Country::UNKNOWN {
+            self.countries.add(observation.country);
+        }
+        let (endpoint, success) = self.visit(endpoint, observation.status, limit);
+        Firsts {
+            endpoint,
+            success,
+            agent: observation.agent.is_some() && self.agents.add(observation.agent),
+            release: observation.release.is_some() && self.releases.add(observation.release),
+        }
+    }
+
+    /// Transactions so far.
+    pub(super) const fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Returns whether it is the first call and the first success there.
+    fn visit(&mut self, endpoint: EndpointId, status: Status, limit: usize) -> (bool, bool) {
+        let success = matches!(status.0, 200..=299);
+        match self
+            .endpoints
+            .binary_search_by_key(&endpoint, |e| e.endpoint)
+        {
+            Ok(at) => self.endpoints.get_mut(at).map_or((false, false), |e| {
+                e.calls = e.calls.saturating_add(1);
+                let first = success && !e.succeeded;
+                e.succeeded |= success;
+                (false, first)
+            }),
+            Err(_) if self.endpoints.len() >= limit => (false, false),
+            Err(at) => {
+                self.endpoints.insert(
+                    at,
+                    EndpointUse {
+                        endpoint,
+                        calls: 1,
+                        succeeded: success,
+                    },
+                );
+                (true, success)
+            }
+        }
+    }
+
+    pub(super) fn summary(&self, key: PrincipalKey) -> PrincipalSummary {
+        let mut endpoints: Vec<_> = self
+            .endpoints
+            .iter()
+            .map(|e| (e.endpoint, u64::from(e.calls)))
+            .collect();
+        endpoints.sort_unstable_by_key(|&(endpoint, calls)| (Reverse(calls), endpoint));
+        endpoints.truncate(TOP);
+        PrincipalSummary {
+            key,
+            kind: self.kind,
+            requests: self.requests,
+            by_class: self.by_class,
+            latency: quantiles(&self.latency),
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            endpoints,
+            countries: self.countries.ranked(),
+            agents: self.agents.ranked(),
+            releases: self.releases.ranked(),
+            first: self.first,
+            last: self.last,
+        }
+    }
+
+    /// Heap bytes held beyond the struct itself.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        let spilled = if self.endpoints.spilled() {
+            self.endpoints.capacity() * size_of::<EndpointUse>()
+        } else {
+            0
+        };
+        self.latency.memory() + spilled
+    }
+}
+
+/// The three quantiles that summaries show.
+pub(super) fn quantiles(histogram: &LogHistogram) -> Quantiles {
+    Quantiles {
+        p50_us: histogram.quantile(500),
+        p95_us: histogram.quantile(950),
+        p99_us: histogram.quantile(990),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the analysis room may be told: limits with their units, and the thresholds of the signals.
+
+use std::sync::Arc;
+
+use super::clip::ClipPlan;
+use super::signals::Thresholds;
+use super::window::Window;
+
+/// Settings of the analysis room.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether [`Output::Rows`](super::Output::Rows) are wanted (records).
+    pub rows: bool,
+    /// Tokens whose habits are kept at once; the least recently seen go first.
+    pub max_tokens: usize,
+    /// Clients without a token whose habits are kept at once. Apart from tokens, so that a scan from many addresses
+    /// cannot push tokens out.
+    pub max_clients: usize,
+    /// Endpoints that are told apart; later ones count as [`OTHER_ENDPOINT`](super::endpoint::OTHER_ENDPOINT).
+    pub max_endpoints: usize,
+    /// Endpoints remembered per principal. Beyond it a principal no longer counts among the users of an endpoint.
+    pub max_endpoints_per_principal: usize,
+    /// Lines of the sensitive-data map per shard.
+    pub max_sensitive_per_shard: usize,
+    /// Texts waiting for admission per shard; the longest unused go first.
+    pub max_texts_per_shard: usize,
+    /// Observations answered 403 that a shard may put off to their client's shard in one epoch.
+    pub max_deferred_per_shard: usize,
+    /// Distinct principals that must have used a text before it may be shown (`anonymize.k`).
+    pub k: usize,
+    /// What public metrics are made of; none where nothing is released (`replay`): then there are no
+    /// [`Output::Window`](super::Output::Window)s.
+    pub release: Option<ReleaseSums>,
+    /// Seconds of packet time between two summaries, rounded up to epochs; none: only the last one.
+    pub summary_seconds: Option<u64>,
+    /// Principals listed in a summary.
+    pub summary_principals: usize,
+    /// Alerts remembered for summaries; the oldest go first.
+    pub max_alerts: usize,
+    /// Outputs that may wait for their reader; beyond it, workers wait.
+    pub max_outputs: usize,
+    /// When a signal alerts.
+    pub thresholds: Thresholds,
+}
+
+/// What the clip of each shard starts from.
+#[derive(Clone, Debug)]
+pub struct ReleaseSums {
+    /// Public parameters.
+    pub plan: Arc<ClipPlan>,
+    /// The last window that the ledger knows, if any.
+    pub high_water: Option<Window>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rows: false,
+            max_tokens: 100_000,
+            max_clients: 100_000,
+            max_endpoints: 4_096,
+            max_endpoints_per_principal: 64,
+            max_sensitive_per_shard: 2_048,
+            max_texts_per_shard: 2_048,
+            max_deferred_per_shard: 1_024,
+            k: 5,
+            release: None,
+            summary_seconds: None,
+            summary_principals: 1_000,
+            max_alerts: 10_000,
+            max_outputs: 64,
+            thresholds: Thresholds::default(),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One shard of the state by principal: a single writer applies observations in order.
+
+use std::sync::Arc;
+
+use super::admission::WaitingTexts;
+use super::clip::{ClipTable, WindowSums};
+use super::endpoint::OTHER_ENDPOINT;
+use super::population::Snapshot;
+use super::principal::{Firsts, Principal};
+use super::sensitive::SensitiveMap;
+use super::settings::Settings;
+use super::share::{Place, Share};
+use super::table::Table;
+use super::window::Window;
+use crate::clock::Tick;
+use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
+use crate::tally::{Tally, TallySheet};
+
+/// Endpoints not in the snapshot that one shard may name in one epoch; the rest count as the overflow.
+const NEW_ENDPOINTS_PER_EPOCH: usize = 256;
+
+/// An observation of an unproven token, on its way to its client's shard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Deferred {
+    pub(super) observation: Observation,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What a shard works with besides its own state.
+pub(super) struct Context<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) share: &'a mut Share,
+    pub(super) tick: Tick,
+    pub(super) tally: &'a TallySheet,
+}
+
+/// State of the principals that hash to this shard.
+#[derive(Debug)]
+pub(super) struct Shard {
+    tokens: Table<PrincipalKey, Principal>,
+    clients: Table<PrincipalKey, Principal>,
+    texts: WaitingTexts,
+    pub(super) sensitive: SensitiveMap,
+    newcomers: Vec<EndpointId>,
+    deferred: usize,
+    clip: Option<ClipTable>,
+}
+
+impl Shard {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            tokens: Table::new(settings.max_tokens / SHARDS),
+            clients: Table::new(settings.max_clients / SHARDS),
+            texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
+            sensitive: SensitiveMap::default(),
+            newcomers: Vec::new(),
+            deferred: 0,
+            clip: settings
+                .release
+                .as_ref()
+                .map(|release| ClipTable::new(Arc::clone(&release.plan), release.high_water)),
+        }
+    }
+
+    /// Closes a release window: what was clipped in it.
+    pub(super) fn close_window(&mut self, window: Window) -> Option<WindowSums> {
+        Some(self.clip.as_mut()?.close_window(window))
+    }
+
+    /// Applies an observation whose principal lives here; returns whether it counts to its token.
+    pub(super) fn apply(
+        &mut self,
+        observation: &Observation,
+        findings: &[Finding],
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let Some(token) = observation
+            .token
+            .filter(|_| observation.proof != Proof::Refused)
+        else {
+            self.count(observation.client, false, observation, findings, cx);
+            return false;
+        };
+        let forbidden = observation.proof == Proof::Forbidden;
+        if forbidden && !self.tokens.get(token).is_some_and(|known| known.proven) {
+            self.defer(observation, findings, cx);
+            return false;
+        }
+        self.count(token, true, observation, findings, cx);
+        true
+    }
+
+    /// Applies an observation that another shard has put off: it counts to its client.
+    pub(super) fn apply_deferred(&mut self, deferred: &Deferred, cx: &mut Context<'_>) {
+        let client = deferred.observation.client;
+        self.count(client, false, &deferred.observation, &deferred.findings, cx);
+    }
+
+    /// Brings tables back to their limits. To be called at the end of a tick that brought observations.
+    pub(super) fn end_tick(&mut self, cx: &mut Context<'_>) {
+        let gone = self.tokens.shrink() + self.clients.shrink();
+        if gone > 0 {
+            cx.tally.add(Tally::LimitTokens, gone as u64);
+        }
+        let forgotten = self.texts.shrink(&mut cx.share.epoch.texts);
+        if forgotten > 0 {
+            cx.tally.add(Tally::LimitTexts, forgotten as u64);
+        }
+    }
+
+    /// To be called at the start of an epoch.
+    pub(super) fn start_epoch(&mut self) {
+        self.newcomers.clear();
+        self.deferred = 0;
+    }
+
+    /// Tokens, then clients, in no order.
+    pub(super) fn principals(&self) -> impl Iterator<Item = (PrincipalKey, &Principal)> {
+        self.tokens.iter().chain(self.clients.iter())
+    }
+
+    fn defer(&mut self, observation: &Observation, findings: &[Finding], cx: &mut Context<'_>) {
+        if self.deferred >= cx.settings.max_deferred_per_shard {
+            cx.tally.one(Tally::LimitDeferred);
+            return;
+        }
+        self.deferred += 1;
+        cx.share.epoch.deferred.push(Deferred {
+            observation: *observation,
+            findings: findings.to_vec(),
+        });
+    }
+
+    fn count(
+        &mut self,
+        key: PrincipalKey,
+        is_token: bool,
+        observation: &Observation,
+        findings: &[Finding],
+        cx: &mut Context<'_>,
+    ) {
+        let (endpoint, place) = self.place(observation.endpoint, cx.snapshot);
+        let table = if is_token {
+            &mut self.tokens
+        } else {
+            &mut self.clients
+        };
+        let kind = observation.token_kind.filter(|_| is_token);
+        let fresh = || Principal::new(kind, observation.end);
+        let Some(principal) = table.touch(key, cx.tick, fresh) else {
+            return;
+        };
+        principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
+        let firsts = principal.observe(
+            observation,
+            endpoint,
+            cx.settings.max_endpoints_per_principal,
+        );
+
+        if let Some(clip) = &mut self.clip {
+            clip.observe(key, observation, findings);
+        }
+        cx.share.totals.observe(observation, findings);
+        let epoch = &mut cx.share.epoch;
+        epoch.first = Some(
+            epoch
+                .first
+                .map_or(observation.end, |t| t.min(observation.end)),
+        );
+        let (totals, sums) = cx.share.endpoint(place);
+        totals.observe(observation, firsts.endpoint);
+        sums.seen += 1;
+        sums.calls += 1;
+        sums.service = observation.service;
+        sums.adopters += u32::from(firsts.endpoint);
+        if firsts.success {
+            sums.adopters_ok += 1;
+            sums.first_ok = sums.first_ok.min(observation.end);
+        }
+        self.note_texts(key, observation, findings, firsts, cx);
+        for finding in findings {
+            let limit = cx.settings.max_sensitive_per_shard;
+            if !self.sensitive.add(endpoint, observation, finding, limit) {
+                cx.tally.one(Tally::LimitSensitiveMap);
+            }
+        }
+    }
+
+    /// Where an observation of this endpoint counts.
+    fn place(&mut self, endpoint: EndpointId, snapshot: &Snapshot) -> (EndpointId, Place) {
+        if let Some(number) = snapshot.endpoint_number(endpoint) {
+            return (endpoint, Place::Known(number));
+        }
+        if let Err(at) = self.newcomers.binary_search(&endpoint) {
+            if self.newcomers.len() >= NEW_ENDPOINTS_PER_EPOCH {
+                return (OTHER_ENDPOINT, Place::Known(0));
+            }
+            self.newcomers.insert(at, endpoint);
+        }
+        (endpoint, Place::Newcomer(endpoint))
+    }
+
+    fn note_texts(
+        &mut self,
+        user: PrincipalKey,
+        observation: &Observation,
+        findings: &[Finding],
+        firsts: Firsts,
+        cx: &mut Context<'_>,
+    ) {
+        let candidates = [
+            Some(observation.host),
+            Some(observation.operation),
+            // Those in the principal's own list were counted when they came there.
+            Some(observation.agent).filter(|_| firsts.agent),
+            Some(observation.release).filter(|_| firsts.release),
+        ];
+        let paths = findings.iter().map(|finding| finding.path);
+        for text in candidates.into_iter().flatten().chain(paths) {
+            if !cx.snapshot.texts.settled(text) {
+                self.texts
+                    .note(text, user, cx.tick, &mut cx.share.epoch.texts);
+            }
+        }
+    }
+}
+
+/// The shards one worker owns, in ascending order.
+#[derive(Debug)]
+pub(super) struct OwnShards {
+    workers: usize,
+    shards: Vec<Shard>,
+}
+
+impl OwnShards {
+    pub(super) fn new(worker: usize, workers: usize, settings: &Arc<Settings>) -> Self {
+        let count = (worker..SHARDS).step_by(workers).count();
+        Self {
+            workers,
+            shards: (0..count).map(|_| Shard::new(settings)).collect(),
+        }
+    }
+
+    /// The shard of that number, which must belong to this worker.
+    pub(super) fn get_mut(&mut self, shard: usize) -> Option<&mut Shard> {
+        self.shards.get_mut(shard / self.workers)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.shards.iter_mut()
+    }
+}

@@ -1,0 +1,135 @@
+//! Puts the shares of all workers together into a [`Summary`].
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::alert::Alert;
+use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
+use super::population::Snapshot;
+use super::principal::{Principal, quantiles};
+use super::shard::OwnShards;
+use super::share::{PROTOCOLS, Share, Totals};
+use super::summary::{EndpointSummary, PrincipalSummary, SensitiveEntry, Summary};
+use crate::observation::{EndpointId, Part, PrincipalKey, RuleId, TextId, TypeId};
+
+/// Collects the shares; the order in which they come does not matter.
+#[derive(Debug, Default)]
+pub(super) struct Summarizer {
+    totals: Totals,
+    endpoints: BTreeMap<EndpointId, EndpointTotals>,
+    principals: Vec<PrincipalSummary>,
+    sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
+}
+
+impl Summarizer {
+    /// Adds the share of one worker and the busiest `limit` principals of its shards.
+    pub(super) fn add(
+        &mut self,
+        share: &Share,
+        shards: &OwnShards,
+        snapshot: &Snapshot,
+        limit: usize,
+    ) {
+        self.totals.merge(&share.totals);
+        for (endpoint, totals) in share.endpoint_totals(snapshot) {
+            self.endpoints.entry(endpoint).or_default().merge(totals);
+        }
+        for entry in shards.iter().flat_map(|shard| shard.sensitive.entries()) {
+            self.add_sensitive(*entry);
+        }
+        let mut busiest: Vec<_> = shards
+            .iter()
+            .flat_map(super::shard::Shard::principals)
+            .collect();
+        let rank =
+            |&(key, principal): &(PrincipalKey, &Principal)| (Reverse(principal.requests()), key);
+        if busiest.len() > limit {
+            busiest.select_nth_unstable_by_key(limit, rank);
+            busiest.truncate(limit);
+        }
+        self.principals
+            .extend(busiest.into_iter().map(|(key, p)| p.summary(key)));
+    }
+
+    /// The summary as of `snapshot`: endpoints that found no room in it are put together.
+    pub(super) fn build(
+        mut self,
+        snapshot: &Snapshot,
+        alerts: Vec<Alert>,
+        limit: usize,
+    ) -> Summary {
+        self.fold_overflow(snapshot);
+        let mut endpoints: Vec<_> = self.endpoints.iter().map(endpoint_summary).collect();
+        endpoints.sort_by_key(|e| (Reverse(e.requests), e.endpoint));
+        self.principals
+            .sort_by_key(|p| (Reverse(p.requests), p.key));
+        self.principals.truncate(limit);
+        let mut countries: Vec<_> = self.totals.countries.into_iter().collect();
+        countries.sort_by_key(|&(country, n)| (Reverse(n), country));
+        let protocols = PROTOCOLS.into_iter().zip(self.totals.protocols);
+        Summary {
+            time_range: self.totals.first.map(|first| (first, self.totals.last)),
+            transactions: self.totals.transactions,
+            protocols: protocols.filter(|&(_, n)| n > 0).collect(),
+            endpoints,
+            principals: self.principals,
+            countries,
+            sensitive: self.sensitive.into_values().collect(),
+            rules: (0..)
+                .map(RuleId)
+                .zip(self.totals.rules)
+                .filter(|&(_, hits)| hits > 0)
+                .collect(),
+            alerts,
+            admitted: snapshot.admitted().clone(),
+        }
+    }
+
+    fn add_sensitive(&mut self, entry: SensitiveEntry) {
+        self.sensitive
+            .entry((entry.endpoint, entry.part, entry.path, entry.kind))
+            .and_modify(|sum| {
+                sum.count += entry.count;
+                sum.first = sum.first.min(entry.first);
+                sum.last = sum.last.max(entry.last);
+            })
+            .or_insert(entry);
+    }
+
+    fn fold_overflow(&mut self, snapshot: &Snapshot) {
+        let told_apart = |endpoint| snapshot.endpoint_number(endpoint).is_some();
+        let all = std::mem::take(&mut self.endpoints);
+        for (endpoint, totals) in all {
+            let at = if told_apart(endpoint) {
+                endpoint
+            } else {
+                OTHER_ENDPOINT
+            };
+            self.endpoints.entry(at).or_default().merge(&totals);
+        }
+        for mut entry in std::mem::take(&mut self.sensitive).into_values() {
+            if !told_apart(entry.endpoint) {
+                entry.endpoint = OTHER_ENDPOINT;
+            }
+            self.add_sensitive(entry);
+        }
+    }
+}
+
+fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> EndpointSummary {
+    EndpointSummary {
+        endpoint,
+        service: totals.service,
+        documented: totals.documented,
+        requests: totals.requests,
+        by_class: totals.by_class,
+        principals: totals.principals,
+        latency: quantiles(&totals.latency),
+        latency_buckets: totals.latency_buckets,
+        latency_sum_us: totals.latency_sum_us,
+        request_bytes: totals.request_bytes,
+        response_bytes: totals.response_bytes,
+        first: totals.first,
+        last: totals.last,
+    }
+}

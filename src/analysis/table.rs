@@ -1,0 +1,126 @@
+//! A bounded table of state by keyed hash (of principals, of texts): found by key, kept densely, evicted by least recent use.
+
+use std::hash::Hash;
+
+use super::keyed::KeyedMap;
+use crate::clock::Tick;
+
+/// State by key. One writer.
+///
+/// Between two ticks it may grow over its limit (by at most the observations of a tick); [`Table::shrink`] brings it back.
+/// What goes depends on (last seen tick, key) alone, never on insertion order.
+#[derive(Debug)]
+pub(super) struct Table<K, V> {
+    index: KeyedMap<K>,
+    slots: Vec<Slot<K, V>>,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Slot<K, V> {
+    key: K,
+    last: Tick,
+    value: V,
+}
+
+impl<K: Copy + Ord + Hash, V> Table<K, V> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            index: KeyedMap::default(),
+            slots: Vec::new(),
+            limit: limit.max(1),
+        }
+    }
+
+    pub(super) fn get(&self, key: K) -> Option<&V> {
+        let slot = self.index.get(key)?;
+        self.slots.get(slot).map(|slot| &slot.value)
+    }
+
+    /// The state of `key`, made by `fresh` if there is none, and marked as seen in `tick`.
+    pub(super) fn touch(
+        &mut self,
+        key: K,
+        tick: Tick,
+        fresh: impl FnOnce() -> V,
+    ) -> Option<&mut V> {
+        let at = match self.index.get(key) {
+            Some(at) => at,
+            None => {
+                self.slots.push(Slot {
+                    key,
+                    last: tick,
+                    value: fresh(),
+                });
+                self.index.insert(key, self.slots.len() - 1);
+                self.slots.len() - 1
+            }
+        };
+        let slot = self.slots.get_mut(at)?;
+        slot.last = tick;
+        Some(&mut slot.value)
+    }
+
+    /// Evicts the least recently seen if there are more than the limit; returns how many went. A sixteenth more than
+    /// needed goes, so that a table under pressure does not sort itself in every tick.
+    pub(super) fn shrink(&mut self) -> usize {
+        self.shrink_with(|_, _| ())
+    }
+
+    /// As [`Table::shrink`], and shows what goes.
+    pub(super) fn shrink_with(&mut self, mut gone: impl FnMut(K, V)) -> usize {
+        if self.slots.len() <= self.limit {
+            return 0;
+        }
+        let keep = self.limit - self.limit / 16;
+        let mut ages: Vec<_> = self.slots.iter().map(|s| (s.last, s.key)).collect();
+        ages.sort_unstable();
+        let victims = ages.len() - keep;
+        for &(_, key) in ages.iter().take(victims) {
+            if let Some(value) = self.remove(key) {
+                gone(key, value);
+            }
+        }
+        victims
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.slots.iter().map(|slot| (slot.key, &slot.value))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn remove(&mut self, key: K) -> Option<V> {
+        let at = self.index.get(key)?;
+        self.index.remove(key);
+        let slot = self.slots.swap_remove(at);
+        if let Some(moved) = self.slots.get(at) {
+            self.index.insert(moved.key, at);
+        }
+        Some(slot.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::PrincipalKey;
+
+    #[test]
+    fn the_least_recent_go_first_and_ties_by_key() {
+        let mut table = Table::new(4);
+        for (key, tick) in [(9, 1), (3, 1), (5, 2), (1, 3), (7, 3)] {
+            table.touch(PrincipalKey(key), Tick(tick), || key);
+        }
+        table.touch(PrincipalKey(9), Tick(4), || 0);
+        assert_eq!(table.shrink(), 1);
+        let mut left: Vec<_> = table.iter().map(|(key, _)| key.0).collect();
+        left.sort_unstable();
+        assert_eq!(left, [1, 5, 7, 9]);
+        assert_eq!(table.get(PrincipalKey(9)), Some(&9));
+        assert_eq!(table.get(PrincipalKey(3)), None);
+        assert_eq!(table.shrink(), 0);
+    }
+}

@@ -1,0 +1,516 @@
+//! Ticks: observations of many workers become one ordered sequence per shard.
+//!
+//! The capture thread broadcasts tick markers to all workers. What a worker pushes between two markers belongs to the later
+//! one. A shard applies the observations of a marker when every worker has passed it, sorted by (end, flow, index), so the
+//! result does not depend on who carried what. A marker usually closes a second, but the capture thread may send
+//! several for one second, so that a burst does not pile up; only the sequence counts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use super::clip::WindowSums;
+use super::exchange::{Contribution, Output, Part, Shared};
+use super::population::{Closed, epoch_of};
+use super::row::Row;
+use super::settings::Settings;
+use super::shard::{Context, OwnShards};
+use super::share::Share;
+use super::window::Window;
+use crate::clock::{EventTime, Tick};
+use crate::masked::MaskedText;
+use crate::observation::{Finding, FlowId, Observation, PrincipalKey, Proof};
+use crate::tally::{Tallies, TallySheet};
+
+/// Starts the analysis room for a number of workers: a sink for each, and what comes out.
+///
+/// The receiver must be read all the time: at most [`Settings::max_outputs`] wait, then workers do.
+pub fn start(
+    settings: Settings,
+    workers: usize,
+    tallies: &Tallies,
+) -> (Vec<TickSink>, Receiver<Output>) {
+    let workers = workers.max(1);
+    let settings = Arc::new(settings);
+    let (sender, receiver) = crossbeam_channel::bounded(settings.max_outputs.max(1));
+    let shared = Arc::new(Shared::new(Arc::clone(&settings), workers, sender));
+    let sinks = (0..workers)
+        .map(|worker| TickSink {
+            worker,
+            workers,
+            shards: OwnShards::new(worker, workers, &settings),
+            settings: Arc::clone(&settings),
+            shared: Arc::clone(&shared),
+            tally: tallies.sheet(),
+            outgoing: (0..workers).map(|_| Batch::default()).collect(),
+            spare: Vec::new(),
+            arrived: BTreeMap::new(),
+            markers: VecDeque::new(),
+            passed: 0,
+            applied: 0,
+            place: None,
+            epochs: 0,
+            contributed: false,
+            closed: Closed::default(),
+            share: Share::default(),
+            parts: Vec::new(),
+            order: Vec::new(),
+            finished: false,
+        })
+        .collect();
+    (sinks, receiver)
+}
+
+/// Another worker gave up (it went away without [`TickSink::finish`]), or nobody reads the outputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the analysis was abandoned before its end")]
+pub struct Abandoned;
+
+/// One worker's way into the analysis room, and the shards that this worker owns.
+#[derive(Debug)]
+pub struct TickSink {
+    worker: usize,
+    workers: usize,
+    settings: Arc<Settings>,
+    shared: Arc<Shared>,
+    tally: Arc<TallySheet>,
+    /// By owner of the shard: what was pushed since the last marker.
+    outgoing: Vec<Batch>,
+    spare: Vec<Batch>,
+    /// By marker: what came for the shards of this worker.
+    arrived: BTreeMap<u64, Vec<Batch>>,
+    /// Ticks of the markers from `applied` on.
+    markers: VecDeque<Tick>,
+    passed: u64,
+    applied: u64,
+    /// Where the shards stand: none before the first marker.
+    place: Option<Place>,
+    /// Epochs closed, as far as this worker has seen.
+    epochs: u64,
+    contributed: bool,
+    closed: Closed,
+    shards: OwnShards,
+    share: Share,
+    parts: Vec<Part>,
+    order: Vec<Order>,
+    finished: bool,
+}
+
+/// Where the shards of a worker stand in packet time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    tick: Tick,
+    epoch: u64,
+    window: Option<Window>,
+    summary: u64,
+}
+
+/// Observations pushed by one worker for the shards of one owner, between two markers.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    marker: u64,
+    items: Vec<Item>,
+    findings: Vec<Finding>,
+    texts: Vec<Option<Box<MaskedText>>>,
+}
+
+#[derive(Debug)]
+struct Item {
+    observation: Observation,
+    findings: std::ops::Range<usize>,
+    text: Option<usize>,
+}
+
+/// The sort key of an observation, and where it lies: batch and item.
+type Order = (EventTime, FlowId, u32, usize, usize);
+
+impl TickSink {
+    /// Takes one observation of the tick that the next marker closes.
+    pub fn push(
+        &mut self,
+        observation: Observation,
+        findings: &[Finding],
+        text: Option<Box<MaskedText>>,
+    ) {
+        let owner = settled_principal(&observation).shard() % self.workers;
+        let Some(batch) = self.outgoing.get_mut(owner) else {
+            return;
+        };
+        let start = batch.findings.len();
+        batch.findings.extend_from_slice(findings);
+        let text = text.map(|text| {
+            batch.texts.push(Some(text));
+            batch.texts.len() - 1
+        });
+        batch.items.push(Item {
+            observation,
+            findings: start..batch.findings.len(),
+            text,
+        });
+    }
+
+    /// This worker has pushed everything of the ticks up to `tick`. Every worker must see the same sequence of markers,
+    /// in ascending order; the same tick may come several times.
+    pub fn end_tick(&mut self, tick: Tick) {
+        let marker = self.passed;
+        self.passed += 1;
+        self.markers.push_back(tick);
+        let complete = if self.workers == 1 {
+            self.keep_own_batch(marker);
+            self.passed
+        } else {
+            self.hand_over(marker)
+        };
+        self.advance(complete);
+    }
+
+    /// Observations that wait for other workers.
+    pub fn backlog(&self) -> usize {
+        let batches = self.arrived.values().flatten();
+        batches.map(|batch| batch.items.len()).sum()
+    }
+
+    /// The capture has ended with `last`: waits for the other workers, applies what is left and hands out the rest. Every
+    /// worker must call it, with the same tick.
+    pub fn finish(mut self, last: Tick) -> Result<(), Abandoned> {
+        self.end_tick(last);
+        self.catch_up()?;
+        // The last epoch may have put observations off: they get an epoch of their own.
+        loop {
+            let version = self.shared.lock().version;
+            if self.end_epoch(last, false) {
+                break;
+            }
+            self.shared.wait_beyond(version)?;
+        }
+        self.end_window(None, true);
+        self.flush_last();
+        self.contribute(true, true);
+        self.finished = true;
+        if self.shared.lock().abandoned {
+            return Err(Abandoned);
+        }
+        Ok(())
+    }
+
+    fn keep_own_batch(&mut self, marker: u64) {
+        let Some(batch) = self.outgoing.get_mut(self.worker) else {
+            return;
+        };
+        if batch.items.is_empty() {
+            return;
+        }
+        let mut batch = std::mem::replace(batch, self.spare.pop().unwrap_or_default());
+        batch.marker = marker;
+        self.arrived.entry(marker).or_default().push(batch);
+    }
+
+    /// Gives the other workers their batches and takes own ones; returns how many markers all have passed.
+    fn hand_over(&mut self, marker: u64) -> u64 {
+        self.keep_own_batch(marker);
+        let shared = Arc::clone(&self.shared);
+        let mut exchange = shared.lock();
+        let outgoing = self.outgoing.iter_mut().enumerate();
+        let batches = outgoing.filter(|(_, batch)| !batch.items.is_empty());
+        exchange.pass(
+            self.worker,
+            self.passed,
+            batches.map(|(owner, batch)| {
+                let mut batch = std::mem::replace(batch, self.spare.pop().unwrap_or_default());
+                batch.marker = marker;
+                (owner, batch)
+            }),
+        );
+        let (batches, complete) = exchange.collect(self.worker);
+        let abandoned = exchange.abandoned;
+        shared.announce(exchange);
+        if abandoned {
+            // Nothing will ever be complete again: do not pile up what comes.
+            self.arrived.clear();
+            self.markers.clear();
+            self.applied = self.passed;
+            return self.passed;
+        }
+        self.take_in(batches);
+        complete
+    }
+
+    fn take_in(&mut self, batches: Vec<Batch>) {
+        for batch in batches {
+            self.arrived.entry(batch.marker).or_default().push(batch);
+        }
+    }
+
+    /// Applies what may be applied: markers before `complete`, as far as snapshots exist.
+    fn advance(&mut self, complete: u64) {
+        while self.applied < complete
+            && let Some(&tick) = self.markers.front()
+            && self.enter(tick)
+        {
+            self.apply(tick);
+            self.markers.pop_front();
+            self.applied += 1;
+        }
+        self.flush();
+    }
+
+    /// Moves the shards to `tick`, over the ends of windows and epochs; false if that is not possible yet.
+    fn enter(&mut self, tick: Tick) -> bool {
+        let summary = self.settings.summary_seconds.unwrap_or(u64::MAX).max(1);
+        let Some(place) = self.place else {
+            self.place = Some(Place {
+                tick,
+                epoch: epoch_of(tick),
+                window: self.window_of(tick),
+                summary: tick.0 / summary,
+            });
+            return true;
+        };
+        let window = self.window_of(tick);
+        if window > place.window {
+            self.end_window(window, false);
+        }
+        if epoch_of(tick) > place.epoch {
+            let due = tick.0 / summary > place.summary;
+            if !self.end_epoch(tick, due) {
+                return false;
+            }
+            if let Some(place) = &mut self.place {
+                place.epoch = epoch_of(tick);
+                place.summary = tick.0 / summary;
+            }
+        }
+        if let Some(place) = &mut self.place {
+            place.tick = place.tick.max(tick);
+        }
+        true
+    }
+
+    fn window_of(&self, tick: Tick) -> Option<Window> {
+        let release = self.settings.release.as_ref()?;
+        Some(release.plan.schedule().window_of(tick))
+    }
+
+    /// Closes the open release window of all shards; the next is `next`, if any.
+    fn end_window(&mut self, next: Option<Window>, last: bool) {
+        self.flush();
+        let release = self.settings.release.as_ref();
+        let (Some(release), Some(place)) = (release, &mut self.place) else {
+            return;
+        };
+        let schedule = release.plan.schedule();
+        let Some(window) = std::mem::replace(&mut place.window, next) else {
+            return;
+        };
+        let mut sums = WindowSums::default();
+        for shard in self.shards.iter_mut() {
+            if let Some(share) = shard.close_window(window) {
+                sums.merge(&share);
+            }
+            // Over a gap that leaps midnight the last window of the day stands for all that are missing.
+            let midnight = Window {
+                index: schedule.windows(),
+                ..window
+            };
+            if next.is_some_and(|next| next.period > window.period) && midnight > window {
+                shard.close_window(midnight);
+            }
+        }
+        let mut exchange = self.shared.lock();
+        exchange.pass_window(schedule, window, &sums, last);
+    }
+
+    /// Adds the sums of the open epoch (once) and goes on if all have; false if the snapshot is not there yet.
+    fn end_epoch(&mut self, tick: Tick, summary: bool) -> bool {
+        if !self.contributed {
+            self.flush();
+            self.contribute(summary, false);
+            self.contributed = true;
+        }
+        {
+            let exchange = self.shared.lock();
+            if exchange.epochs == self.epochs {
+                return false;
+            }
+            self.epochs = exchange.epochs;
+            self.closed = exchange.closed.clone();
+        }
+        self.contributed = false;
+        self.share.settle(&self.closed.snapshot);
+        self.shards
+            .iter_mut()
+            .for_each(super::shard::Shard::start_epoch);
+        self.apply_deferred(tick);
+        true
+    }
+
+    fn contribute(&mut self, summary: bool, last: bool) {
+        let shared = Arc::clone(&self.shared);
+        let mut exchange = shared.lock();
+        exchange.contribute(Contribution {
+            share: &mut self.share,
+            shards: &self.shards,
+            closed: &self.closed,
+            summary,
+            last,
+            tally: &self.tally,
+        });
+        shared.announce(exchange);
+    }
+
+    fn apply_deferred(&mut self, tick: Tick) {
+        let deferred = Arc::clone(&self.closed.deferred);
+        let mut cx = Context {
+            settings: &self.settings,
+            snapshot: &self.closed.snapshot,
+            share: &mut self.share,
+            tick,
+            tally: &self.tally,
+        };
+        let mine = |shard: usize| shard % self.workers == self.worker;
+        for deferred in deferred.iter() {
+            let shard = deferred.observation.client.shard();
+            if mine(shard)
+                && let Some(shard) = self.shards.get_mut(shard)
+            {
+                shard.apply_deferred(deferred, &mut cx);
+            }
+        }
+        // Now, not with the next observation of any shard: which shards share a worker must not matter.
+        self.shards
+            .iter_mut()
+            .for_each(|shard| shard.end_tick(&mut cx));
+    }
+
+    /// Applies the observations of the first marker.
+    fn apply(&mut self, tick: Tick) {
+        let Some(mut batches) = self.arrived.remove(&self.applied) else {
+            return;
+        };
+        self.order.clear();
+        for (b, batch) in batches.iter().enumerate() {
+            let keys = batch.items.iter().enumerate().map(|(i, item)| {
+                let (end, flow, index) = item.observation.order();
+                (end, flow, index, b, i)
+            });
+            self.order.extend(keys);
+        }
+        self.order.sort_unstable();
+        let mut cx = Context {
+            settings: &self.settings,
+            snapshot: &self.closed.snapshot,
+            share: &mut self.share,
+            tick,
+            tally: &self.tally,
+        };
+        let mut rows = Vec::new();
+        for &(.., b, i) in &self.order {
+            let Some(batch) = batches.get_mut(b) else {
+                continue;
+            };
+            let Some(item) = batch.items.get(i) else {
+                continue;
+            };
+            let findings = batch
+                .findings
+                .get(item.findings.clone())
+                .unwrap_or_default();
+            let shard = settled_principal(&item.observation).shard();
+            let Some(shard) = self.shards.get_mut(shard) else {
+                continue;
+            };
+            let counts_to_token = shard.apply(&item.observation, findings, &mut cx);
+            if self.settings.rows {
+                rows.push(Row {
+                    observation: item.observation,
+                    counts_to_token,
+                    findings: findings.to_vec(),
+                    text: item.text.and_then(|at| batch.texts.get_mut(at)?.take()),
+                });
+            }
+        }
+        self.shards
+            .iter_mut()
+            .for_each(|shard| shard.end_tick(&mut cx));
+        if !rows.is_empty() {
+            self.parts.push(Part {
+                marker: self.applied,
+                tick,
+                rows,
+                alerts: Vec::new(),
+            });
+        }
+        self.recycle(batches);
+    }
+
+    fn recycle(&mut self, batches: Vec<Batch>) {
+        for mut batch in batches {
+            if self.spare.len() < self.workers {
+                batch.items.clear();
+                batch.findings.clear();
+                batch.texts.clear();
+                self.spare.push(batch);
+            }
+        }
+    }
+
+    /// Hands out what came of the markers applied so far.
+    fn flush(&mut self) {
+        if self.parts.is_empty() && self.workers == 1 {
+            return;
+        }
+        let mut exchange = self.shared.lock();
+        exchange.deliver(self.worker, self.applied, self.parts.drain(..));
+    }
+
+    /// As [`TickSink::flush`], with what came after the last marker.
+    fn flush_last(&mut self) {
+        let mut exchange = self.shared.lock();
+        exchange.deliver(self.worker, self.applied + 1, self.parts.drain(..));
+    }
+
+    /// Waits until all markers are applied.
+    fn catch_up(&mut self) -> Result<(), Abandoned> {
+        while self.applied < self.passed {
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there may be more to apply, and applies it.
+    fn wait(&mut self) -> Result<(), Abandoned> {
+        let shared = Arc::clone(&self.shared);
+        let (batches, complete, version) = {
+            let mut exchange = shared.lock();
+            let (batches, complete) = exchange.collect(self.worker);
+            (batches, complete, exchange.version)
+        };
+        self.take_in(batches);
+        let before = (self.applied, self.epochs);
+        self.advance(complete);
+        if before == (self.applied, self.epochs) {
+            shared.wait_beyond(version)?;
+        }
+        Ok(())
+    }
+}
+
+/// A worker that goes away early (a panic) must not leave the others waiting.
+impl Drop for TickSink {
+    fn drop(&mut self) {
+        if !self.finished {
+            let mut exchange = self.shared.lock();
+            exchange.abandoned = true;
+            self.shared.announce(exchange);
+        }
+    }
+}
+
+/// Whose shard an observation goes to first: its token's if it may count to it, else its client's.
+fn settled_principal(observation: &Observation) -> PrincipalKey {
+    match (observation.token, observation.proof) {
+        (Some(token), Proof::Forbidden | Proof::Accepted) => token,
+        (_, Proof::NoToken | Proof::Refused) | (None, _) => observation.client,
+    }
+}
