@@ -272,3 +272,6 @@ pub struct FlowInfo {
     /// Joined without a handshake.
     pub midstream: bool,
 }
+
+#[cfg(test)]
+mod tests;

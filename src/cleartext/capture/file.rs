@@ -388,3 +388,6 @@ fn total_size(files: &[PathBuf]) -> Option<u64> {
 fn is_regular(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.is_file())
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,10 +68,12 @@ fn with_header(
     mut head: Vec<u8>,
     compressed: bool,
 ) -> Result<Input, OpenFault> {
-    let unreadable = |e: &io::Error| match (compressed, e.kind()) {
-        (true, io::ErrorKind::UnexpectedEof) => OpenFault::HeaderCut,
-        (true, _) => OpenFault::NotCapture,
-        (false, _) => fault(e),
+    let unreadable = |e: &io::Error| {
+        if compressed {
+            OpenFault::BadCompression
+        } else {
+            fault(e)
+        }
     };
     let mut fill = |head: &mut Vec<u8>, len: usize| -> Result<(), OpenFault> {
         let more =

@@ -148,6 +148,8 @@ pub enum OpenFault {
     Empty,
     /// Neither pcap nor pcapng, also not after decompression.
     NotCapture,
+    /// The file is compressed, and damaged or cut right at its start.
+    BadCompression,
     /// The file ends inside its header.
     HeaderCut,
     /// Nothing in the file is of a link type that can be decoded.

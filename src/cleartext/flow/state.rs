@@ -7,7 +7,7 @@ use crate::cleartext::decode::{FlowInfo, FlowKey, Segment};
 use crate::cleartext::flow::table::Age;
 use crate::cleartext::http::transaction::Transaction;
 use crate::cleartext::http::{self, Context, HttpFlow};
-use crate::cleartext::reassembly::{self, Arrival, EndReason, Stream, StreamChunk, Work};
+use crate::cleartext::reassembly::{self, Bench, EndReason, Pair, StreamChunk};
 use crate::clock::EventTime;
 use crate::observation::FlowId;
 use crate::tally::{Tally, TallySheet};
@@ -55,8 +55,7 @@ enum Progress {
 /// The part of a flow that exists once there is payload.
 #[derive(Default)]
 struct Connection {
-    low: Stream,
-    high: Stream,
+    pair: Pair,
     http: HttpFlow,
 }
 
@@ -119,7 +118,7 @@ impl Flow {
     pub(in crate::cleartext) fn memory(&self) -> usize {
         self.connection.as_ref().map_or(0, |connection| {
             size_of::<Connection>()
-                .saturating_add(connection.held())
+                .saturating_add(connection.pair.held())
                 .saturating_add(connection.http.memory())
         })
     }
@@ -128,7 +127,7 @@ impl Flow {
     pub(in crate::cleartext) fn held(&self) -> usize {
         self.connection
             .as_ref()
-            .map_or(0, |connection| connection.held())
+            .map_or(0, |connection| connection.pair.held())
     }
 
     /// Whether this segment opens another connection between the same endpoints.
@@ -144,7 +143,7 @@ impl Flow {
         let delivered = self
             .connection
             .as_ref()
-            .is_some_and(|connection| connection.stream(segment.from_low).has_delivered());
+            .is_some_and(|connection| connection.pair.stream(segment.from_low).has_delivered());
         let closed = self.age() == Age::Closed;
         match peer.isn {
             Some(isn) if isn == segment.seq => false,
@@ -158,7 +157,7 @@ impl Flow {
     /// Whether a SYN fits the stream that was picked up without it.
     fn is_late_syn(&self, segment: &Segment<'_>) -> bool {
         self.connection.as_ref().is_some_and(|connection| {
-            let next = connection.stream(segment.from_low).next();
+            let next = connection.pair.stream(segment.from_low).next();
             next.wrapping_sub(segment.seq) <= LATE_SYN
         })
     }
@@ -208,9 +207,7 @@ impl Flow {
             self.initiator_is_low
                 .get_or_insert(segment.from_low != flags.ack);
             if let Some(connection) = &mut self.connection {
-                connection
-                    .stream_mut(segment.from_low)
-                    .learn_syn(segment.seq);
+                connection.pair.learn_syn(segment.from_low, segment.seq);
             }
         }
     }
@@ -225,9 +222,12 @@ impl Flow {
     ) {
         self.progress = Progress::Speaking;
         let (low, high) = (self.low, self.high);
-        let connection = self
-            .connection
-            .get_or_insert_with(|| Box::new(Connection::new(low.isn, high.isn)));
+        let connection = self.connection.get_or_insert_with(|| {
+            Box::new(Connection {
+                pair: Pair::new(low.isn, high.isn),
+                http: HttpFlow::default(),
+            })
+        });
         let one_sided = !(low.seen && high.seen);
         let mut context = Context {
             info: self.info,
@@ -243,21 +243,21 @@ impl Flow {
             room: tools.room,
             one_sided,
         };
-        if connection.segment(segment, time, &bench, &mut context) {
+        let Connection { pair, http } = &mut **connection;
+        let mut sink =
+            |from_low: bool, chunk: StreamChunk<'_>| http.chunk(from_low, chunk, &mut context);
+        if pair.segment(segment, time, &bench, &mut sink) {
             self.strays = 0;
         } else {
             self.strays = self.strays.saturating_add(1);
         }
-        if connection.http.is_http() == Some(false) {
-            let dropped = connection
-                .low
-                .abandon()
-                .saturating_add(connection.high.abandon());
+        if http.is_http() == Some(false) {
+            let dropped = pair.abandon();
             tools.tally.add(Tally::StreamBytesNotHttp, dropped);
             self.progress = Progress::NotHttp;
             self.connection = None;
-        } else if connection.low.has_ended() && connection.high.has_ended() {
-            connection.http.expire(time, &mut context);
+        } else if pair.has_ended() {
+            http.expire(time, &mut context);
             self.progress = Progress::Done;
             self.connection = None;
         }
@@ -294,113 +294,10 @@ impl Flow {
         };
         // Requests before responses, where it is known who asks.
         let low_first = self.initiator_is_low.unwrap_or(true);
-        for from_low in [low_first, !low_first] {
-            connection.finish(from_low, (reason, time), &bench, &mut context);
-        }
-        connection.http.expire(time, &mut context);
-    }
-}
-
-/// What streams work with, but for the place where chunks go.
-struct Bench<'a> {
-    settings: &'a reassembly::Settings,
-    tally: &'a TallySheet,
-    room: usize,
-    one_sided: bool,
-}
-
-impl Bench<'_> {
-    fn work<S: FnMut(StreamChunk<'_>)>(&self, sink: S) -> Work<'_, S> {
-        Work {
-            settings: self.settings,
-            tally: self.tally,
-            room: self.room,
-            sink,
-        }
-    }
-}
-
-impl Connection {
-    fn new(low: Option<u32>, high: Option<u32>) -> Self {
-        Self {
-            low: low.map_or_else(Stream::default, Stream::after_syn),
-            high: high.map_or_else(Stream::default, Stream::after_syn),
-            http: HttpFlow::default(),
-        }
-    }
-
-    const fn stream(&self, low: bool) -> &Stream {
-        if low { &self.low } else { &self.high }
-    }
-
-    const fn stream_mut(&mut self, low: bool) -> &mut Stream {
-        if low { &mut self.low } else { &mut self.high }
-    }
-
-    fn held(&self) -> usize {
-        self.low.memory().saturating_add(self.high.memory())
-    }
-
-    /// Both streams take the segment; false if it lies outside any window.
-    fn segment(
-        &mut self,
-        segment: &Segment<'_>,
-        time: EventTime,
-        bench: &Bench<'_>,
-        context: &mut Context<'_>,
-    ) -> bool {
-        let from_low = segment.from_low;
-        let bytes: &[u8] = segment.payload.expose();
-        let (own, other) = if from_low {
-            (&mut self.low, &mut self.high)
-        } else {
-            (&mut self.high, &mut self.low)
-        };
-        let http = &mut self.http;
-        let acked = if segment.flags.ack {
-            other.acknowledge(segment.ack)
-        } else {
-            None
-        };
-        if other.is_holding() {
-            let mut work = bench.work(|chunk| http.chunk(!from_low, chunk, context));
-            if let Some(acked) = acked
-                && !bytes.is_empty()
-            {
-                other.answer_comes(acked, time, &mut work);
-            }
-            other.review(time, bench.one_sided, &mut work);
-        }
-        let mut work = bench.work(|chunk| http.chunk(from_low, chunk, context));
-        let arrival = Arrival {
-            seq: segment.seq.wrapping_add(u32::from(segment.flags.syn)),
-            bytes,
-            missing: segment.missing,
-            fin: segment.flags.fin,
-            time,
-            acked,
-        };
-        let fits = own.segment(&arrival, &mut work);
-        if own.is_holding() {
-            own.review(time, bench.one_sided, &mut work);
-        }
-        fits
-    }
-
-    fn finish(
-        &mut self,
-        from_low: bool,
-        (reason, time): (EndReason, EventTime),
-        bench: &Bench<'_>,
-        context: &mut Context<'_>,
-    ) {
-        let stream = if from_low {
-            &mut self.low
-        } else {
-            &mut self.high
-        };
-        let http = &mut self.http;
-        let mut work = bench.work(|chunk| http.chunk(from_low, chunk, context));
-        stream.finish(reason, time, &mut work);
+        let Connection { pair, http } = &mut *connection;
+        pair.finish(low_first, (reason, time), &bench, &mut |from_low, chunk| {
+            http.chunk(from_low, chunk, &mut context);
+        });
+        http.expire(time, &mut context);
     }
 }

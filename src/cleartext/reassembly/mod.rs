@@ -6,9 +6,10 @@
 //! first copy wins. Read first: RFC 9293 sections 3.4 and 3.10.7.4, RFC 7323 section 2.3.
 
 mod held;
+mod pair;
 mod stream;
 
-pub(in crate::cleartext) use stream::{Arrival, Stream, Work};
+pub(in crate::cleartext) use pair::{Bench, Pair};
 
 use super::raw::Raw;
 use crate::clock::EventTime;

@@ -37,25 +37,25 @@ enum Origin {
 }
 
 /// A segment as one direction sees it.
-pub(in crate::cleartext) struct Arrival<'a> {
-    pub(in crate::cleartext) seq: u32,
-    pub(in crate::cleartext) bytes: &'a [u8],
+pub(super) struct Arrival<'a> {
+    pub(super) seq: u32,
+    pub(super) bytes: &'a [u8],
     /// Bytes behind `bytes` that the snaplen cut off.
-    pub(in crate::cleartext) missing: u32,
-    pub(in crate::cleartext) fin: bool,
-    pub(in crate::cleartext) time: EventTime,
+    pub(super) missing: u32,
+    pub(super) fin: bool,
+    pub(super) time: EventTime,
     /// What it acknowledges, as a position of the other direction.
-    pub(in crate::cleartext) acked: Option<u64>,
+    pub(super) acked: Option<u64>,
 }
 
 /// What a stream works with on each packet.
-pub(in crate::cleartext) struct Work<'a, S> {
-    pub(in crate::cleartext) settings: &'a Settings,
-    pub(in crate::cleartext) tally: &'a TallySheet,
+pub(super) struct Work<'a, S> {
+    pub(super) settings: &'a Settings,
+    pub(super) tally: &'a TallySheet,
     /// Bytes that may still be held by all flows together.
-    pub(in crate::cleartext) room: usize,
+    pub(super) room: usize,
     /// Where chunks go.
-    pub(in crate::cleartext) sink: S,
+    pub(super) sink: S,
 }
 
 impl Default for Stream {
@@ -75,7 +75,7 @@ impl Default for Stream {
 
 impl Stream {
     /// A direction whose SYN was seen, with this initial sequence number.
-    pub(in crate::cleartext) fn after_syn(isn: u32) -> Self {
+    pub(super) fn after_syn(isn: u32) -> Self {
         Self {
             next: isn.wrapping_add(1),
             origin: Origin::Known,
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// The SYN of a direction that was only guessed at so far.
-    pub(in crate::cleartext) fn learn_syn(&mut self, isn: u32) {
+    pub(super) fn learn_syn(&mut self, isn: u32) {
         if self.delivered || self.origin == Origin::Known {
             return;
         }
@@ -103,7 +103,7 @@ impl Stream {
     }
 
     /// Whether anything waits behind a hole.
-    pub(in crate::cleartext) const fn is_holding(&self) -> bool {
+    pub(super) const fn is_holding(&self) -> bool {
         self.held.is_some()
     }
 
@@ -113,19 +113,19 @@ impl Stream {
     }
 
     /// Whether its end was handed on.
-    pub(in crate::cleartext) const fn has_ended(&self) -> bool {
+    pub(super) const fn has_ended(&self) -> bool {
         self.ended
     }
 
     /// Heap bytes held.
-    pub(in crate::cleartext) fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.held
             .as_ref()
             .map_or(0, |held| held.memory().saturating_add(size_of::<Held>()))
     }
 
     /// Takes an acknowledgement of the other side and gives its position.
-    pub(in crate::cleartext) fn acknowledge(&mut self, ack: u32) -> Option<u64> {
+    pub(super) fn acknowledge(&mut self, ack: u32) -> Option<u64> {
         if self.origin == Origin::Unknown {
             self.next = ack;
             self.position = MIDSTREAM_ORIGIN;
@@ -137,7 +137,7 @@ impl Stream {
     }
 
     /// Takes a segment. False if it lies outside any plausible window.
-    pub(in crate::cleartext) fn segment(
+    pub(super) fn segment(
         &mut self,
         arrival: &Arrival<'_>,
         work: &mut Work<'_, impl FnMut(StreamChunk<'_>)>,
@@ -340,7 +340,7 @@ impl Stream {
     }
 
     /// The other side is about to speak, and has seen bytes up to `acked`: what it can have answered goes first.
-    pub(in crate::cleartext) fn answer_comes(
+    pub(super) fn answer_comes(
         &mut self,
         acked: u64,
         time: EventTime,
@@ -358,7 +358,7 @@ impl Stream {
     }
 
     /// After each packet of the flow: gives up holes that will not be filled any more.
-    pub(in crate::cleartext) fn review(
+    pub(super) fn review(
         &mut self,
         now: EventTime,
         one_sided: bool,
@@ -396,7 +396,7 @@ impl Stream {
     }
 
     /// The flow is over: hands on all that is held, then the end.
-    pub(in crate::cleartext) fn finish(
+    pub(super) fn finish(
         &mut self,
         reason: EndReason,
         time: EventTime,
@@ -421,7 +421,7 @@ impl Stream {
     }
 
     /// Drops what is held, uncounted by anything else: the flow is of no interest. Gives the number of captured bytes.
-    pub(in crate::cleartext) fn abandon(&mut self) -> u64 {
+    pub(super) fn abandon(&mut self) -> u64 {
         self.held.take().map_or(0, |held| held.payload())
     }
 
