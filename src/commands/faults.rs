@@ -33,6 +33,10 @@ pub fn file(path: &Path, fault: OpenFault) -> Error {
             "this is no capture: neither pcap nor pcapng".to_owned(),
             FORMATS.to_owned(),
         ),
+        OpenFault::BadCompression => (
+            "the compressed data is damaged at its start".to_owned(),
+            "test it with: gzip -t, or zstd -t".to_owned(),
+        ),
         OpenFault::HeaderCut => (
             "this is no capture: it ends inside the file header".to_owned(),
             FORMATS.to_owned(),
@@ -72,6 +76,7 @@ pub fn interface(name: &str, fault: OpenFault) -> Error {
         OpenFault::Unreadable(_)
         | OpenFault::Empty
         | OpenFault::NotCapture
+        | OpenFault::BadCompression
         | OpenFault::HeaderCut
         | OpenFault::Refused => Error::failed("libpcap refuses to capture from it")
             .hint(format!("try: tcpdump -c 1 -i {name}")),
