@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
+use crate::analysis::settings as analysis;
+use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::{flow, http, reassembly};
 use crate::error::Error;
 use crate::release::plan as release;
@@ -183,6 +185,12 @@ section! {
         geoip: Option<PathBuf> = None,
         /// OpenAPI documents.
         openapi: Vec<PathBuf> = Vec::new(),
+        /// Hosts, agents, releases, operations and field names remembered.
+        max_texts: usize = lexicon::Limits::default().texts,
+        /// Memory of these texts.
+        texts_memory: ByteSize = ByteSize::of(lexicon::Limits::default().bytes),
+        /// Endpoints whose names are remembered.
+        max_endpoints: usize = lexicon::Limits::default().endpoints,
     }
 }
 
@@ -193,12 +201,24 @@ section! {
 
 section! {
     /// `[baseline]`
-    Baseline {}
+    Baseline {
+        /// Tokens whose habits are kept; the least recently seen go first.
+        max_tokens: usize = analysis::Settings::default().max_tokens,
+        /// Clients without a token whose habits are kept.
+        max_clients: usize = analysis::Settings::default().max_clients,
+        /// Endpoints told apart; later ones count together.
+        max_endpoints: usize = analysis::Settings::default().max_endpoints,
+        /// Endpoints remembered of one token or client.
+        max_endpoints_per_principal: usize = analysis::Settings::default().max_endpoints_per_principal,
+    }
 }
 
 section! {
     /// `[detect]`
-    Detect {}
+    Detect {
+        /// Alerts remembered for the report and the operator page; the oldest go first.
+        max_alerts: usize = analysis::Settings::default().max_alerts,
+    }
 }
 
 section! {

@@ -2,9 +2,11 @@
 
 use super::file::{ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
+use crate::analysis::settings as analysis;
 use crate::analysis::window::Unit;
 use crate::cleartext::anonymize::endpoint::{Hint, service};
 use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
+use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::anonymize::net::Range;
 use crate::cleartext::{anonymize, capture, engine, flow, http, reassembly};
 use crate::clock::EventTime;
@@ -69,6 +71,26 @@ impl Config {
                 ..reassembly::Settings::default()
             },
             http: self.http(),
+        }
+    }
+
+    /// Limits of the analysis room. Whether rows are wanted and what is released is for the pipeline to add.
+    pub fn analysis(&self, mode: Mode) -> analysis::Settings {
+        let baseline = &self.settings.baseline;
+        let defaults = analysis::Settings::default();
+        analysis::Settings {
+            max_tokens: baseline.max_tokens,
+            max_clients: baseline.max_clients,
+            max_endpoints: baseline.max_endpoints,
+            max_endpoints_per_principal: baseline.max_endpoints_per_principal,
+            k: self.k(mode),
+            max_alerts: self.settings.detect.max_alerts,
+            summary_principals: match mode {
+                Mode::Live => defaults.summary_principals,
+                // A report leaves nobody out.
+                Mode::Replay => usize::MAX,
+            },
+            ..defaults
         }
     }
 
@@ -154,7 +176,12 @@ impl Config {
                     },
                 })
             })?,
-            ..anonymize::Settings::default()
+            limits: lexicon::Limits {
+                texts: settings.anonymize.max_texts,
+                bytes: settings.anonymize.texts_memory.as_usize(),
+                endpoints: settings.anonymize.max_endpoints,
+                ..lexicon::Limits::default()
+            },
         })
     }
 }
