@@ -41,10 +41,6 @@ pub fn file(path: &Path, fault: OpenFault) -> Error {
             "this is no capture: it ends inside the file header".to_owned(),
             FORMATS.to_owned(),
         ),
-        OpenFault::BadCompression => (
-            "this is no capture: it is damaged before the first packet can be unpacked".to_owned(),
-            "`gzip -t` or `zstd -t` tells whether the file is whole".to_owned(),
-        ),
         OpenFault::UnsupportedLink(link) => link_words(link),
         OpenFault::BadFilter | OpenFault::FilterUnavailable => return filter(fault).at(place),
         OpenFault::NoSuchInterface | OpenFault::InterfaceDown | OpenFault::Refused => (
@@ -82,7 +78,6 @@ pub fn interface(name: &str, fault: OpenFault) -> Error {
         | OpenFault::NotCapture
         | OpenFault::BadCompression
         | OpenFault::HeaderCut
-        | OpenFault::BadCompression
         | OpenFault::Refused => Error::failed("libpcap refuses to capture from it")
             .hint(format!("try: tcpdump -c 1 -i {name}")),
     };
