@@ -85,10 +85,10 @@ impl Chunked {
 
     /// The state behind a hole of `len` bytes, if it lies within the data of one chunk; else the end is not known any more.
     pub(super) fn skip(self, len: u64) -> Option<Self> {
-        match self {
-            Self::Data(left) if len < left => Some(Self::Data(left.saturating_sub(len))),
-            Self::Data(left) if len == left => Some(Self::DataEnd),
-            _ => None,
+        let Self::Data(left) = self else { return None };
+        match left.checked_sub(len)? {
+            0 => Some(Self::DataEnd),
+            left => Some(Self::Data(left)),
         }
     }
 

@@ -157,15 +157,14 @@ impl HttpFlow {
             return blank;
         }
         // The usual case, a whole first line in one segment, is judged where it lies.
-        let verdict = match before {
-            0 => probe(line),
-            _ => {
-                let room = limit.saturating_sub(before);
-                state
-                    .buf
-                    .extend_from_slice(line.get(..room).unwrap_or(line));
-                probe(&state.buf)
-            }
+        let verdict = if before == 0 {
+            probe(line)
+        } else {
+            let room = limit.saturating_sub(before);
+            state
+                .buf
+                .extend_from_slice(line.get(..room).unwrap_or(line));
+            probe(&state.buf)
         };
         match verdict {
             Verdict::Request | Verdict::Response => {

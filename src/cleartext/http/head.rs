@@ -47,6 +47,10 @@ pub(super) struct Head {
 }
 
 /// The outcome of reading a head.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one call, and a box would be an allocation for each head"
+)]
 pub(super) enum Read {
     /// It is all there.
     Whole(Head),
@@ -225,9 +229,10 @@ fn protocol(minor: Option<u8>) -> Protocol {
 
 fn read_tolerant(role: Role, src: &[u8], max_fields: usize) -> Read {
     let Some(line_end) = memchr(b'\n', src) else {
-        return match probe(role, src) {
-            line::Verdict::No => Read::Not,
-            _ => Read::Partial,
+        return if probe(role, src) == line::Verdict::No {
+            Read::Not
+        } else {
+            Read::Partial
         };
     };
     let Some(mut head) = start_line(role, src.get(..line_end).unwrap_or_default()) else {

@@ -51,9 +51,11 @@ const COMMON: [&[u8]; 9] = [
 
 /// Judges the beginning of a stream or line. Blank lines in front of it must have been skipped ([`blank_len`]).
 pub(super) fn probe(bytes: &[u8]) -> Verdict {
-    match probe_status_line(bytes) {
-        Verdict::No => probe_request_line(bytes),
-        verdict => verdict,
+    let verdict = probe_status_line(bytes);
+    if verdict == Verdict::No {
+        probe_request_line(bytes)
+    } else {
+        verdict
     }
 }
 
@@ -128,10 +130,9 @@ pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     let (before, version) = rest.split_at_checked(last)?;
     let (target, protocol) = match version_of(version) {
         Some(Version::One(protocol)) => (before.trim_ascii(), protocol),
-        Some(Version::Later) => return None,
         // HTTP/0.9 (RFC 1945 section 4.1): no version. Only believed with a method everyone knows and a path.
         None if COMMON.contains(&method) && is_target(rest) => (rest, Protocol::Http09),
-        None => return None,
+        Some(Version::Later) | None => return None,
     };
     Some(RequestLine {
         method,

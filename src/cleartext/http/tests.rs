@@ -549,6 +549,30 @@ fn a_lost_response_to_the_last_of_several() {
 }
 
 #[test]
+fn after_a_loss_acknowledgements_within_an_earlier_response_prove_nothing() {
+    let mut script = Script::new();
+    script.c(get("/0")).lose_s(ok("zero")).c(get("/1"));
+    // Two more requests are pipelined while the response to the first is still on its way.
+    script.s("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab");
+    script
+        .c(get("/2"))
+        .s("cd")
+        .c(get("/3"))
+        .s("ef")
+        .s(ok("two"))
+        .s(ok("3"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /0 0 > no-response",
+            "GET /1 0 > 200 6 complete",
+            "GET /2 0 > 200 3 complete",
+            "GET /3 0 > 200 1 complete"
+        ]
+    );
+}
+
+#[test]
 fn a_lost_request_leaves_its_response_alone() {
     let mut script = Script::new();
     script

@@ -166,10 +166,11 @@ impl Decoders {
             };
             let stop = pour(&mut stream, out, limit);
             rest = stream.into_inner();
-            match stop {
-                Stop::End if !rest.is_empty() => {}
-                Stop::Broken if rest.is_empty() => return Stop::Short,
-                _ => return stop,
+            // The decoder calls a frame that was cut broken.
+            match (stop, rest.is_empty()) {
+                (Stop::End, false) => {}
+                (Stop::Broken, true) => return Stop::Short,
+                (Stop::End | Stop::Broken | Stop::Short | Stop::Limit, _) => return stop,
             }
         }
     }

@@ -1,0 +1,171 @@
+//! Bodies and trailers, and the ends of messages.
+
+use std::mem::take;
+
+use super::{Session, State, to_u64};
+use crate::cleartext::http::Context;
+use crate::cleartext::http::chunked::{Chunked, Step};
+use crate::cleartext::http::exchange::{Exchange, Mark};
+use crate::cleartext::http::head::Role;
+use crate::clock::EventTime;
+use crate::observation::Notes;
+use crate::tally::Tally;
+
+impl Session {
+    pub(super) fn length_bytes(
+        &mut self,
+        role: Role,
+        rest: &[u8],
+        left: u64,
+        at: Mark,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        let take = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.keep(role, rest.get(..take).unwrap_or_default(), at.time, cx);
+        let left = left.saturating_sub(to_u64(take));
+        self.direction(role).state = State::Length(left);
+        if left == 0 {
+            self.finish(role, cx);
+        }
+        take
+    }
+
+    pub(super) fn close_bytes(
+        &mut self,
+        role: Role,
+        rest: &[u8],
+        at: Mark,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        self.keep(role, rest, at.time, cx);
+        rest.len()
+    }
+
+    pub(super) fn chunked_bytes(
+        &mut self,
+        role: Role,
+        rest: &[u8],
+        mut state: Chunked,
+        at: Mark,
+        cx: &mut Context<'_>,
+    ) -> usize {
+        let step = state.step(rest);
+        self.direction(role).state = State::Chunked(state);
+        match step {
+            Step::Coding(used) => used,
+            Step::Body(used) => {
+                self.keep(role, rest.get(..used).unwrap_or_default(), at.time, cx);
+                used
+            }
+            Step::Trailer(used) => {
+                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), cx);
+                used
+            }
+            Step::End(used) => {
+                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), cx);
+                self.end_trailer(role, cx);
+                self.finish(role, cx);
+                used
+            }
+            Step::Broken => {
+                cx.tally.one(Tally::HttpGaveUp);
+                if let Some(exchange) = self.current(role) {
+                    exchange.note(Notes::ODD_FRAMING);
+                }
+                self.cut(role, cx);
+                self.lose(role, None);
+                0
+            }
+        }
+    }
+
+    fn keep_trailer(&mut self, role: Role, piece: &[u8], cx: &Context<'_>) {
+        let buf = &mut self.direction(role).buf;
+        let room = cx.limits.max_head.saturating_sub(buf.len());
+        if piece.len() > room {
+            cx.tally.one(Tally::LimitHead);
+        }
+        // Nearly every trailer section is just its blank line.
+        if !(buf.is_empty() && matches!(piece, b"\r\n" | b"\n")) {
+            buf.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+    }
+
+    fn end_trailer(&mut self, role: Role, cx: &Context<'_>) {
+        let buf = take(&mut self.direction(role).buf);
+        if buf.is_empty() {
+            return;
+        }
+        if let Some(exchange) = self.current(role) {
+            let before = exchange.footprint();
+            exchange.trailer(role, &buf, cx.limits.max_fields);
+            let after = exchange.footprint();
+            self.held = self.held.wrapping_sub(before).wrapping_add(after);
+        }
+        self.reuse(role, buf);
+    }
+
+    fn keep(&mut self, role: Role, piece: &[u8], time: EventTime, cx: &Context<'_>) {
+        let Some(exchange) = self.current(role) else {
+            return;
+        };
+        let before = exchange.footprint();
+        if exchange.body(role, piece, cx.limits.body_limit) {
+            cx.tally.one(Tally::LimitBody);
+        }
+        exchange.touch(time);
+        let after = exchange.footprint();
+        self.held = self.held.wrapping_sub(before).wrapping_add(after);
+    }
+
+    pub(super) fn hole(&mut self, role: Role, len: u64) {
+        if let Some(exchange) = self.current(role) {
+            exchange.hole(role, len);
+        }
+    }
+
+    /// The current message ends here although it is not whole.
+    pub(super) fn cut(&mut self, role: Role, cx: &mut Context<'_>) {
+        if let Some(exchange) = self.current(role) {
+            exchange.truncate(role);
+        }
+        self.finish(role, cx);
+    }
+
+    /// The current message has ended.
+    pub(super) fn finish(&mut self, role: Role, cx: &mut Context<'_>) {
+        let direction = self.direction(role);
+        direction.state = State::Head;
+        let seen = direction.seen;
+        let Some(exchange) = self.current(role) else {
+            return;
+        };
+        exchange.finish(role, seen);
+        match role {
+            Role::Client => {
+                if exchange.answered
+                    && let Some(exchange) = self.queue.pop_back()
+                {
+                    self.release(exchange, cx);
+                }
+            }
+            Role::Server => {
+                let switch = exchange.switch();
+                let asking = exchange.asking;
+                self.switch = switch;
+                self.answering = false;
+                if !asking && let Some(exchange) = self.queue.pop_front() {
+                    self.release(exchange, cx);
+                }
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, exchange: Exchange, cx: &mut Context<'_>) {
+        self.held = self.held.saturating_sub(exchange.footprint());
+        let (bytes, fields) = exchange.used();
+        self.size_hint = bytes.min(16 << 10);
+        self.fields_hint = fields.min(128);
+        exchange.emit(cx);
+    }
+}
