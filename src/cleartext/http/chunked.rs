@@ -92,6 +92,11 @@ impl Chunked {
         }
     }
 
+    /// Whether no chunk size has been read yet.
+    pub(super) fn is_at_start(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether the body has ended and only (the end of) the trailer is missing.
     pub(super) const fn body_ended(&self) -> bool {
         matches!(self, Self::Trailer { .. })
@@ -119,7 +124,7 @@ impl Chunked {
                     return Step::Coding(used);
                 }
                 _ if extension => {}
-                b' ' | b'\t' if !digits => {}
+                b' ' | b'\t' | b'\r' | 0x0b | 0x0c if !digits => {}
                 _ => match char::from(*byte).to_digit(16) {
                     Some(digit) => {
                         digits = true;
@@ -197,7 +202,7 @@ mod tests {
     #[test]
     fn undoes_the_coding_in_pieces_of_any_size() {
         let input =
-            b"4;name=\"v\"\r\nWiki\r\n 5 \npedia\nE\r\n in\r\n\r\nchunks.\r\n0\r\nA: b\r\n\r\nrest";
+            b"\r4;name=\"v\"\r\nWiki\r\n 5 \npedia\nE\r\n in\r\n\r\nchunks.\r\n0\r\nA: b\r\n\r\nrest";
         for piece in 1..input.len() {
             let (body, trailer, used) = undo(input, piece).unwrap();
             assert_eq!(body, b"Wikipedia in\r\n\r\nchunks.");

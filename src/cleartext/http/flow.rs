@@ -222,9 +222,7 @@ impl HttpFlow {
     /// A start line was recognised: the roles are known.
     fn decide(&mut self, client_is_low: bool, cx: &Context<'_>) {
         let mut session = Box::new(Session::new(client_is_low, self.next_index, self.in_tunnel));
-        if cx.info.midstream || self.holes {
-            session.set_lossy();
-        }
+        session.distrust(cx.info.midstream, self.holes);
         for low in [true, false] {
             let state = take(self.probe_of(low));
             session.preload(session.role(low), state.refused, state.buf, state.mark);

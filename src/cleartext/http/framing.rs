@@ -31,9 +31,10 @@ enum Coding {
 }
 
 /// How the end of a body is found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Extent {
     /// There is none.
+    #[default]
     Empty,
     /// After this many bytes.
     Bytes(u64),
@@ -101,49 +102,68 @@ impl Framing {
         }
     }
 
-    fn content_length(&mut self, value: &[u8]) {
-        for item in value.split(|byte| *byte == b',') {
-            let length = Length::read(item.trim_ascii());
-            self.odd |= self.length != Length::Unsaid && self.length != length;
-            self.odd |= self.coding != Coding::None;
-            self.odd |= matches!(length, Length::Invalid) || item.trim_ascii().starts_with(b"-");
-            self.length = length;
+    /// The same without its transfer coding, for a body that turned out not to be chunked.
+    pub(super) const fn uncoded(self) -> Self {
+        Self {
+            coding: Coding::None,
+            ..self
         }
     }
 
-    fn transfer_encoding(&mut self, value: &[u8]) {
+    fn content_length(&mut self, value: &[u8]) {
         for item in value.split(|byte| *byte == b',') {
-            let name = item.split(|byte| *byte == b';').next().unwrap_or_default();
-            let name = name.trim_ascii();
-            if name.eq_ignore_ascii_case(b"chunked") {
-                self.odd |= self.coding == Coding::Chunked;
-                self.coding = Coding::Chunked;
-            } else if !name.is_empty() && !name.eq_ignore_ascii_case(b"identity") {
-                self.odd |= self.coding == Coding::Chunked;
-                if self.coding == Coding::None {
-                    self.coding = Coding::Other;
-                }
+            let (length, odd) = Length::read(item.trim_ascii());
+            self.odd |= odd || (self.length != Length::Unsaid && self.length != length);
+            self.length = length;
+        }
+        self.odd |= self.coding != Coding::None;
+    }
+
+    /// Anything that names `chunked` is tried as chunked, as lenient peers do; the body shows whether it is
+    /// ([`Framing::uncoded`]).
+    fn transfer_encoding(&mut self, value: &[u8]) {
+        let value = value.trim_ascii();
+        let chunked = value.len() >= CHUNKED.len()
+            && value
+                .windows(CHUNKED.len())
+                .any(|window| window.eq_ignore_ascii_case(CHUNKED));
+        if chunked {
+            self.odd |= value.len() != CHUNKED.len() || self.coding == Coding::Chunked;
+            self.coding = Coding::Chunked;
+        } else if !value.is_empty() && !value.eq_ignore_ascii_case(b"identity") {
+            self.odd |= self.coding == Coding::Chunked;
+            if self.coding == Coding::None {
+                self.coding = Coding::Other;
             }
         }
         self.odd |= self.length != Length::Unsaid && self.coding != Coding::None;
     }
 }
 
+const CHUNKED: &[u8] = b"chunked";
+
 impl Length {
-    /// Digits, leading zeros allowed; what does not fit is read as "more than will ever come".
-    fn read(text: &[u8]) -> Self {
+    /// Digits, leading zeros allowed; what does not fit is read as "more than will ever come". Also whether it is odd:
+    /// signed, or with something behind the digits, which is passed over.
+    fn read(text: &[u8]) -> (Self, bool) {
         let digits = match text {
-            [b'-', ..] => return Self::Bytes(0),
+            [b'-', ..] => return (Self::Bytes(0), true),
             [b'+', rest @ ..] => rest,
             _ => text,
         };
-        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-            return Self::Invalid;
+        let count = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let behind = digits.get(count);
+        if count == 0 || behind.is_some_and(|byte| !byte.is_ascii_whitespace()) {
+            return (Self::Invalid, true);
         }
-        Self::Bytes(digits.iter().fold(0_u64, |sum, digit| {
+        let value = digits.iter().take(count).fold(0_u64, |sum, digit| {
             sum.saturating_mul(10)
                 .saturating_add(u64::from(digit.wrapping_sub(b'0')))
-        }))
+        });
+        (Self::Bytes(value), count != text.len())
     }
 }
 
@@ -167,6 +187,11 @@ mod tests {
         let folded = framing(&[("Transfer-Encoding", "\r\n chunked")]);
         assert_eq!(folded.response(200, Asked::Other), Extent::Chunked);
         assert!(!folded.odd);
+        let junk = framing(&[("Transfer-Encoding", ";chunked x")]);
+        assert_eq!(junk.uncoded().request(), Extent::Empty);
+        assert!(junk.odd && junk.request() == Extent::Chunked);
+        let gzip = framing(&[("Transfer-Encoding", "gzip"), ("Content-Length", "3")]);
+        assert_eq!(gzip.response(200, Asked::Other), Extent::UntilClose);
         let behind = framing(&[("Transfer-Encoding", "chunked, gzip")]);
         assert_eq!(behind.request(), Extent::Chunked);
         assert!(behind.odd);
@@ -198,6 +223,9 @@ mod tests {
         assert_eq!(junk.request(), Extent::Empty);
         assert_eq!(junk.response(200, Asked::Other), Extent::UntilClose);
         assert!(junk.odd);
+        let two = framing(&[("content-length", "68\r\n 136")]);
+        assert_eq!(two.request(), Extent::Bytes(68));
+        assert!(two.odd);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Nothing is copied here: a [`Head`] is spans of the bytes it was read from.
 
 use httparse::{Header, ParserConfig, Request, Response, Status};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 use std::mem::MaybeUninit;
 
@@ -68,14 +68,15 @@ pub(super) fn read(role: Role, src: &[u8], max_fields: usize) -> Read {
     };
     match parsed {
         Ok(Status::Complete(head)) => Read::Whole(head),
-        Ok(Status::Partial) => Read::Partial,
-        Err(Refused) => read_tolerant(role, src, max_fields),
+        // Its blank line may be one that only the tolerant reader takes for blank.
+        Ok(Status::Partial) if find_end(src, 0).is_err() => Read::Partial,
+        Ok(Status::Partial) | Err(Refused) => read_tolerant(role, src, max_fields),
     }
 }
 
 /// Reads what there is of a head whose rest will not come. None if its start line cannot be recognised.
 pub(super) fn read_cut(role: Role, src: &[u8], max_fields: usize) -> Option<Head> {
-    let newline = memchr(b'\n', src);
+    let newline = memchr2(b'\r', b'\n', src);
     let end = newline.unwrap_or(src.len());
     let mut head = start_line(role, src.get(..end)?)?;
     if newline.is_none() && head.protocol == Protocol::Http09 {
@@ -85,17 +86,28 @@ pub(super) fn read_cut(role: Role, src: &[u8], max_fields: usize) -> Option<Head
     Some(with_fields(head, src, end, src.len(), max_fields))
 }
 
-/// Where the head at the front of `src` ends, its blank line included. Only line ends from `from` on are looked at, so
-/// that a head which comes in many pieces is scanned once.
-pub(super) fn find_end(src: &[u8], from: usize) -> Option<usize> {
+/// Where the head at the front of `src` ends, its blank line included (white space on that line is tolerated).
+///
+/// Looks only from `from` on. If the end has not come, the error is where to look from next time: so a head that comes in
+/// many pieces is scanned once.
+pub(super) fn find_end(src: &[u8], from: usize) -> Result<usize, usize> {
     let mut at = from;
     loop {
-        let newline = at.saturating_add(memchr(b'\n', src.get(at..)?)?);
+        let rest = src.get(at..).unwrap_or_default();
+        let Some(newline) = memchr(b'\n', rest).map(|found| at.saturating_add(found)) else {
+            return Err(src.len());
+        };
         let next = newline.saturating_add(1);
-        match src.get(next..)? {
-            [b'\n', ..] => return Some(next.saturating_add(1)),
-            [b'\r', b'\n', ..] => return Some(next.saturating_add(2)),
-            _ => at = next,
+        let line = src.get(next..).unwrap_or_default();
+        let blank = line
+            .iter()
+            .position(|byte| !matches!(byte, b'\r' | b' ' | b'\t'));
+        match blank {
+            None => return Err(newline),
+            Some(len) if line.get(len) == Some(&b'\n') => {
+                return Ok(next.saturating_add(len).saturating_add(1));
+            }
+            Some(_) => at = next,
         }
     }
 }
@@ -235,17 +247,19 @@ fn read_tolerant(role: Role, src: &[u8], max_fields: usize) -> Read {
             Read::Partial
         };
     };
-    let Some(mut head) = start_line(role, src.get(..line_end).unwrap_or_default()) else {
+    // Some peers take a bare CR for a line end (RFC 9112 section 2.2).
+    let first_len = memchr2(b'\r', b'\n', src).unwrap_or(line_end);
+    let Some(mut head) = start_line(role, src.get(..first_len).unwrap_or_default()) else {
         return Read::Not;
     };
     if head.protocol == Protocol::Http09 && role == Role::Client {
         head.len = line_end.saturating_add(1);
         return Read::Whole(head);
     }
-    match find_end(src, line_end) {
-        Some(end) => Read::Whole(with_fields(head, src, line_end, end, max_fields)),
-        None => Read::Partial,
-    }
+    let Ok(end) = find_end(src, line_end) else {
+        return Read::Partial;
+    };
+    Read::Whole(with_fields(head, src, first_len, end, max_fields))
 }
 
 /// Judges whether a start line of this role's kind begins here.
@@ -301,7 +315,8 @@ fn with_fields(mut head: Head, src: &[u8], from: usize, to: usize, max_fields: u
     head
 }
 
-/// Lines with their folded continuations (RFC 9112 section 5.2), as ranges without the line end.
+/// Lines with their folded continuations (RFC 9112 section 5.2), as ranges without the line end. A bare CR ends a line too:
+/// what hides behind one must not escape the masker, nor the framing.
 struct Lines<'a> {
     src: &'a [u8],
     at: usize,
@@ -310,18 +325,23 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn next(&mut self) -> Option<(usize, usize)> {
         let start = self.at;
-        let mut end = self.line_end(start)?;
-        while matches!(self.src.get(end.saturating_add(1)), Some(b' ' | b'\t')) {
-            end = self.line_end(end.saturating_add(1))?;
+        let (mut end, mut next) = self.line_end(start)?;
+        while matches!(self.src.get(next), Some(b' ' | b'\t')) {
+            (end, next) = self.line_end(next)?;
         }
-        self.at = end.saturating_add(1);
+        self.at = next;
         Some((start, end))
     }
 
-    /// The end of the line at `start`: its LF, or the end of the bytes.
-    fn line_end(&self, start: usize) -> Option<usize> {
+    /// The end of the line at `start` without its line end, and with it.
+    fn line_end(&self, start: usize) -> Option<(usize, usize)> {
         let rest = self.src.get(start..).filter(|rest| !rest.is_empty())?;
-        Some(memchr(b'\n', rest).map_or(self.src.len(), |at| start.saturating_add(at)))
+        let end = memchr2(b'\r', b'\n', rest).map_or(self.src.len(), |at| start.saturating_add(at));
+        let len = match self.src.get(end..) {
+            Some([b'\r', b'\n', ..]) => 2,
+            _ => 1,
+        };
+        Some((end, end.saturating_add(len)))
     }
 }
 
@@ -329,12 +349,20 @@ fn field_line(src: &[u8], start: usize, end: usize) -> Option<Field> {
     let line = src.get(start..end)?;
     let colon = memchr(b':', line)?;
     let (name, value) = line.split_at_checked(colon)?;
-    let name = name.trim_ascii();
+    let name = trim_controls(name);
     let value = value.get(1..).unwrap_or_default().trim_ascii();
     (!name.is_empty()).then(|| Field {
         name: within(src, name),
         value: within(src, value),
     })
+}
+
+/// Without white space and control characters around it.
+fn trim_controls(mut text: &[u8]) -> &[u8] {
+    while let [..=b' ', rest @ ..] | [rest @ .., ..=b' '] = text {
+        text = rest;
+    }
+    text
 }
 
 fn slice(src: &[u8], span: Span) -> &[u8] {
@@ -392,6 +420,16 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_cr_hides_nothing() {
+        let src = b"HTTP/1.1 200\rTransfer-Encoding:chunked\r\nA: x\rB\x0b: y\r\n\r\n";
+        let head = whole(Role::Server, src);
+        assert_eq!((head.status, head.fields.len()), (200, 3));
+        assert_eq!(head.framing.response(200, Asked::Other), Extent::Chunked);
+        assert_eq!(field(&head, src, 2), (&b"B"[..], &b"y"[..]));
+        assert_eq!(whole(Role::Server, b"HTTP/1.1\r 200 OK\r\n\r\n").status, 0);
+    }
+
+    #[test]
     fn a_request_without_version_is_one_line() {
         let src = b"GET /index.html\r\nwhatever";
         let head = whole(Role::Client, src);
@@ -424,9 +462,11 @@ mod tests {
     fn the_end_of_a_head_is_found_over_any_cut() {
         let src = b"A: b\r\nC: d\r\n\r\nbody";
         for from in 0..13 {
-            assert_eq!(find_end(src, from.min(11)), Some(14));
+            assert_eq!(find_end(src, from.min(11)), Ok(14));
         }
-        assert_eq!(find_end(b"A: b\n\nx", 0), Some(6));
-        assert_eq!(find_end(b"A: b\r\n\r", 0), None);
+        assert_eq!(find_end(b"A: b\n\nx", 0), Ok(6));
+        assert_eq!(find_end(b"A: b\n\r\t\r\nx", 0), Ok(9));
+        assert_eq!(find_end(b"A: b\r\n \r", 0), Err(5));
+        assert_eq!(find_end(b"A: b\r\nC", 0), Err(7));
     }
 }

@@ -15,6 +15,7 @@ use std::mem::take;
 use super::Context;
 use super::chunked::Chunked;
 use super::exchange::{Exchange, Mark, Switch};
+use super::framing::Extent;
 use super::head::{self, Role};
 use super::line::Verdict;
 use crate::cleartext::reassembly::{EndReason, Gap};
@@ -31,8 +32,10 @@ use crate::clock::EventTime;
 pub(super) struct Session {
     client_is_low: bool,
     in_tunnel: bool,
-    /// Bytes were lost somewhere: pairing needs its bounds.
-    lossy: bool,
+    /// The flow was joined midstream: the first messages may belong to ones that were not seen.
+    joined: bool,
+    /// Bytes were lost somewhere.
+    holes: bool,
     requests: Direction,
     responses: Direction,
     queue: VecDeque<Exchange>,
@@ -60,8 +63,10 @@ struct Direction {
     scanned: usize,
     /// Where the next message begins or, after a hole, would have begun; none if that is not known.
     boundary: Option<u64>,
-    /// That message has lost its head in a hole.
-    lost_head: bool,
+    /// How the body ends if it turns out not to be chunked.
+    uncoded: Extent,
+    /// After a hole over `boundary`: where it ended.
+    hole_end: Option<u64>,
     /// Capture time of the last bytes.
     seen: EventTime,
 }
@@ -84,7 +89,8 @@ impl Session {
         Self {
             client_is_low,
             in_tunnel,
-            lossy: false,
+            joined: false,
+            holes: false,
             requests: Direction::default(),
             responses: Direction::default(),
             queue: VecDeque::new(),
@@ -120,9 +126,10 @@ impl Session {
         }
     }
 
-    /// Pairing cannot trust the order alone any more.
-    pub(super) fn set_lossy(&mut self) {
-        self.lossy = true;
+    /// Before this session began, bytes went by unseen (`joined`) or were lost (`holes`): order alone cannot be trusted.
+    pub(super) fn distrust(&mut self, joined: bool, holes: bool) {
+        self.joined = joined;
+        self.holes = holes;
     }
 
     /// The next index, for a session that follows this one.
@@ -207,7 +214,8 @@ impl Session {
 
     /// A hole.
     pub(super) fn gap(&mut self, role: Role, gap: Gap, cx: &mut Context<'_>) {
-        self.lossy = true;
+        self.holes = true;
+        let end = gap.offset.wrapping_add(gap.len);
         let in_head = !self.direction(role).buf.is_empty();
         match self.direction(role).state {
             State::Length(left) if gap.len <= left => {
@@ -222,6 +230,7 @@ impl Session {
                 self.hole(role, left);
                 self.finish(role, cx);
                 self.lose(role, Some(gap.offset.wrapping_add(left)));
+                self.direction(role).hole_end = Some(end);
             }
             State::UntilClose => self.hole(role, gap.len),
             State::Chunked(state) => match state.skip(gap.len) {
@@ -238,8 +247,15 @@ impl Session {
                 self.cut_head(role, false, cx);
                 self.lose(role, None);
             }
-            State::Head => self.lose(role, Some(gap.offset)),
-            State::Scan => self.direction(role).buf.clear(),
+            State::Head => {
+                self.lose(role, Some(gap.offset));
+                self.direction(role).hole_end = Some(end);
+            }
+            State::Scan => {
+                let direction = self.direction(role);
+                direction.buf.clear();
+                direction.hole_end = direction.boundary.map(|_| end);
+            }
         }
     }
 

@@ -68,12 +68,19 @@ impl Session {
                 used
             }
             Step::Broken => {
-                cx.tally.one(Tally::HttpGaveUp);
                 if let Some(exchange) = self.current(role) {
                     exchange.note(Notes::ODD_FRAMING);
                 }
-                self.cut(role, cx);
-                self.lose(role, None);
+                let blank = rest.iter().find(|byte| **byte != b'\r') == Some(&b'\n');
+                if state.is_at_start() && !blank {
+                    // Declared chunked and is not, from the first byte on: some other rule must hold.
+                    let uncoded = self.direction(role).uncoded;
+                    self.start_body(role, uncoded, cx);
+                } else {
+                    cx.tally.one(Tally::HttpGaveUp);
+                    self.cut(role, cx);
+                    self.lose(role, None);
+                }
                 0
             }
         }

@@ -86,10 +86,12 @@ impl Session {
         let one_line = memchr(b'\n', direction.buf.get(before..).unwrap_or_default()).is_some()
             && memchr(b'\n', direction.buf.get(..before).unwrap_or_default()).is_none();
         let end = head::find_end(&direction.buf, direction.scanned);
-        direction.scanned = direction.buf.len().saturating_sub(3);
-        if end.is_none() && !one_line {
-            self.check_head_limit(role, cx);
-            return added;
+        if let Err(resume) = end {
+            direction.scanned = resume;
+            if !one_line {
+                self.check_head_limit(role, cx);
+                return added;
+            }
         }
         let buf = take(&mut direction.buf);
         let mark = direction.mark;
@@ -174,6 +176,19 @@ impl Session {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             exchange.reserve(bytes.min(cx.limits.body_limit).min(RESERVE), 0);
         }
+        if extent == Extent::Chunked {
+            let framing = head.framing.uncoded();
+            let uncoded = match role {
+                Role::Client => framing.request(),
+                Role::Server => framing.response(head.status, Asked::Other),
+            };
+            self.direction(role).uncoded = uncoded;
+        }
+        self.start_body(role, extent, cx);
+    }
+
+    /// Begins a body of this extent; one of none ends at once.
+    pub(super) fn start_body(&mut self, role: Role, extent: Extent, cx: &mut Context<'_>) {
         self.direction(role).state = match extent {
             Extent::Empty => State::Head,
             Extent::Bytes(bytes) => State::Length(bytes),

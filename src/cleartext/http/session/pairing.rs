@@ -1,11 +1,12 @@
 //! Which request a response answers.
 
-use std::mem::take;
-
 use super::Session;
 use crate::cleartext::http::Context;
 use crate::cleartext::http::exchange::Mark;
 use crate::tally::Tally;
+
+/// Bytes of a line end.
+const LINE_END: u64 = 2;
 
 impl Session {
     /// Brings the request that a response beginning at `mark` answers to the front of the queue; false if there is none.
@@ -15,43 +16,44 @@ impl Session {
     /// before that. A request whose successor was sent with more acknowledged than was accounted for has had its response,
     /// in the hole.
     pub(super) fn answer(&mut self, mark: Mark, cx: &mut Context<'_>) -> bool {
-        // Whichever request was next in turn has lost its response's head.
-        let mut lost_head = take(&mut self.responses.lost_head);
         let boundary = self.responses.boundary.take().unwrap_or(0);
-        loop {
-            let Some(front) = self.queue.front() else {
-                return false;
-            };
+        let hole_end = self.responses.hole_end.take();
+        let mut first = true;
+        while let Some(front) = self.queue.front() {
             if front.has_response() {
                 return false;
             }
-            if !self.lossy {
+            if !self.holes && !self.joined {
                 return true;
             }
-            let Some(asked_at) = front.asked_at else {
+            let Some(asked) = front.asked_at else {
                 return false;
             };
-            if asked_at.acked.is_some_and(|acked| acked > mark.offset)
-                || mark.acked.is_some_and(|acked| acked <= asked_at.offset)
+            // Hosts that acknowledge nothing at all exist in written captures: that alone proves nothing.
+            let says_nothing =
+                !self.holes && self.queue.len() == 1 && mark.acked == Some(asked.offset);
+            if asked.acked.is_some_and(|acked| acked > mark.offset)
+                || (mark.acked.is_some_and(|acked| acked <= asked.offset) && !says_nothing)
             {
                 return false;
             }
-            let floor = asked_at.acked.unwrap_or(0).max(boundary);
-            let next = self
-                .queue
-                .get(1)
-                .and_then(|next| next.asked_at)
-                .and_then(|next| next.acked);
+            // Its response begins here or further on.
+            let floor = asked.acked.unwrap_or(0).max(boundary);
+            let next = self.queue.get(1).and_then(|next| next.asked_at?.acked);
             let was_answered = next.is_some_and(|acked| floor < acked && acked <= mark.offset);
-            let skipped = was_answered || (lost_head && !front.asking);
-            if !skipped {
+            // A stray line end behind a body, lost, is no lost head.
+            let lost_head = first
+                && !front.asking
+                && hole_end.is_some_and(|end| end > floor.saturating_add(LINE_END));
+            if !was_answered && !lost_head {
                 return true;
             }
-            lost_head = false;
+            first = false;
             if let Some(exchange) = self.queue.pop_front() {
                 self.release(exchange, cx);
             }
         }
+        false
     }
 
     /// Keeps room for one more waiting request.

@@ -12,12 +12,12 @@ const SCAN_LINE: usize = 4 << 10;
 
 impl Session {
     pub(super) fn lose(&mut self, role: Role, boundary: Option<u64>) {
-        self.lossy = true;
+        self.holes = true;
         let direction = self.direction(role);
         direction.state = State::Scan;
         direction.buf.clear();
         direction.boundary = boundary;
-        direction.lost_head = boundary.is_some();
+        direction.hole_end = None;
     }
 
     /// Looks for a start line at the front of the bytes and behind every line end.
