@@ -858,3 +858,47 @@ proptest! {
         super::fuzz::fuzz_flow(&data);
     }
 }
+
+#[test]
+fn hosts_that_acknowledge_nothing_are_paired_by_order() {
+    let mut script = Script::midstream();
+    script.c(get("/1")).send(false, ok("a").as_bytes(), 0);
+    assert_eq!(script.lines(), ["GET /1 0 > 200 1 complete"]);
+}
+
+#[test]
+fn a_lost_line_end_behind_a_body_loses_no_response() {
+    let mut script = Script::new();
+    script
+        .c(get("/1"))
+        .s("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+        .lose_s("abc\r\n")
+        .c(get("/2"))
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 200 3 truncated", "GET /2 0 > 200 1 complete"]
+    );
+}
+
+#[test]
+fn what_is_declared_chunked_and_is_not() {
+    let mut script = Script::new();
+    let lying = "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\nXhello";
+    script
+        .c(get("/1"))
+        .s(&lying[..lying.len() - 1])
+        .c(get("/2"))
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 200 5 complete", "GET /2 0 > 200 1 complete"]
+    );
+    assert!(script.seen[0].notes.contains(Notes::ODD_FRAMING));
+    let mut until_close = Script::new();
+    until_close
+        .c(get("/1"))
+        .s("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nXhello")
+        .fin(false);
+    assert_eq!(until_close.lines(), ["GET /1 0 > 200 6 complete"]);
+}
