@@ -75,6 +75,11 @@ impl Error {
         Self::new(Exit::Failed, what)
     }
 
+    /// A thread died. Its panic has said where; nothing more is known.
+    pub fn internal() -> Self {
+        Self::failed("hushtap failed inside").hint("please report the place named above")
+    }
+
     /// A command line that makes no sense (exit 2).
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what)

@@ -30,6 +30,7 @@ pub mod demo;
 pub mod operator;
 pub mod release;
 pub mod sandbox;
+pub mod pipeline;
 pub mod serve;
 
 pub mod cli;

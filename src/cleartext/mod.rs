@@ -27,3 +27,4 @@ pub mod http;
 pub mod mask;
 pub mod raw;
 pub mod reassembly;
+pub mod worker;

@@ -84,6 +84,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Heap bytes it holds.
+    pub fn memory(&self) -> usize {
+        let fields = self.fields.capacity().saturating_mul(size_of::<Field>());
+        self.bytes.expose().capacity().saturating_add(fields)
+    }
+
     /// The bytes of a span; empty if the span is out of range.
     pub(in crate::cleartext) fn slice(&self, span: Span) -> &[u8] {
         let start = usize::try_from(span.start).unwrap_or(usize::MAX);

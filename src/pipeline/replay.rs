@@ -1,0 +1,136 @@
+//! `hushtap replay`: capture files through all rooms, as fast as it goes, nothing dropped.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::{self, Builder};
+
+use crossbeam_channel::Receiver;
+
+use super::capture::CaptureLoop;
+use super::queue::{self, WhenFull};
+use super::rooms::{self, KeySource, Rooms};
+use super::workers;
+use crate::analysis::summary::Summary;
+use crate::analysis::{self, Output};
+use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
+use crate::cleartext::engine::Engine;
+use crate::commands::{ReplayOptions, Select, Selector};
+use crate::error::Error;
+use crate::gauge::Gauges;
+use crate::report::{Capture, Damage, Outcome};
+use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
+use crate::tally::{Tallies, TallySheet};
+
+/// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
+pub fn replay(options: ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
+    let tallies = Tallies::default();
+    let gauges = Gauges::default();
+    let rooms = Rooms::build(&options.config, &KeySource::Run)?;
+    let tally = tallies.sheet();
+    let mut source = open(&options, Arc::clone(&tally))?;
+    let settings = analysis::Settings { rows: outputs.wants_records(), ..rooms::replay_analysis(&options.config) };
+    let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
+    let (feed, channels) = queue::feed(rooms.workers, WhenFull::Block, Arc::clone(&tally), gauges.clone());
+    let stop = AtomicBool::new(false);
+    let meter = source.progress();
+    options.progress.attach(move || (meter.read(), meter.total));
+    let engine = Engine::new(rooms::engine(&options.config), Arc::clone(&tally));
+    let (damage, summary) = thread::scope(|scope| {
+        let capture = CaptureLoop {
+            engine,
+            feed,
+            pace: None,
+            live: false,
+            stop: &stop,
+            tally: &tally,
+            gauges: &gauges,
+            housekeeping: Box::new(|| {}),
+        };
+        let source = &mut source;
+        let reader = Builder::new()
+            .name("ht-capture-0".to_owned())
+            .spawn_scoped(scope, move || capture.run(source))
+            .map_err(|error| Error::io("cannot start a thread", "ht-capture", &error))?;
+        let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
+        let summary = collect(&rooms, &options.select, &results, outputs);
+        // Without a reader the workers give up, and then so does the capture thread.
+        drop(results);
+        if summary.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let damage = reader.join().map_err(|_| Error::internal())?;
+        for worker in workers {
+            // That the analysis was abandoned is a consequence; its cause is in `summary` or a panic.
+            drop(worker.join().map_err(|_| Error::internal())?);
+        }
+        Ok::<_, Error>((damage, summary?))
+    })?;
+    Ok(Outcome {
+        captures: captures(&options, &source, &damage),
+        summary,
+        tallies,
+        names: rooms.names(),
+        documents: rooms.documents(),
+    })
+}
+
+/// Reads what the analysis room hands out, to the end.
+fn collect(rooms: &Rooms, select: &Select, results: &Receiver<Output>, outputs: &mut Outputs) -> Result<Summary, Error> {
+    let mut selector = Selector::new(select.clone(), rooms.names());
+    let mut records = RecordEncoder::new(rooms.names());
+    let mut alerts = AlertEncoder::new(rooms.names());
+    let mut lines = Lines::default();
+    // Texts are resolved when everything was seen: sorted outputs do not ask before.
+    let mut resolver = Resolver::new(rooms.names(), crate::observation::Admitted::default());
+    let mut last = None;
+    for output in results {
+        match output {
+            Output::Rows { rows, .. } => {
+                for row in rows.iter().filter(|row| selector.admits(&row.observation)) {
+                    records.encode(row, &mut lines);
+                }
+                outputs.records(&mut lines, &mut resolver)?;
+            }
+            Output::Alerts(batch) if outputs.wants_alerts() => {
+                for alert in batch.iter().filter(|alert| selector.admits_alert(alert)) {
+                    alerts.encode(alert, &mut lines);
+                }
+                outputs.alerts(&mut lines, &mut resolver)?;
+            }
+            Output::Summary { summary, last: true } => last = Some(*summary),
+            Output::Alerts(_) | Output::Summary { .. } | Output::Window { .. } => {}
+        }
+    }
+    last.ok_or_else(Error::internal)
+}
+
+/// Opens the files; the first one that is no capture at all ends it.
+fn open(options: &ReplayOptions, tally: Arc<TallySheet>) -> Result<FileSource, Error> {
+    let how = FileOptions {
+        filter: None,
+        from: options.range.from,
+        to: options.range.to,
+        ..FileOptions::default()
+    };
+    FileSource::open(&options.inputs, how, tally).map_err(|error| {
+        let file = options.inputs.get(error.index).map(|path| path.display().to_string());
+        super::open_error(error.fault).at(file.unwrap_or_default())
+    })
+}
+
+fn captures(options: &ReplayOptions, source: &FileSource, faults: &[SourceError]) -> Vec<Capture> {
+    let files = options.inputs.iter().zip(source.summaries()).enumerate();
+    let captures = files.map(|(index, (path, seen))| Capture {
+        file: path.display().to_string(),
+        packets: seen.packets,
+        bytes: seen.bytes,
+        time_range: seen.first.zip(seen.last),
+        damage: faults.iter().find_map(|fault| match fault {
+            SourceError::Damaged { file, offset, what } if *file == index => {
+                Some(Damage { offset: *offset, what })
+            }
+            SourceError::Damaged { .. } | SourceError::Interface { .. } => None,
+        }),
+    });
+    captures.collect()
+}

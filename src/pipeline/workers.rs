@@ -1,0 +1,47 @@
+//! The worker threads: messages in, observations out to the analysis room.
+
+use std::sync::Arc;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+
+use crossbeam_channel::Receiver;
+
+use super::queue::Message;
+use crate::analysis::{Abandoned, TickSink};
+use crate::cleartext::worker::{Worker, WorkerShared};
+use crate::error::Error;
+use crate::tally::Tallies;
+
+/// Starts a thread for each channel.
+pub(super) fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    shared: &Arc<WorkerShared>,
+    tallies: &Tallies,
+    channels: Vec<Receiver<Message>>,
+    sinks: Vec<TickSink>,
+) -> Result<Vec<ScopedJoinHandle<'scope, Result<(), Abandoned>>>, Error> {
+    let threads = channels.into_iter().zip(sinks).enumerate().map(|(number, (messages, sink))| {
+        let worker = Worker::new(shared, tallies.sheet());
+        Builder::new()
+            .name(format!("ht-worker-{number}"))
+            .spawn_scoped(scope, move || work(worker, &messages, sink))
+            .map_err(|error| Error::io("cannot start a thread", "ht-worker", &error))
+    });
+    threads.collect()
+}
+
+fn work(mut worker: Worker, messages: &Receiver<Message>, mut sink: TickSink) -> Result<(), Abandoned> {
+    for message in messages {
+        match message {
+            Message::Batch(transactions) => {
+                for transaction in transactions {
+                    let seen = worker.see(transaction);
+                    sink.push(seen.observation, seen.findings, seen.text);
+                }
+            }
+            Message::Over(tick) => sink.end_tick(tick),
+            Message::End(tick) => return sink.finish(tick),
+        }
+    }
+    // The capture thread went away without an end: it has failed, and says so itself.
+    Err(Abandoned)
+}
