@@ -7,11 +7,15 @@
 //! output channel closes behind the last of them.
 
 mod capture;
+mod closer;
+mod live;
 mod queue;
 mod replay;
 mod rooms;
+mod signals;
 mod workers;
 
+pub use live::run;
 pub use replay::replay;
 
 use crate::cleartext::capture::OpenFault;

@@ -8,13 +8,14 @@ use crossbeam_channel::Receiver;
 
 use super::capture::CaptureLoop;
 use super::queue::{self, WhenFull};
-use super::rooms::{self, KeySource, Rooms};
+use super::rooms::Rooms;
 use super::workers;
 use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
 use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
-use crate::cleartext::engine::Engine;
+use crate::cleartext::engine::{self, Engine};
 use crate::commands::{ReplayOptions, Select, Selector};
+use crate::config::Mode;
 use crate::error::Error;
 use crate::gauge::Gauges;
 use crate::report::{Capture, Damage, Outcome};
@@ -25,16 +26,24 @@ use crate::tally::{Tallies, TallySheet};
 pub fn replay(options: ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
-    let rooms = Rooms::build(&options.config, &KeySource::Run)?;
+    let rooms = Rooms::build(&options.config, &options.config.passing_key()?)?;
     let tally = tallies.sheet();
     let mut source = open(&options, Arc::clone(&tally))?;
-    let settings = analysis::Settings { rows: outputs.wants_records(), ..rooms::replay_analysis(&options.config) };
+    let settings = analysis::Settings {
+        rows: outputs.wants_records(),
+        k: options.config.k(Mode::Replay),
+        ..analysis::Settings::default()
+    };
     let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
     let (feed, channels) = queue::feed(rooms.workers, WhenFull::Block, Arc::clone(&tally), gauges.clone());
     let stop = AtomicBool::new(false);
     let meter = source.progress();
     options.progress.attach(move || (meter.read(), meter.total));
-    let engine = Engine::new(rooms::engine(&options.config), Arc::clone(&tally));
+    let settings_of_engine = engine::Settings {
+        http: options.config.http(),
+        ..engine::Settings::default()
+    };
+    let engine = Engine::new(settings_of_engine, Arc::clone(&tally));
     let (damage, summary) = thread::scope(|scope| {
         let capture = CaptureLoop {
             engine,

@@ -1,0 +1,92 @@
+//! The end of a window: clipped sums in, a release on disk, then on the public listener, by schedule.
+
+use std::sync::Arc;
+
+use super::live::wait_until;
+use super::rooms::Rooms;
+use super::signals::Signals;
+use crate::analysis::clip::WindowSums;
+use crate::analysis::settings::Release as ClipSetup;
+use crate::analysis::window::{Schedule, Window};
+use crate::config::Config;
+use crate::error::{Error, Exit};
+use crate::release::exporter::{Exposition, PublicSite};
+use crate::release::ledger::{LedgerError, Namespace, Opening};
+use crate::release::plan::Plan;
+use crate::release::releaser::{ReleaseError, Releaser};
+use crate::release::render::RELEASE_DELAY;
+
+/// Owns the releaser and feeds the public site.
+pub(super) struct Closer {
+    releaser: Releaser,
+    plan: Arc<Plan>,
+    high_water: Option<Window>,
+    site: Arc<PublicSite>,
+    is_capture: bool,
+}
+
+impl Closer {
+    /// Opens the ledger and publishes what stands in it (after a first start: zeros).
+    pub(super) fn open(
+        config: &Config,
+        rooms: &Rooms,
+        opening: Opening,
+        site: Arc<PublicSite>,
+    ) -> Result<Self, Error> {
+        let settings = config.release(rooms.worker.anonymizer.triples())?;
+        let plan = Plan::new(&settings).map_err(|error| {
+            Error::new(Exit::Config, error.to_string()).hint("`hushtap check` shows the privacy settings in force")
+        })?;
+        let plan = Arc::new(plan);
+        let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
+        let (releaser, start) =
+            Releaser::open(Arc::clone(&plan), &config.settings.state.dir, opening).map_err(|error| refused(&error))?;
+        match start.fault {
+            // Without a ledger nothing may be released; live capture for the operator would still make sense, but a start
+            // that quietly releases nothing is what nobody wants.
+            Some(fault @ LedgerError::Missing(_)) => {
+                return Err(Error::failed(fault.to_string()).hint("at the first start on this machine add --init-ledger"));
+            }
+            Some(fault @ LedgerError::Locked(_)) => return Err(Error::failed(fault.to_string())),
+            Some(fault) => tracing::error!("nothing will be released: {fault}"),
+            None => {}
+        }
+        let closer = Self { plan, high_water: start.high_water, site, is_capture, releaser };
+        closer.publish();
+        Ok(closer)
+    }
+
+    /// What the clip of each shard starts from.
+    pub(super) fn clip(&self) -> ClipSetup {
+        ClipSetup { plan: self.plan.clip(), high_water: self.high_water }
+    }
+
+    /// Releases a window. A live window that the end cut short is not released: it was not observed whole, and an extra release
+    /// at shutdown would say when that was. Of a capture every window is, since its time range is public.
+    pub(super) fn close(&mut self, window: Window, sums: &WindowSums, last: bool, live: bool, signals: &Signals) {
+        if last && !self.is_capture {
+            return;
+        }
+        let outcome = self.releaser.release(window, sums);
+        if let Some(fault) = &outcome.fault {
+            tracing::error!("window {} was not released: {fault}", window.index);
+        }
+        if live {
+            let schedule: Schedule = self.plan.schedule();
+            let due = schedule.end(window).start().plus_nanos(RELEASE_DELAY * crate::clock::NANOS_PER_SECOND);
+            wait_until(due, signals);
+        }
+        self.publish();
+        if let Err(fault) = self.releaser.prepare() {
+            tracing::error!("no noise for the next window: {fault}");
+        }
+    }
+
+    fn publish(&self) {
+        self.site.publish(Exposition::of(self.releaser.current().as_ref()));
+    }
+}
+
+fn refused(error: &ReleaseError) -> Error {
+    Error::failed(error.to_string())
+}
