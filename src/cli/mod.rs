@@ -46,6 +46,12 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Capture, analyse, and serve metrics: the daemon
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Analyse capture files and print a report
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Box<ReplayArgs>),
     /// Validate config, rules, OpenAPI documents and GeoIP database, and show what is in force
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),

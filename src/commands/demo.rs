@@ -36,6 +36,7 @@ pub fn run(
         },
         init_ledger: true,
         new_budget: false,
+        show_login: true,
     })
 }
 

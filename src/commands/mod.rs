@@ -20,6 +20,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit};
+use crate::pipeline;
 
 pub use options::{LiveOptions, LiveSource, ReplayOptions, Speed, TimeRange, expand};
 pub use progress::Progress;
@@ -43,9 +44,11 @@ pub fn parse() -> (Cli, ArgMatches) {
 pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(_) => check::run(matches),
-        Command::Demo(args) => demo::run(&args, matches, |_| {
-            Err(Error::failed("the daemon is not wired yet").hint("use --generate-only"))
+        Command::Run(args) => run::run(&args, matches, |options| pipeline::run(&options)),
+        Command::Replay(args) => replay::run(&args, matches, |options, outputs| {
+            pipeline::replay(&options, outputs)
         }),
+        Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Pseudonym(args) => pseudonym::run(&args),
         #[cfg(feature = "live")]
         Command::Interfaces => interfaces::run(),

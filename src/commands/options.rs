@@ -40,6 +40,8 @@ pub struct LiveOptions {
     pub init_ledger: bool,
     /// Release again from a capture that was released under another config.
     pub new_budget: bool,
+    /// Print the login link wherever standard error goes (the demo, whose data are invented).
+    pub show_login: bool,
 }
 
 /// Where `hushtap run` gets its packets.

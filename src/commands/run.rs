@@ -28,6 +28,7 @@ pub fn run(
         source,
         init_ledger: args.init_ledger,
         new_budget: args.new_budget,
+        show_login: false,
     })
 }
 

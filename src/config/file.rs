@@ -278,6 +278,8 @@ section! {
         listen: String = "127.0.0.1:9844".to_owned(),
         /// TLS for it; needed on any address but loopback.
         web_config: Option<PathBuf> = None,
+        /// Names, without port, by which browsers may reach it besides its address.
+        hosts: Vec<String> = Vec::new(),
     }
 }
 

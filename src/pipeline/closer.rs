@@ -6,7 +6,7 @@ use super::live::wait_until;
 use super::rooms::Rooms;
 use super::signals::Signals;
 use crate::analysis::clip::WindowSums;
-use crate::analysis::settings::Release as ClipSetup;
+use crate::analysis::settings::ReleaseSums;
 use crate::analysis::window::{Schedule, Window};
 use crate::config::Config;
 use crate::error::{Error, Exit};
@@ -57,8 +57,8 @@ impl Closer {
     }
 
     /// What the clip of each shard starts from.
-    pub(super) fn clip(&self) -> ClipSetup {
-        ClipSetup { plan: self.plan.clip(), high_water: self.high_water }
+    pub(super) fn clip(&self) -> ReleaseSums {
+        ReleaseSums { plan: self.plan.clip(), high_water: self.high_water }
     }
 
     /// Releases a window. A live window that the end cut short is not released: it was not observed whole, and an extra release
@@ -83,7 +83,7 @@ impl Closer {
     }
 
     fn publish(&self) {
-        self.site.publish(Exposition::of(self.releaser.current().as_ref()));
+        self.site.publish(Exposition::of(&self.releaser.current()));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::clock::{EventTime, wall_now};
 use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
 use crate::cleartext::engine::{self, Engine};
 use crate::commands::{LiveOptions, LiveSource, Speed};
-use crate::config::{Config, Mode};
+use crate::config::Mode;
 use crate::error::{Error, Exit};
 use crate::gauge::{Gauge, Gauges};
 use crate::observation::{Admitted, Names};
@@ -96,7 +96,7 @@ impl Daemon {
         let when_full = if live { WhenFull::Drop } else { WhenFull::Block };
         let (feed, channels) = queue::feed(rooms.workers, when_full, Arc::clone(&tally), gauges.clone());
         let engine = engine::Settings { http: options.config.http(), ..engine::Settings::default() };
-        gauges.set(Gauge::FlowMemoryLimit, engine.flow.max_bytes as u64);
+        gauges.set(Gauge::FlowMemoryLimit, engine.flow.max_memory as u64);
         let engine = Engine::new(engine, Arc::clone(&tally));
         let pace = match options.source {
             LiveSource::File { speed: Speed::Times(factor), .. } => Some(Pace::new(factor)),
@@ -201,7 +201,7 @@ impl Desk<'_> {
                     self.alerts.encode(alert, &mut self.lines);
                 }
                 for (_, line) in self.lines.iter() {
-                    self.operator.send_alert(&self.resolver.text(line));
+                    self.operator.send_alert(&self.resolver.line(line));
                 }
                 self.outputs.alerts(&mut self.lines, &mut self.resolver)?;
             }
@@ -276,7 +276,7 @@ fn open_interfaces(
     filter: Option<String>,
     signals: &Signals,
 ) -> Result<Box<dyn Source + Send>, Error> {
-    use crate::cleartext::capture::live::{LiveOptions as How, LiveSource as Interface, Interfaces};
+    use crate::cleartext::capture::live::{Interfaces, LiveOptions as How, LiveSource as Interface};
     let capture = &options.config.settings.capture;
     let how = How {
         filter,

@@ -23,12 +23,12 @@ use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
 use crate::tally::{Tallies, TallySheet};
 
 /// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
-pub fn replay(options: ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
+pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
     let rooms = Rooms::build(&options.config, &options.config.passing_key()?)?;
     let tally = tallies.sheet();
-    let mut source = open(&options, Arc::clone(&tally))?;
+    let mut source = open(options, Arc::clone(&tally))?;
     let settings = analysis::Settings {
         rows: outputs.wants_records(),
         k: options.config.k(Mode::Replay),
@@ -75,7 +75,7 @@ pub fn replay(options: ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, 
         Ok::<_, Error>((damage, summary?))
     })?;
     Ok(Outcome {
-        captures: captures(&options, &source, &damage),
+        captures: captures(options, &source, &damage),
         summary,
         tallies,
         names: rooms.names(),

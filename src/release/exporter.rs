@@ -15,8 +15,6 @@ use hyper::body::Bytes;
 
 use super::releaser::{Exportable, Release};
 use super::render::Format;
-use super::releaser::Exportable;
-use super::render::Format;
 use crate::serve::{Reply, Request, Site};
 
 /// Content type of the text format.

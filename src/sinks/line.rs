@@ -93,6 +93,16 @@ impl Resolver {
         }
     }
 
+    /// A line with its texts in place, without line feed; empty if it is damaged.
+    pub fn line(&mut self, line: &[u8]) -> String {
+        let mut whole = Vec::new();
+        if self.write(line, &mut whole).is_err() {
+            whole.clear();
+        }
+        let whole = whole.strip_suffix(b"\n").unwrap_or(&whole);
+        String::from_utf8_lossy(whole).into_owned()
+    }
+
     /// Writes a line and its line feed.
     pub(super) fn write(&mut self, line: &[u8], out: &mut dyn Write) -> io::Result<()> {
         let mut rest = line;

@@ -178,6 +178,98 @@ impl Source for LiveSource {
     }
 }
 
+/// Several interfaces as one source: the two directions of a split tap must meet in one flow table.
+///
+/// Packets are handed out by time stamp as far as they are at hand; the kernel hands over blocks every [`BLOCK_MS`], so two
+/// interfaces may be that far apart, which reassembly takes for reordering.
+pub struct Interfaces {
+    sources: Vec<LiveSource>,
+    held: Vec<Option<Held>>,
+    current: Option<Held>,
+}
+
+/// A packet that waits for its turn, copied out of the ring.
+struct Held {
+    time: EventTime,
+    link: LinkType,
+    wire_len: u32,
+    bytes: Raw<Vec<u8>>,
+}
+
+impl Interfaces {
+    /// All of them, at least one.
+    pub fn new(sources: Vec<LiveSource>) -> Self {
+        let held = sources.iter().map(|_| None).collect();
+        Self { sources, held, current: None }
+    }
+
+    /// Takes a packet from every interface that has one; false if none has.
+    fn fill(&mut self) -> Result<bool, SourceError> {
+        for (source, held) in self.sources.iter_mut().zip(&mut self.held) {
+            if held.is_none() {
+                source.dry = false;
+                if let Polled::Packet(packet) = source.poll()? {
+                    *held = Some(Held {
+                        time: packet.time,
+                        link: packet.link,
+                        wire_len: packet.wire_len,
+                        bytes: Raw::new(packet.data.expose().to_vec()),
+                    });
+                }
+            }
+        }
+        Ok(self.held.iter().any(Option::is_some))
+    }
+
+    fn earliest(&mut self) -> Option<Held> {
+        let times = self.held.iter().enumerate();
+        let (index, _) = times
+            .filter_map(|(index, held)| held.as_ref().map(|held| (index, held.time)))
+            .min_by_key(|(_, time)| *time)?;
+        self.held.get_mut(index)?.take()
+    }
+}
+
+impl Source for Interfaces {
+    fn poll(&mut self) -> Result<Polled<'_>, SourceError> {
+        if self.sources.len() == 1 {
+            return self.sources.first_mut().map_or(Ok(Polled::End), Source::poll);
+        }
+        if self.sources.iter().any(|source| source.stop.load(Ordering::Relaxed)) {
+            return Ok(Polled::End);
+        }
+        if !self.fill()? {
+            let mut fds: Vec<_> = self
+                .sources
+                .iter()
+                .map(|source| PollFd::new(source.capture.as_fd(), PollFlags::POLLIN))
+                .collect();
+            // Whether it was a packet, the time or a signal: the next turn looks.
+            let _woken = poll(&mut fds, PollTimeout::from(POLL)).is_ok();
+            return Ok(Polled::Idle);
+        }
+        self.current = self.earliest();
+        Ok(self.current.as_ref().map_or(Polled::Idle, |held| {
+            Polled::Packet(Packet {
+                time: held.time,
+                link: held.link,
+                wire_len: held.wire_len,
+                data: Raw::new(held.bytes.expose()),
+            })
+        }))
+    }
+
+    fn drops(&mut self) -> Drops {
+        self.sources.iter_mut().fold(Drops::default(), |sum, source| {
+            let drops = source.drops();
+            Drops {
+                kernel: sum.kernel.saturating_add(drops.kernel),
+                interface: sum.interface.saturating_add(drops.interface),
+            }
+        })
+    }
+}
+
 fn activate(
     name: &str,
     options: &LiveOptions,
