@@ -28,9 +28,9 @@ pub mod analysis;
 pub mod cleartext;
 pub mod demo;
 pub mod operator;
+pub mod pipeline;
 pub mod release;
 pub mod sandbox;
-pub mod pipeline;
 pub mod serve;
 
 pub mod cli;

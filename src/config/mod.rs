@@ -20,8 +20,9 @@ use crate::observation::PublicTriple;
 
 pub use fault::{describe, nearest};
 pub use file::{
-    Anonymize, Baseline, Capture, ConfigFile, ForwardHeader, Decode, Detect, EndpointHint, Export, Flow, Http,
-    Integration, Mask, Operator, Privacy, Sandbox, Service, State, Tls, TrustedProxy, Windows,
+    Anonymize, Baseline, Capture, ConfigFile, Decode, Detect, EndpointHint, Export, Flow,
+    ForwardHeader, Http, Integration, Mask, Operator, Privacy, Sandbox, Service, State, Tls,
+    TrustedProxy, Windows,
 };
 pub use layers::{FLAGS, Origin, Override, Shape};
 pub use load::Document;

@@ -37,7 +37,8 @@ impl CaptureLoop<'_> {
         // Workers that are gone have said why themselves; the pipeline sees that when it joins them.
         let read = self.read(source, &mut faults);
         let mut rest = Vec::new();
-        self.engine.finish(&mut |transaction| rest.push(transaction));
+        self.engine
+            .finish(&mut |transaction| rest.push(transaction));
         let handed = read.and_then(|()| self.hand_over(&mut rest));
         self.levels(source);
         if handed.is_ok() {
@@ -46,7 +47,11 @@ impl CaptureLoop<'_> {
         faults
     }
 
-    fn read(&mut self, source: &mut dyn Source, faults: &mut Vec<SourceError>) -> Result<(), WorkersGone> {
+    fn read(
+        &mut self,
+        source: &mut dyn Source,
+        faults: &mut Vec<SourceError>,
+    ) -> Result<(), WorkersGone> {
         let mut emitted = Vec::new();
         let mut since = 0_u32;
         while !self.stop.load(Ordering::Relaxed) {
@@ -55,12 +60,14 @@ impl CaptureLoop<'_> {
                     if let Some(pace) = &mut self.pace {
                         pace.wait_for(packet.time, self.stop);
                     }
-                    self.engine.packet(&packet, &mut |transaction| emitted.push(transaction));
+                    self.engine
+                        .packet(&packet, &mut |transaction| emitted.push(transaction));
                     false
                 }
                 Ok(Polled::Idle) => {
                     if self.live {
-                        self.engine.idle(wall_now(), &mut |transaction| emitted.push(transaction));
+                        self.engine
+                            .idle(wall_now(), &mut |transaction| emitted.push(transaction));
                     }
                     true
                 }
@@ -91,7 +98,9 @@ impl CaptureLoop<'_> {
     /// What one packet completed belongs to the tick the clock now stands in.
     fn hand_over(&mut self, emitted: &mut Vec<Transaction>) -> Result<(), WorkersGone> {
         self.feed.advance(self.engine.now().tick())?;
-        emitted.drain(..).try_for_each(|transaction| self.feed.push(transaction))
+        emitted
+            .drain(..)
+            .try_for_each(|transaction| self.feed.push(transaction))
     }
 
     fn levels(&mut self, source: &mut dyn Source) {
@@ -99,8 +108,10 @@ impl CaptureLoop<'_> {
         let drops = source.drops();
         self.tally.set(Tally::KernelDropped, drops.kernel);
         self.tally.set(Tally::InterfaceDropped, drops.interface);
-        self.gauges.set(Gauge::FlowsOpen, self.engine.flows() as u64);
-        self.gauges.set(Gauge::FlowMemory, self.engine.memory() as u64);
+        self.gauges
+            .set(Gauge::FlowsOpen, self.engine.flows() as u64);
+        self.gauges
+            .set(Gauge::FlowMemory, self.engine.memory() as u64);
     }
 }
 
@@ -112,7 +123,10 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) const fn new(factor: f64) -> Self {
-        Self { factor, start: None }
+        Self {
+            factor,
+            start: None,
+        }
     }
 
     /// Sleeps until the moment of the packet has come.

@@ -9,7 +9,7 @@ use crate::analysis::clip::WindowSums;
 use crate::analysis::settings::ReleaseSums;
 use crate::analysis::window::{Schedule, Window};
 use crate::config::Config;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::release::exporter::{Exposition, PublicSite};
 use crate::release::ledger::{LedgerError, Namespace, Opening};
 use crate::release::plan::Plan;
@@ -33,37 +33,51 @@ impl Closer {
         opening: Opening,
         site: Arc<PublicSite>,
     ) -> Result<Self, Error> {
-        let settings = config.release(rooms.worker.anonymizer.triples())?;
-        let plan = Plan::new(&settings).map_err(|error| {
-            Error::new(Exit::Config, error.to_string()).hint("`hushtap check` shows the privacy settings in force")
-        })?;
-        let plan = Arc::new(plan);
+        let plan = Arc::new(config.plan(rooms.worker.anonymizer.triples())?);
         let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
         let (releaser, start) =
-            Releaser::open(Arc::clone(&plan), &config.settings.state.dir, opening).map_err(|error| refused(&error))?;
+            Releaser::open(Arc::clone(&plan), &config.settings.state.dir, opening)
+                .map_err(|error| refused(&error))?;
         match start.fault {
             // Without a ledger nothing may be released; live capture for the operator would still make sense, but a start
             // that quietly releases nothing is what nobody wants.
             Some(fault @ LedgerError::Missing(_)) => {
-                return Err(Error::failed(fault.to_string()).hint("at the first start on this machine add --init-ledger"));
+                return Err(Error::failed(fault.to_string())
+                    .hint("at the first start on this machine add --init-ledger"));
             }
             Some(fault @ LedgerError::Locked(_)) => return Err(Error::failed(fault.to_string())),
             Some(fault) => tracing::error!("nothing will be released: {fault}"),
             None => {}
         }
-        let closer = Self { plan, high_water: start.high_water, site, is_capture, releaser };
+        let closer = Self {
+            plan,
+            high_water: start.high_water,
+            site,
+            is_capture,
+            releaser,
+        };
         closer.publish();
         Ok(closer)
     }
 
     /// What the clip of each shard starts from.
     pub(super) fn clip(&self) -> ReleaseSums {
-        ReleaseSums { plan: self.plan.clip(), high_water: self.high_water }
+        ReleaseSums {
+            plan: self.plan.clip(),
+            high_water: self.high_water,
+        }
     }
 
     /// Releases a window. A live window that the end cut short is not released: it was not observed whole, and an extra release
     /// at shutdown would say when that was. Of a capture every window is, since its time range is public.
-    pub(super) fn close(&mut self, window: Window, sums: &WindowSums, last: bool, live: bool, signals: &Signals) {
+    pub(super) fn close(
+        &mut self,
+        window: Window,
+        sums: &WindowSums,
+        last: bool,
+        live: bool,
+        signals: &Signals,
+    ) {
         if last && !self.is_capture {
             return;
         }
@@ -73,7 +87,10 @@ impl Closer {
         }
         if live {
             let schedule: Schedule = self.plan.schedule();
-            let due = schedule.end(window).start().plus_nanos(RELEASE_DELAY * crate::clock::NANOS_PER_SECOND);
+            let due = schedule
+                .end(window)
+                .start()
+                .plus_nanos(RELEASE_DELAY * crate::clock::NANOS_PER_SECOND);
             wait_until(due, signals);
         }
         self.publish();

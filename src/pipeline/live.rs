@@ -19,10 +19,10 @@ use super::signals::Signals;
 use super::workers;
 use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
+use crate::cleartext::capture::{FileSource, Source, SourceError};
+use crate::cleartext::engine::Engine;
 use crate::clock::{EventTime, wall_now};
-use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
-use crate::cleartext::engine::{self, Engine};
-use crate::commands::{LiveOptions, LiveSource, Speed};
+use crate::commands::{LiveOptions, LiveSource, Speed, faults};
 use crate::config::Mode;
 use crate::error::{Error, Exit};
 use crate::gauge::{Gauge, Gauges};
@@ -71,35 +71,73 @@ impl Daemon {
         let (tallies, gauges) = (Tallies::default(), Gauges::default());
         let tally = tallies.sheet();
         let source = open_source(options, &signals, &tally)?;
-        let opening = Opening { namespace: namespace(&options.source, options.new_budget)?, init: options.init_ledger };
+        let opening = Opening {
+            namespace: namespace(&options.source, options.new_budget)?,
+            init: options.init_ledger,
+        };
         let public = Arc::new(PublicSite::default());
         let closer = Closer::open(config, &rooms, opening, Arc::clone(&public))?;
-        let operator = Arc::new(OperatorState::new(rooms.names(), tallies.clone(), gauges.clone()));
+        let operator = Arc::new(OperatorState::new(
+            rooms.names(),
+            tallies.clone(),
+            gauges.clone(),
+        ));
         let outputs = Outputs::live(config)?;
         let servers = serve(options, &public, &operator)?;
         let walls = sandbox::enter(&paths(options));
         tracing::info!("sandbox: {walls}");
-        Ok(Self { rooms, closer, source, outputs, operator, public, tallies, gauges, tally, signals, servers })
+        Ok(Self {
+            rooms,
+            closer,
+            source,
+            outputs,
+            operator,
+            public,
+            tallies,
+            gauges,
+            tally,
+            signals,
+            servers,
+        })
     }
 
     fn run(self, options: &LiveOptions) -> Result<Exit, Error> {
-        let Self { rooms, closer, mut source, outputs, operator, public, tallies, gauges, tally, signals, servers } = self;
+        let Self {
+            rooms,
+            closer,
+            mut source,
+            outputs,
+            operator,
+            public,
+            tallies,
+            gauges,
+            tally,
+            signals,
+            servers,
+        } = self;
         let live = matches!(options.source, LiveSource::Interfaces { .. });
         let settings = analysis::Settings {
             rows: outputs.wants_records(),
-            k: options.config.k(Mode::Live),
             summary_seconds: Some(SUMMARY_SECONDS),
             release: Some(closer.clip()),
-            ..analysis::Settings::default()
+            ..options.config.analysis(Mode::Live)
         };
         let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
-        let when_full = if live { WhenFull::Drop } else { WhenFull::Block };
-        let (feed, channels) = queue::feed(rooms.workers, when_full, Arc::clone(&tally), gauges.clone());
-        let engine = engine::Settings { http: options.config.http(), ..engine::Settings::default() };
+        let when_full = if live {
+            WhenFull::Drop
+        } else {
+            WhenFull::Block
+        };
+        let (feed, channels) =
+            queue::feed(rooms.workers, when_full, Arc::clone(&tally), gauges.clone());
+        let engine = options.config.engine();
         gauges.set(Gauge::FlowMemoryLimit, engine.flow.max_memory as u64);
         let engine = Engine::new(engine, Arc::clone(&tally));
         let pace = match options.source {
-            LiveSource::File { speed: Speed::Times(factor), .. } => Some(Pace::new(factor)),
+            LiveSource::File {
+                speed: Speed::Times(factor),
+                ..
+            } => Some(Pace::new(factor)),
             LiveSource::File { .. } | LiveSource::Interfaces { .. } => None,
         };
         let names = rooms.names();
@@ -139,15 +177,15 @@ impl Daemon {
             if served.is_err() {
                 signals.request_stop();
             }
-            let faults = reader.join().map_err(|_| Error::internal())?;
+            let errors = reader.join().map_err(|_| Error::internal())?;
             for worker in workers {
                 // That the analysis was abandoned is a consequence; its cause is in `served` or a panic.
                 drop(worker.join().map_err(|_| Error::internal())?);
             }
-            served.map(|()| faults)
+            served.map(|()| errors)
         });
-        let faults = outcome?;
-        let exit = report(&faults, options);
+        let errors = outcome?;
+        let exit = report(&errors, options);
         if !live && !signals.is_stopping() {
             tracing::info!("the capture has ended; its last release is served until SIGTERM");
             signals.wait();
@@ -205,7 +243,9 @@ impl Desk<'_> {
                 }
                 self.outputs.alerts(&mut self.lines, &mut self.resolver)?;
             }
-            Output::Window { window, sums, last } => self.closer.close(window, &sums, last, self.live, signals),
+            Output::Window { window, sums, last } => {
+                self.closer.close(window, &sums, last, self.live, signals)
+            }
             Output::Summary { summary, .. } => self.publish(*summary),
         }
         Ok(())
@@ -237,14 +277,19 @@ fn make_state_dir(dir: &Path) -> Result<(), Error> {
 
 fn namespace(source: &LiveSource, new_budget: bool) -> Result<Namespace, Error> {
     match source {
-        LiveSource::Interfaces { .. } | LiveSource::File { follow: true, .. } => Ok(Namespace::Live),
+        LiveSource::Interfaces { .. } | LiveSource::File { follow: true, .. } => {
+            Ok(Namespace::Live)
+        }
         LiveSource::File { path, .. } => {
             let place = path.display().to_string();
             let mut hasher = blake3::Hasher::new();
             std::fs::File::open(path)
                 .and_then(|file| hasher.update_reader(file).map(|_| ()))
                 .map_err(|error| Error::io("cannot read", &place, &error))?;
-            Ok(Namespace::Capture { digest: *hasher.finalize().as_bytes(), new_budget })
+            Ok(Namespace::Capture {
+                digest: *hasher.finalize().as_bytes(),
+                new_budget,
+            })
         }
     }
 }
@@ -256,16 +301,12 @@ fn open_source(
 ) -> Result<Box<dyn Source + Send>, Error> {
     match &options.source {
         LiveSource::File { path, follow, .. } => {
-            let how = FileOptions {
-                filter: options.config.settings.capture.filter.clone(),
-                follow: *follow,
-                ..FileOptions::default()
-            };
+            let how = options.config.file_capture(None, None, *follow);
             FileSource::open(std::slice::from_ref(path), how, Arc::clone(tally))
                 .map(|source| Box::new(source) as Box<dyn Source + Send>)
-                .map_err(|error| super::open_error(error.fault).at(path.display().to_string()))
+                .map_err(|error| faults::file(path, error.fault))
         }
-        LiveSource::Interfaces { names, filter } => open_interfaces(options, names, filter.clone(), signals),
+        LiveSource::Interfaces { names, .. } => open_interfaces(options, names, signals),
     }
 }
 
@@ -273,19 +314,13 @@ fn open_source(
 fn open_interfaces(
     options: &LiveOptions,
     names: &[String],
-    filter: Option<String>,
     signals: &Signals,
 ) -> Result<Box<dyn Source + Send>, Error> {
-    use crate::cleartext::capture::live::{Interfaces, LiveOptions as How, LiveSource as Interface};
-    let capture = &options.config.settings.capture;
-    let how = How {
-        filter,
-        snaplen: capture.snaplen.as_u32(),
-        ring_mb: u32::try_from(capture.buffer.bytes() >> 20).unwrap_or(u32::MAX).max(1),
-        promiscuous: capture.promiscuous,
-    };
+    use crate::cleartext::capture::live::{Interfaces, LiveSource as Interface};
+    let how = options.config.live_capture();
     let opened = names.iter().enumerate().map(|(index, name)| {
-        Interface::open(index, name, &how, signals.shared_stop()).map_err(|fault| super::open_error(fault).at(name))
+        Interface::open(index, name, &how, signals.shared_stop())
+            .map_err(|fault| faults::interface(name, fault))
     });
     Ok(Box::new(Interfaces::new(opened.collect::<Result<_, _>>()?)))
 }
@@ -294,18 +329,25 @@ fn open_interfaces(
 fn open_interfaces(
     _options: &LiveOptions,
     _names: &[String],
-    _filter: Option<String>,
     _signals: &Signals,
 ) -> Result<Box<dyn Source + Send>, Error> {
-    Err(Error::usage("this build reads files only").hint("build with the default features to capture from interfaces"))
+    Err(Error::usage("this build reads files only")
+        .hint("build with the default features to capture from interfaces"))
 }
 
 /// Binds and starts both listeners. Until the first release the public one serves what does not depend on traffic.
-fn serve(options: &LiveOptions, public: &Arc<PublicSite>, operator: &Arc<OperatorState>) -> Result<Vec<Server>, Error> {
+fn serve(
+    options: &LiveOptions,
+    public: &Arc<PublicSite>,
+    operator: &Arc<OperatorState>,
+) -> Result<Vec<Server>, Error> {
     let config = &options.config.settings;
     let web = web_config(config.export.web_config.as_deref())?;
     let listener = bind("export.listen", &config.export.listen)?;
-    tracing::info!("public metrics on {}", url(listener.address(), web.tls.is_some(), "/metrics"));
+    tracing::info!(
+        "public metrics on {}",
+        url(listener.address(), web.tls.is_some(), "/metrics")
+    );
     let site = Arc::clone(public);
     let exporter = start(listener, "ht-exporter", web.tls, web.credentials, site)?;
 
@@ -313,18 +355,34 @@ fn serve(options: &LiveOptions, public: &Arc<PublicSite>, operator: &Arc<Operato
     let listener = bind("operator.listen", &config.operator.listen)?;
     let address = listener.address();
     if !address.ip().is_loopback() && web.tls.is_none() {
-        return Err(Error::new(Exit::Config, "the operator listener is open to other machines without TLS")
-            .at("operator.listen")
-            .hint("set operator.web_config to a file with tls_server_config, or listen on 127.0.0.1"));
+        return Err(Error::new(
+            Exit::Config,
+            "the operator listener is open to other machines without TLS",
+        )
+        .at("operator.listen")
+        .hint("set operator.web_config to a file with tls_server_config, or listen on 127.0.0.1"));
     }
     let token = OperatorToken::open(&config.state.dir).map_err(|error| {
-        Error::failed(error.to_string()).hint("the operator token is a private file of the state directory")
+        Error::failed(error.to_string())
+            .hint("the operator token is a private file of the state directory")
     })?;
     say_where(options, address, web.tls.is_some(), &token);
     let auth = auth(web.credentials)?;
-    let hosts = config.operator.hosts.iter().cloned().chain([address.ip().to_string()]).collect();
+    let hosts = config
+        .operator
+        .hosts
+        .iter()
+        .cloned()
+        .chain([address.ip().to_string()])
+        .collect();
     let site = Arc::new(OperatorSite::new(Arc::clone(operator), token, hosts, auth));
-    let console = start(listener, "ht-operator", web.tls, Credentials::default(), site)?;
+    let console = start(
+        listener,
+        "ht-operator",
+        web.tls,
+        Credentials::default(),
+        site,
+    )?;
     Ok(vec![exporter, console])
 }
 
@@ -357,10 +415,15 @@ fn web_config(path: Option<&Path>) -> Result<WebConfig, Error> {
 
 fn bind(key: &str, text: &str) -> Result<Listener, Error> {
     let address = text.parse().map_err(|_| {
-        Error::new(Exit::Config, format!("`{key}`: `{text}` is no address with a port"))
-            .hint("for example 127.0.0.1:9843 or [::1]:9843")
+        Error::new(
+            Exit::Config,
+            format!("`{key}`: `{text}` is no address with a port"),
+        )
+        .hint("for example 127.0.0.1:9843 or [::1]:9843")
     })?;
-    Listener::bind(address).map_err(|error| Error::failed(error.to_string()).hint(format!("`{key}` names another address")))
+    Listener::bind(address).map_err(|error| {
+        Error::failed(error.to_string()).hint(format!("`{key}` names another address"))
+    })
 }
 
 fn auth(credentials: Credentials) -> Result<Auth, Error> {
@@ -374,17 +437,24 @@ fn start(
     credentials: Credentials,
     site: Arc<dyn crate::serve::Site>,
 ) -> Result<Server, Error> {
-    listener.serve(name, tls, auth(credentials)?, site).map_err(|error| Error::failed(error.to_string()))
+    listener
+        .serve(name, tls, auth(credentials)?, site)
+        .map_err(|error| Error::failed(error.to_string()))
 }
 
 /// Where the daemon may still go once everything is open.
 fn paths(options: &LiveOptions) -> sandbox::Paths {
     let settings = &options.config.settings;
     let folder = |path: &PathBuf| {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
     };
-    let write = [&settings.export.records, &settings.export.alerts].into_iter().flatten().map(folder);
+    let write = [&settings.export.records, &settings.export.alerts]
+        .into_iter()
+        .flatten()
+        .map(folder);
     let read = settings.mask.rules.iter().cloned();
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
@@ -392,27 +462,32 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
     };
     sandbox::Paths {
         read: read.chain(capture).collect(),
-        write: std::iter::once(settings.state.dir.clone()).chain(write).collect(),
+        write: std::iter::once(settings.state.dir.clone())
+            .chain(write)
+            .collect(),
     }
 }
 
-fn report(faults: &[SourceError], options: &LiveOptions) -> Result<Exit, Error> {
-    for fault in faults {
-        match fault {
-            SourceError::Damaged { offset, what, .. } => {
-                tracing::error!("the capture is damaged at byte offset {offset}: {what}; everything before it was analysed");
-                return Ok(Exit::Damaged);
-            }
-            SourceError::Interface { interface, what } => {
-                let name = match &options.source {
-                    LiveSource::Interfaces { names, .. } => names.get(*interface).cloned(),
-                    LiveSource::File { .. } => None,
-                };
-                return Err(Error::failed(*what).at(name.unwrap_or_default()));
-            }
-        }
+fn report(errors: &[SourceError], options: &LiveOptions) -> Result<Exit, Error> {
+    let names = match &options.source {
+        LiveSource::Interfaces { names, .. } => names.as_slice(),
+        LiveSource::File { .. } => &[],
+    };
+    for error in errors {
+        let Some((_, damage)) = faults::damage(*error) else {
+            return Err(faults::source(names, *error));
+        };
+        tracing::error!(
+            "the capture is damaged at byte offset {}: {}; everything before it was analysed",
+            damage.offset,
+            damage.what
+        );
     }
-    Ok(Exit::Done)
+    Ok(if errors.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Damaged
+    })
 }
 
 /// The wall clock at which a release is due: the schedule plus a fixed delay, never the moment the sums were ready.

@@ -128,7 +128,9 @@ impl Feed {
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_TRANSACTIONS));
         self.bytes = 0;
         self.next = (self.next + 1) % self.workers.len();
-        let Some(worker) = self.workers.get(self.next) else { return Err(WorkersGone) };
+        let Some(worker) = self.workers.get(self.next) else {
+            return Err(WorkersGone);
+        };
         if self.when_full == WhenFull::Drop && worker.len() >= BATCHES_IN_FLIGHT {
             self.tally.add(Tally::TransactionsShed, batch.len() as u64);
             return Ok(());
@@ -148,8 +150,12 @@ impl Feed {
     fn mark(&mut self, tick: Tick) -> Result<(), WorkersGone> {
         self.since_marker = 0;
         let waiting: usize = self.workers.iter().map(Sender::len).sum();
-        self.gauges.set(Gauge::QueueTransactions, (waiting * BATCH_TRANSACTIONS) as u64);
-        self.gauges.set(Gauge::QueueMemory, (waiting * BATCH_BYTES) as u64);
+        self.gauges.set(
+            Gauge::QueueTransactions,
+            (waiting * BATCH_TRANSACTIONS) as u64,
+        );
+        self.gauges
+            .set(Gauge::QueueMemory, (waiting * BATCH_BYTES) as u64);
         self.workers
             .iter()
             .try_for_each(|worker| worker.send(Message::Over(tick)).map_err(|_| WorkersGone))

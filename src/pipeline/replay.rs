@@ -1,7 +1,7 @@
 //! `hushtap replay`: capture files through all rooms, as fast as it goes, nothing dropped.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
 
 use crossbeam_channel::Receiver;
@@ -12,13 +12,13 @@ use super::rooms::Rooms;
 use super::workers;
 use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
-use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
-use crate::cleartext::engine::{self, Engine};
-use crate::commands::{ReplayOptions, Select, Selector};
+use crate::cleartext::capture::{FileSource, SourceError};
+use crate::cleartext::engine::Engine;
+use crate::commands::{ReplayOptions, Select, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::gauge::Gauges;
-use crate::report::{Capture, Damage, Outcome};
+use crate::report::{Capture, Outcome};
 use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
 use crate::tally::{Tallies, TallySheet};
 
@@ -31,19 +31,19 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
     let mut source = open(options, Arc::clone(&tally))?;
     let settings = analysis::Settings {
         rows: outputs.wants_records(),
-        k: options.config.k(Mode::Replay),
-        ..analysis::Settings::default()
+        ..options.config.analysis(Mode::Replay)
     };
     let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
-    let (feed, channels) = queue::feed(rooms.workers, WhenFull::Block, Arc::clone(&tally), gauges.clone());
+    let (feed, channels) = queue::feed(
+        rooms.workers,
+        WhenFull::Block,
+        Arc::clone(&tally),
+        gauges.clone(),
+    );
     let stop = AtomicBool::new(false);
     let meter = source.progress();
     options.progress.attach(move || (meter.read(), meter.total));
-    let settings_of_engine = engine::Settings {
-        http: options.config.http(),
-        ..engine::Settings::default()
-    };
-    let engine = Engine::new(settings_of_engine, Arc::clone(&tally));
+    let engine = Engine::new(options.config.engine(), Arc::clone(&tally));
     let (damage, summary) = thread::scope(|scope| {
         let capture = CaptureLoop {
             engine,
@@ -84,7 +84,12 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
 }
 
 /// Reads what the analysis room hands out, to the end.
-fn collect(rooms: &Rooms, select: &Select, results: &Receiver<Output>, outputs: &mut Outputs) -> Result<Summary, Error> {
+fn collect(
+    rooms: &Rooms,
+    select: &Select,
+    results: &Receiver<Output>,
+    outputs: &mut Outputs,
+) -> Result<Summary, Error> {
     let mut selector = Selector::new(select.clone(), rooms.names());
     let mut records = RecordEncoder::new(rooms.names());
     let mut alerts = AlertEncoder::new(rooms.names());
@@ -106,7 +111,10 @@ fn collect(rooms: &Rooms, select: &Select, results: &Receiver<Output>, outputs: 
                 }
                 outputs.alerts(&mut lines, &mut resolver)?;
             }
-            Output::Summary { summary, last: true } => last = Some(*summary),
+            Output::Summary {
+                summary,
+                last: true,
+            } => last = Some(*summary),
             Output::Alerts(_) | Output::Summary { .. } | Output::Window { .. } => {}
         }
     }
@@ -115,31 +123,30 @@ fn collect(rooms: &Rooms, select: &Select, results: &Receiver<Output>, outputs: 
 
 /// Opens the files; the first one that is no capture at all ends it.
 fn open(options: &ReplayOptions, tally: Arc<TallySheet>) -> Result<FileSource, Error> {
-    let how = FileOptions {
-        filter: None,
-        from: options.range.from,
-        to: options.range.to,
-        ..FileOptions::default()
-    };
+    let range = options.range;
+    let how = options.config.file_capture(range.from, range.to, false);
     FileSource::open(&options.inputs, how, tally).map_err(|error| {
-        let file = options.inputs.get(error.index).map(|path| path.display().to_string());
-        super::open_error(error.fault).at(file.unwrap_or_default())
+        match options.inputs.get(error.index) {
+            Some(path) => faults::file(path, error.fault),
+            None => Error::internal(),
+        }
     })
 }
 
-fn captures(options: &ReplayOptions, source: &FileSource, faults: &[SourceError]) -> Vec<Capture> {
+fn captures(options: &ReplayOptions, source: &FileSource, errors: &[SourceError]) -> Vec<Capture> {
+    let found: Vec<_> = errors
+        .iter()
+        .filter_map(|error| faults::damage(*error))
+        .collect();
     let files = options.inputs.iter().zip(source.summaries()).enumerate();
     let captures = files.map(|(index, (path, seen))| Capture {
         file: path.display().to_string(),
         packets: seen.packets,
         bytes: seen.bytes,
         time_range: seen.first.zip(seen.last),
-        damage: faults.iter().find_map(|fault| match fault {
-            SourceError::Damaged { file, offset, what } if *file == index => {
-                Some(Damage { offset: *offset, what })
-            }
-            SourceError::Damaged { .. } | SourceError::Interface { .. } => None,
-        }),
+        damage: found
+            .iter()
+            .find_map(|(file, damage)| (*file == index).then_some(*damage)),
     });
     captures.collect()
 }

@@ -17,7 +17,10 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn install() -> Result<Self, Error> {
-        let signals = Self { stop: Arc::default(), reload: Arc::default() };
+        let signals = Self {
+            stop: Arc::default(),
+            reload: Arc::default(),
+        };
         let install = || {
             for signal in [SIGTERM, SIGINT] {
                 // The order matters: the first signal finds the flag unset and sets it, the second finds it set and exits.

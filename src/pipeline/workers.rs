@@ -19,17 +19,25 @@ pub(super) fn spawn<'scope>(
     channels: Vec<Receiver<Message>>,
     sinks: Vec<TickSink>,
 ) -> Result<Vec<ScopedJoinHandle<'scope, Result<(), Abandoned>>>, Error> {
-    let threads = channels.into_iter().zip(sinks).enumerate().map(|(number, (messages, sink))| {
-        let worker = Worker::new(shared, tallies.sheet());
-        Builder::new()
-            .name(format!("ht-worker-{number}"))
-            .spawn_scoped(scope, move || work(worker, &messages, sink))
-            .map_err(|error| Error::io("cannot start a thread", "ht-worker", &error))
-    });
+    let threads = channels
+        .into_iter()
+        .zip(sinks)
+        .enumerate()
+        .map(|(number, (messages, sink))| {
+            let worker = Worker::new(shared, tallies.sheet());
+            Builder::new()
+                .name(format!("ht-worker-{number}"))
+                .spawn_scoped(scope, move || work(worker, &messages, sink))
+                .map_err(|error| Error::io("cannot start a thread", "ht-worker", &error))
+        });
     threads.collect()
 }
 
-fn work(mut worker: Worker, messages: &Receiver<Message>, mut sink: TickSink) -> Result<(), Abandoned> {
+fn work(
+    mut worker: Worker,
+    messages: &Receiver<Message>,
+    mut sink: TickSink,
+) -> Result<(), Abandoned> {
     for message in messages {
         match message {
             Message::Batch(transactions) => {

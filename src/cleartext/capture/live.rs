@@ -200,7 +200,11 @@ impl Interfaces {
     /// All of them, at least one.
     pub fn new(sources: Vec<LiveSource>) -> Self {
         let held = sources.iter().map(|_| None).collect();
-        Self { sources, held, current: None }
+        Self {
+            sources,
+            held,
+            current: None,
+        }
     }
 
     /// Takes a packet from every interface that has one; false if none has.
@@ -233,9 +237,16 @@ impl Interfaces {
 impl Source for Interfaces {
     fn poll(&mut self) -> Result<Polled<'_>, SourceError> {
         if self.sources.len() == 1 {
-            return self.sources.first_mut().map_or(Ok(Polled::End), Source::poll);
+            return self
+                .sources
+                .first_mut()
+                .map_or(Ok(Polled::End), Source::poll);
         }
-        if self.sources.iter().any(|source| source.stop.load(Ordering::Relaxed)) {
+        if self
+            .sources
+            .iter()
+            .any(|source| source.stop.load(Ordering::Relaxed))
+        {
             return Ok(Polled::End);
         }
         if !self.fill()? {
@@ -260,13 +271,15 @@ impl Source for Interfaces {
     }
 
     fn drops(&mut self) -> Drops {
-        self.sources.iter_mut().fold(Drops::default(), |sum, source| {
-            let drops = source.drops();
-            Drops {
-                kernel: sum.kernel.saturating_add(drops.kernel),
-                interface: sum.interface.saturating_add(drops.interface),
-            }
-        })
+        self.sources
+            .iter_mut()
+            .fold(Drops::default(), |sum, source| {
+                let drops = source.drops();
+                Drops {
+                    kernel: sum.kernel.saturating_add(drops.kernel),
+                    interface: sum.interface.saturating_add(drops.interface),
+                }
+            })
     }
 }
 
