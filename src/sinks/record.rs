@@ -9,7 +9,8 @@ use super::line::{Lines, refer};
 use crate::analysis::row::Row;
 use crate::masked::{Masked, MaskedText};
 use crate::observation::{
-    Country, EndpointId, Finding, Method, Names, Observation, PrincipalKey, Status, TextId,
+    Country, EndpointId, Finding, Method, Names, Observation, PrincipalKey, ServiceId, Status,
+    TextId, TypeId,
 };
 
 /// Makes records out of rows. One a thread: it remembers names, which are pure functions of their ids.
@@ -18,6 +19,8 @@ pub struct RecordEncoder {
     tokens: AHashMap<PrincipalKey, Box<str>>,
     clients: AHashMap<PrincipalKey, Box<str>>,
     templates: AHashMap<EndpointId, Box<str>>,
+    services: AHashMap<ServiceId, Box<str>>,
+    types: AHashMap<TypeId, Box<str>>,
     start: Stamps,
     end: Stamps,
 }
@@ -33,6 +36,8 @@ impl RecordEncoder {
             tokens: AHashMap::new(),
             clients: AHashMap::new(),
             templates: AHashMap::new(),
+            services: AHashMap::new(),
+            types: AHashMap::new(),
             start: Stamps::default(),
             end: Stamps::default(),
         }
@@ -89,7 +94,11 @@ impl RecordEncoder {
     /// Who asked, from where, with what.
     fn who(&mut self, object: &mut Object<'_>, row: &Row) {
         let seen = &row.observation;
-        object.text("service", &self.names.service(seen.service));
+        let names = &self.names;
+        let service = remember(&mut self.services, seen.service, || {
+            names.service(seen.service)
+        });
+        object.text("service", service);
         if let Some(token) = seen.token {
             let names = &self.names;
             let shown = remember(&mut self.tokens, token, || names.token(token));
@@ -112,7 +121,7 @@ impl RecordEncoder {
         }
     }
 
-    fn findings(&self, object: &mut Object<'_>, findings: &[Finding]) {
+    fn findings(&mut self, object: &mut Object<'_>, findings: &[Finding]) {
         if findings.is_empty() {
             return;
         }
@@ -128,7 +137,11 @@ impl RecordEncoder {
                 refer(place, finding.path);
             }
             place.push(b'"');
-            entry.text("type", &self.names.sensitive_type(finding.kind));
+            let names = &self.names;
+            let kind = remember(&mut self.types, finding.kind, || {
+                names.sensitive_type(finding.kind)
+            });
+            entry.text("type", kind);
             entry.word("category", finding.category.name());
             entry.number("count", u64::from(finding.count));
             entry.end();
