@@ -11,8 +11,6 @@ use super::view::{
 
 /// Rows of each table; the JSON report has all.
 const ROWS: usize = 30;
-/// Words listed in one cell.
-const LISTED: usize = 3;
 
 /// All sections. Those with nothing to say are left out, save the loss account.
 pub(super) fn render(view: &View) -> String {
@@ -296,9 +294,9 @@ fn principals(out: &mut String, title: &str, views: &[PrincipalView]) {
             code("5xx"),
             duration(view.latency.p95_us),
             size(view.response_body_bytes),
-            words(&view.countries),
-            words(&view.agents),
-            words(&view.endpoints),
+            words(&view.countries, 3),
+            words(&view.agents, 2),
+            words(&view.endpoints, 1),
         ]);
     }
     table.write(out);
@@ -398,12 +396,12 @@ fn listed(counts: &Counts, most: usize) -> String {
     join(shown.map(|(name, count)| format!("{name} {}", grouped(count))))
 }
 
-/// The busiest names, without their counts.
-fn words(counts: &Counts) -> String {
-    let names = busiest(counts).into_iter().take(LISTED);
+/// The busiest names, at most so many, without their counts.
+fn words(counts: &Counts, most: usize) -> String {
+    let names = busiest(counts).into_iter().take(most);
     let mut text = join(names.map(|(name, _)| name.to_owned()));
-    if counts.len() > LISTED {
-        write!(text, " +{}", counts.len() - LISTED).unwrap_or_default();
+    if counts.len() > most {
+        write!(text, " +{}", counts.len() - most).unwrap_or_default();
     }
     text
 }
