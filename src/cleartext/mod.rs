@@ -17,6 +17,18 @@
     clippy::unwrap_used,
     clippy::expect_used
 )]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_macros,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::string_slice,
+        clippy::use_debug,
+        reason = "tests write their own traffic; what they cover is linted without `test`"
+    )
+)]
 
 pub mod anonymize;
 pub mod capture;

@@ -180,11 +180,6 @@ pub(super) fn blank_len(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// Whether this method is one that everyone knows.
-pub(super) fn is_common(method: &[u8]) -> bool {
-    COMMON.contains(&method)
-}
-
 enum Version {
     One(Protocol),
     Later,
