@@ -5,6 +5,9 @@
 use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
 use super::fixed::Moments;
 use super::histogram::LogHistogram;
+use super::principal::Firsts;
+use super::signals::newness::FirstCall;
+use super::signals::{Counts, Scene};
 use crate::clock::EventTime;
 use crate::observation::{EndpointId, Observation, ServiceId};
 
@@ -91,7 +94,7 @@ impl EndpointTotals {
 }
 
 /// What one epoch adds to the knowledge about one endpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct EndpointEpoch {
     /// All calls.
     pub(super) seen: u32,
@@ -101,32 +104,43 @@ pub(super) struct EndpointEpoch {
     pub(super) errors: [u32; 2],
     /// Log sizes of bodies: request, response.
     pub(super) sizes: [Moments; 2],
+    /// The largest of them in bytes.
+    pub(super) most_bytes: [u64; 2],
     /// Principals that called it for the first time.
     pub(super) adopters: u32,
     /// Principals that were answered 2xx for the first time.
     pub(super) adopters_ok: u32,
-    /// First successful call; the end of time if there was none.
-    pub(super) first_ok: EventTime,
+    /// The first successful call, if there was one.
+    pub(super) first_call: Option<FirstCall>,
     /// Its service.
     pub(super) service: ServiceId,
 }
 
-impl Default for EndpointEpoch {
-    fn default() -> Self {
-        Self {
-            seen: 0,
-            calls: 0,
-            errors: [0; 2],
-            sizes: [Moments::default(); 2],
-            adopters: 0,
-            adopters_ok: 0,
-            first_ok: EventTime::from_nanos(u64::MAX),
-            service: ServiceId::default(),
+impl EndpointEpoch {
+    /// Counts a call, apart from the sizes of its bodies.
+    pub(super) fn count(&mut self, scene: &Scene<'_>, firsts: Firsts, counts: Counts) {
+        let observation = scene.observation;
+        self.seen += 1;
+        self.service = observation.service;
+        if let Counts::As(class) = counts {
+            self.calls += 1;
+            if let Some(errors) = class.and_then(|class| self.errors.get_mut(class)) {
+                *errors += 1;
+            }
+        }
+        self.adopters += u32::from(firsts.endpoint);
+        if firsts.success {
+            self.adopters_ok += 1;
+            let call = FirstCall {
+                order: observation.order(),
+                token: Some(scene.principal).filter(|_| scene.is_token),
+                client: observation.client,
+                country: observation.country,
+            };
+            self.first_call = earlier(self.first_call, Some(call));
         }
     }
-}
 
-impl EndpointEpoch {
     pub(super) fn merge(&mut self, other: &Self) {
         self.seen += other.seen;
         self.calls += other.calls;
@@ -136,9 +150,20 @@ impl EndpointEpoch {
         for (sum, more) in self.sizes.iter_mut().zip(&other.sizes) {
             sum.merge(more);
         }
+        for (most, more) in self.most_bytes.iter_mut().zip(other.most_bytes) {
+            *most = more.max(*most);
+        }
         self.adopters += other.adopters;
         self.adopters_ok += other.adopters_ok;
-        self.first_ok = self.first_ok.min(other.first_ok);
+        self.first_call = earlier(self.first_call, other.first_call);
         self.service = self.service.max(other.service);
+    }
+}
+
+/// The earlier of two first calls.
+pub(super) fn earlier(a: Option<FirstCall>, b: Option<FirstCall>) -> Option<FirstCall> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

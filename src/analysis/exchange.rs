@@ -16,7 +16,7 @@ use super::summarize::Summarizer;
 use super::summary::Summary;
 use super::tick::{Abandoned, Batch};
 use super::window::{Schedule, Window};
-use crate::clock::Tick;
+use crate::clock::{EventTime, Tick};
 use crate::tally::TallySheet;
 
 /// What the analysis room hands out. Each kind comes in order; the same capture gives the same outputs.
@@ -69,6 +69,8 @@ pub(super) struct Contribution<'a> {
     pub(super) summary: bool,
     /// Whether it is the last epoch of all.
     pub(super) last: bool,
+    /// The end of the epoch.
+    pub(super) end: EventTime,
     pub(super) tally: &'a TallySheet,
 }
 
@@ -251,7 +253,7 @@ impl Exchange {
     }
 
     /// A worker adds its sums of the open epoch; the last one closes it.
-    pub(super) fn contribute(&mut self, from: Contribution<'_>) {
+    pub(super) fn contribute(&mut self, from: &mut Contribution<'_>) {
         self.population.absorb(from.share);
         let limit = self.settings.summary_principals;
         if from.summary {
@@ -271,7 +273,7 @@ impl Exchange {
         let mut alerts = Vec::new();
         self.closed = self
             .population
-            .close(&self.settings, from.tally, &mut alerts);
+            .close(&self.settings, from.end, from.tally, &mut alerts);
         self.send_alerts(alerts);
         if let Some(summarizer) = self.summarizer.take() {
             let alerts = self.alerts.iter().cloned().collect();

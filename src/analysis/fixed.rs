@@ -72,6 +72,12 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::float_cmp,
+        clippy::needless_for_each,
+        reason = "exact values by construction; short scripts"
+    )]
+
     use super::*;
 
     #[test]

@@ -49,6 +49,7 @@ impl LogHistogram {
     }
 
     /// Heap bytes held.
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.buckets.capacity() * size_of::<(u16, u32)>()
     }
@@ -88,6 +89,12 @@ fn middle_of(bucket: u16) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::float_cmp,
+        clippy::needless_for_each,
+        reason = "exact values by construction; short scripts"
+    )]
+
     use super::*;
     use proptest::prelude::*;
 

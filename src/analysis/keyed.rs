@@ -33,14 +33,6 @@ impl<K: Copy + Eq + Hash> KeyedMap<K> {
     pub(super) fn remove(&mut self, key: K) {
         self.0.remove(&key);
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Takes what is fed to it as the hash; several numbers are mixed with a multiplication.
@@ -102,6 +94,5 @@ mod tests {
         map.remove((7, 3));
         assert_eq!(map.get((999, 3)), Some(999));
         assert_eq!(map.get((7, 3)), None);
-        assert_eq!(map.len(), 999);
     }
 }

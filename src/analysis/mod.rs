@@ -36,6 +36,8 @@ pub mod tick;
 pub mod window;
 
 mod admission;
+mod baseline;
+mod book;
 mod exchange;
 mod fixed;
 mod histogram;

@@ -9,13 +9,19 @@ use std::sync::Arc;
 
 use super::admission::{Admissions, AdmittedTexts};
 use super::alert::Alert;
+use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::keyed::KeyedMap;
 use super::settings::Settings;
 use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
+use super::signals::Thresholds;
+use super::signals::errors::ErrorModel;
+use super::signals::newness::{Newness, Surroundings};
+use super::signals::payload::SizeModel;
+use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Admitted, EndpointId};
+use crate::observation::{Admitted, EndpointId, ServiceId};
 use crate::tally::{Tally, TallySheet};
 
 /// Seconds of an epoch.
@@ -26,18 +32,47 @@ pub(super) const fn epoch_of(tick: Tick) -> u64 {
     tick.0 / EPOCH_SECONDS
 }
 
+/// The end of an epoch.
+pub(super) const fn epoch_end(epoch: u64) -> EventTime {
+    EventTime::from_secs(epoch.saturating_add(1).saturating_mul(EPOCH_SECONDS))
+}
+
 /// The population at the end of an epoch. Shared, immutable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     /// First moment ever seen.
     pub(super) started: Option<EventTime>,
     /// Texts that may be shown.
     pub(super) texts: AdmittedTexts,
+    /// What is usual in volume, by scale.
+    pub(super) volume: [VolumeNorm; 3],
+    sizes: Arc<[[SizeModel; 2]]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
 }
 
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            started: None,
+            texts: AdmittedTexts::default(),
+            volume: volume::START,
+            sizes: Arc::default(),
+            numbers: Arc::default(),
+            ids: Arc::default(),
+        }
+    }
+}
+
 impl Snapshot {
+    /// What is known about the sizes of bodies at an endpoint: request, response.
+    pub(super) fn sizes(&self, place: Place) -> [SizeModel; 2] {
+        match place {
+            Place::Known(number) => self.sizes.get(number).copied().unwrap_or_default(),
+            Place::Newcomer(_) => Default::default(),
+        }
+    }
+
     /// The number of an endpoint that is told apart.
     pub(super) fn endpoint_number(&self, endpoint: EndpointId) -> Option<usize> {
         self.numbers.get(endpoint)
@@ -63,13 +98,33 @@ pub(super) struct Closed {
     pub(super) deferred: Arc<[Deferred]>,
 }
 
+/// What is learned about one endpoint.
+#[derive(Clone, Debug)]
+struct EndpointModel {
+    sizes: [SizeModel; 2],
+    errors: [ErrorModel; 2],
+    newness: Newness,
+    /// Principals that ever succeeded.
+    users: u64,
+    service: ServiceId,
+}
+
 /// The knowledge about the population and the sums of the open epoch.
 #[derive(Debug, Default)]
 pub(super) struct Population {
     started: Option<EventTime>,
     ids: Vec<EndpointId>,
     numbers: KeyedMap<EndpointId>,
+    endpoints: Vec<EndpointModel>,
     sums: Vec<EndpointEpoch>,
+    /// Endpoints that ever answered with success.
+    born: usize,
+    /// Endpoints whose newness is still to be judged.
+    watched: BTreeSet<usize>,
+    volume: VolumeModel,
+    /// Hours since the epoch when the volume norms were made last.
+    hour: Option<u64>,
+    book: AlertBook,
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
@@ -80,7 +135,7 @@ pub(super) struct Population {
 impl Population {
     pub(super) fn new() -> Self {
         let mut population = Self::default();
-        population.enlist(OTHER_ENDPOINT);
+        population.enlist(OTHER_ENDPOINT, EventTime::ZERO);
         population
     }
 
@@ -96,37 +151,41 @@ impl Population {
             }
             Place::Newcomer(endpoint) => newcomers.entry(endpoint).or_default().merge(epoch),
         });
-        let more = std::mem::take(&mut share.epoch);
-        self.epoch.first = match (self.epoch.first, more.first) {
+        let more = &mut share.epoch;
+        self.epoch.first = match (self.epoch.first, more.first.take()) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        for (text, change) in more.texts {
+        for (text, change) in std::mem::take(&mut more.texts) {
             *self.epoch.texts.entry(text).or_default() += change;
         }
-        self.epoch.deferred.extend(more.deferred);
-        self.epoch.volume.merge(&more.volume);
+        self.epoch.deferred.append(&mut more.deferred);
+        self.epoch.volume.drain_from(&mut more.volume);
     }
 
     /// Closes the epoch: learns, scores what concerns everybody, publishes.
     pub(super) fn close(
         &mut self,
         settings: &Settings,
+        end: EventTime,
         tally: &TallySheet,
-        _alerts: &mut Vec<Alert>,
+        alerts: &mut Vec<Alert>,
     ) -> Closed {
-        let epoch = std::mem::take(&mut self.epoch);
-        self.started = self.started.or(epoch.first);
+        self.started = self.started.or(self.epoch.first.take());
         let known = self.ids.len();
-        self.admit_newcomers(settings, tally);
-        let texts_changed = self.texts.absorb(&epoch.texts, settings.k);
-        for number in std::mem::take(&mut self.touched) {
-            if let Some(sum) = self.sums.get_mut(number) {
-                *sum = EndpointEpoch::default();
-            }
-        }
-        self.publish(self.ids.len() != known, texts_changed);
-        let mut deferred = epoch.deferred;
+        self.admit_newcomers(settings, end, tally);
+        let texts = std::mem::take(&mut self.epoch.texts);
+        let texts_changed = self.texts.absorb(&texts, settings.k);
+        let touched = std::mem::take(&mut self.touched);
+        self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
+        self.volume.learn(&mut self.epoch.volume);
+        self.publish(Changes {
+            endpoints: self.ids.len() != known,
+            sizes: !touched.is_empty(),
+            texts: texts_changed,
+            end,
+        });
+        let mut deferred = std::mem::take(&mut self.epoch.deferred);
         deferred.sort_unstable_by_key(|deferred| deferred.observation.order());
         Closed {
             snapshot: Arc::clone(&self.snapshot),
@@ -134,13 +193,15 @@ impl Population {
         }
     }
 
-    fn admit_newcomers(&mut self, settings: &Settings, tally: &TallySheet) {
+    fn admit_newcomers(&mut self, settings: &Settings, end: EventTime, tally: &TallySheet) {
         let mut newcomers: Vec<_> = std::mem::take(&mut self.newcomers).into_iter().collect();
         // The first to succeed find room first: scans for paths that do not exist must not fill the table.
-        newcomers.sort_by_key(|(endpoint, epoch)| (epoch.first_ok, *endpoint));
+        newcomers.sort_by_key(|(endpoint, epoch)| {
+            (epoch.first_call.is_none(), epoch.first_call, *endpoint)
+        });
         for (endpoint, epoch) in newcomers {
             let number = if self.ids.len() <= settings.max_endpoints {
-                self.enlist(endpoint)
+                self.enlist(endpoint, end)
             } else {
                 tally.one(Tally::LimitEndpoints);
                 0
@@ -152,24 +213,122 @@ impl Population {
         }
     }
 
-    fn enlist(&mut self, endpoint: EndpointId) -> usize {
+    fn enlist(&mut self, endpoint: EndpointId, since: EventTime) -> usize {
         let number = self.ids.len();
         self.ids.push(endpoint);
         self.numbers.insert(endpoint, number);
         self.sums.push(EndpointEpoch::default());
+        self.endpoints.push(EndpointModel {
+            sizes: [SizeModel::default(); 2],
+            errors: [ErrorModel::new(0, since), ErrorModel::new(1, since)],
+            newness: Newness::default(),
+            users: 0,
+            service: ServiceId::default(),
+        });
         number
     }
 
-    fn publish(&mut self, endpoints_changed: bool, texts_changed: bool) {
+    /// Scores and learns what the epoch brought, in the order of endpoint numbers.
+    fn learn_endpoints(
+        &mut self,
+        touched: &BTreeSet<usize>,
+        end: EventTime,
+        thresholds: &Thresholds,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let around = Surroundings {
+            started: self.started,
+            now: end,
+            endpoints: self.born,
+            thresholds,
+        };
+        let numbers: Vec<_> = touched.union(&self.watched).copied().collect();
+        for number in numbers {
+            let id = self.ids.get(number).copied();
+            let model = self.endpoints.get_mut(number);
+            let sum = self.sums.get_mut(number).map(std::mem::take);
+            let (Some(id), Some(model), Some(sum)) = (id, model, sum) else {
+                continue;
+            };
+            if id == OTHER_ENDPOINT {
+                continue;
+            }
+            self.born += usize::from(model.newness == Newness::Unborn && sum.first_call.is_some());
+            let findings = model.learn(id, &sum, around);
+            if model.newness.is_watched() {
+                self.watched.insert(number);
+            } else {
+                self.watched.remove(&number);
+            }
+            for finding in findings.into_iter().flatten() {
+                alerts.extend(self.book.raise(finding, thresholds));
+            }
+        }
+    }
+
+    fn publish(&mut self, changes: Changes) {
+        let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
-        if endpoints_changed {
+        if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());
         }
-        if texts_changed {
+        if changes.sizes {
+            snapshot.sizes = self.endpoints.iter().map(|model| model.sizes).collect();
+        }
+        if changes.texts {
             snapshot.texts = self.texts.publish();
         }
+        if self.hour != Some(hour) {
+            snapshot.volume = self.volume.norms();
+            if self.hour.is_some_and(|before| before / 24 != hour / 24) {
+                self.volume.age();
+            }
+            self.hour = Some(hour);
+        }
         self.snapshot = Arc::new(snapshot);
+    }
+}
+
+/// What an epoch changed.
+#[derive(Clone, Copy, Debug)]
+struct Changes {
+    endpoints: bool,
+    sizes: bool,
+    texts: bool,
+    end: EventTime,
+}
+
+impl EndpointModel {
+    fn learn(
+        &mut self,
+        id: EndpointId,
+        sum: &EndpointEpoch,
+        around: Surroundings<'_>,
+    ) -> [Option<Finding>; 2] {
+        let thresholds = around.thresholds;
+        self.service = self.service.max(sum.service);
+        self.users += u64::from(sum.adopters_ok);
+        for ((model, sizes), most) in self.sizes.iter_mut().zip(&sum.sizes).zip(sum.most_bytes) {
+            model.learn(sizes, most, around.now);
+        }
+        let warm = thresholds.warm(around.started, around.now);
+        let involved = Involved {
+            service: Some(self.service),
+            endpoint: Some(id),
+            ..Involved::default()
+        };
+        let mut incident = |class: usize| {
+            let errors = sum.errors.get(class).copied().unwrap_or(0);
+            let counts = (sum.calls, errors);
+            let model = self.errors.get_mut(class)?;
+            let incident = model.observe(class, counts, around.now, thresholds)?;
+            warm.then(|| incident.finding(id, involved, around.now))
+        };
+        let (client, server) = (incident(0), incident(1));
+        let new = self.newness.observe(id, sum.first_call, self.users, around);
+        // One incident an endpoint: failures of the server say more.
+        [server.or(client), new]
     }
 }

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use smallvec::SmallVec;
 
 use super::histogram::LogHistogram;
-use super::signals::Habits;
+use super::shard::{Context, Who};
+use super::signals::{Habits, Scene};
 use super::summary::{PrincipalSummary, Quantiles};
 use super::toplist::{TOP, TopList};
 use crate::clock::EventTime;
@@ -106,6 +107,27 @@ impl Principal {
         }
     }
 
+    /// What the signals look at: an observation that was just counted here.
+    pub(super) fn scene<'a>(
+        &mut self,
+        who: Who,
+        observation: &'a Observation,
+        cx: &Context<'a>,
+    ) -> Scene<'a> {
+        self.habits.be_active(self.last);
+        let thresholds = &cx.settings.thresholds;
+        Scene {
+            observation,
+            principal: who.key,
+            is_token: who.is_token,
+            now: self.last,
+            warm: thresholds.warm(cx.snapshot.started, self.last),
+            days: self.habits.days,
+            calls: self.requests,
+            thresholds,
+        }
+    }
+
     /// Transactions so far.
     pub(super) const fn requests(&self) -> u64 {
         self.requests
@@ -182,5 +204,39 @@ pub(super) fn quantiles(histogram: &LogHistogram) -> Quantiles {
         p50_us: histogram.quantile(500),
         p95_us: histogram.quantile(950),
         p99_us: histogram.quantile(990),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::tests::observation;
+
+    #[test]
+    fn a_typical_token_takes_under_1_5_kib() {
+        let mut principal = Principal::new(None, EventTime::ZERO);
+        for n in 0..1_000_u64 {
+            let mut call = observation(n, n, 1);
+            // 12 endpoints, latencies of 20 to 60 ms.
+            call.duration_us = Some(20_000 + n * 7_919 % 40_000);
+            principal.observe(&call, EndpointId(1 + n % 12), 64);
+        }
+        let bytes = size_of::<Principal>() + principal.heap();
+        assert!(bytes <= 1_536, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_hostile_token_stays_under_12_kib() {
+        let mut principal = Principal::new(None, EventTime::ZERO);
+        for n in 0..100_000_u64 {
+            let mut call = observation(n, n, 1);
+            call.duration_us = Some(1 << (n % 50) | (n * 31));
+            call.agent = TextId(n);
+            call.release = TextId(n);
+            principal.observe(&call, EndpointId(n), 64);
+        }
+        let bytes = size_of::<Principal>() + principal.heap();
+        assert!(bytes <= 12 << 10, "{bytes} bytes");
+        assert_eq!(principal.summary(PrincipalKey(1)).endpoints.len(), TOP);
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::admission::WaitingTexts;
+use super::alert::Alert;
+use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
 use super::population::Snapshot;
@@ -10,6 +12,7 @@ use super::principal::{Firsts, Principal};
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
+use super::signals::payload;
 use super::table::Table;
 use super::window::Window;
 use crate::clock::Tick;
@@ -26,6 +29,36 @@ pub(super) struct Deferred {
     pub(super) findings: Vec<Finding>,
 }
 
+/// An observation with the sensitive values found in it.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) findings: &'a [Finding],
+}
+
+/// The principal that an observation counts to.
+#[derive(Clone, Copy)]
+pub(super) struct Who {
+    pub(super) key: PrincipalKey,
+    pub(super) is_token: bool,
+}
+
+impl Who {
+    const fn token(key: PrincipalKey) -> Self {
+        Self {
+            key,
+            is_token: true,
+        }
+    }
+
+    const fn client(key: PrincipalKey) -> Self {
+        Self {
+            key,
+            is_token: false,
+        }
+    }
+}
+
 /// What a shard works with besides its own state.
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
@@ -33,6 +66,7 @@ pub(super) struct Context<'a> {
     pub(super) share: &'a mut Share,
     pub(super) tick: Tick,
     pub(super) tally: &'a TallySheet,
+    pub(super) alerts: &'a mut Vec<Alert>,
 }
 
 /// State of the principals that hash to this shard.
@@ -45,6 +79,7 @@ pub(super) struct Shard {
     newcomers: Vec<EndpointId>,
     deferred: usize,
     clip: Option<ClipTable>,
+    book: AlertBook,
 }
 
 impl Shard {
@@ -56,6 +91,7 @@ impl Shard {
             sensitive: SensitiveMap::default(),
             newcomers: Vec::new(),
             deferred: 0,
+            book: AlertBook::default(),
             clip: settings
                 .release
                 .as_ref()
@@ -69,32 +105,31 @@ impl Shard {
     }
 
     /// Applies an observation whose principal lives here; returns whether it counts to its token.
-    pub(super) fn apply(
-        &mut self,
-        observation: &Observation,
-        findings: &[Finding],
-        cx: &mut Context<'_>,
-    ) -> bool {
+    pub(super) fn apply(&mut self, seen: Seen<'_>, cx: &mut Context<'_>) -> bool {
+        let observation = seen.observation;
         let Some(token) = observation
             .token
             .filter(|_| observation.proof != Proof::Refused)
         else {
-            self.count(observation.client, false, observation, findings, cx);
+            self.count(Who::client(observation.client), seen, cx);
             return false;
         };
         let forbidden = observation.proof == Proof::Forbidden;
         if forbidden && !self.tokens.get(token).is_some_and(|known| known.proven) {
-            self.defer(observation, findings, cx);
+            self.defer(seen, cx);
             return false;
         }
-        self.count(token, true, observation, findings, cx);
+        self.count(Who::token(token), seen, cx);
         true
     }
 
     /// Applies an observation that another shard has put off: it counts to its client.
     pub(super) fn apply_deferred(&mut self, deferred: &Deferred, cx: &mut Context<'_>) {
-        let client = deferred.observation.client;
-        self.count(client, false, &deferred.observation, &deferred.findings, cx);
+        let seen = Seen {
+            observation: &deferred.observation,
+            findings: &deferred.findings,
+        };
+        self.count(Who::client(deferred.observation.client), seen, cx);
     }
 
     /// Brings tables back to their limits. To be called at the end of a tick that brought observations.
@@ -120,68 +155,76 @@ impl Shard {
         self.tokens.iter().chain(self.clients.iter())
     }
 
-    fn defer(&mut self, observation: &Observation, findings: &[Finding], cx: &mut Context<'_>) {
+    fn defer(&mut self, seen: Seen<'_>, cx: &mut Context<'_>) {
         if self.deferred >= cx.settings.max_deferred_per_shard {
             cx.tally.one(Tally::LimitDeferred);
             return;
         }
         self.deferred += 1;
         cx.share.epoch.deferred.push(Deferred {
-            observation: *observation,
-            findings: findings.to_vec(),
+            observation: *seen.observation,
+            findings: seen.findings.to_vec(),
         });
     }
 
-    fn count(
-        &mut self,
-        key: PrincipalKey,
-        is_token: bool,
-        observation: &Observation,
-        findings: &[Finding],
-        cx: &mut Context<'_>,
-    ) {
+    fn count(&mut self, who: Who, seen: Seen<'_>, cx: &mut Context<'_>) {
+        let observation = seen.observation;
         let (endpoint, place) = self.place(observation.endpoint, cx.snapshot);
-        let table = if is_token {
+        let table = if who.is_token {
             &mut self.tokens
         } else {
             &mut self.clients
         };
-        let kind = observation.token_kind.filter(|_| is_token);
+        let kind = observation.token_kind.filter(|_| who.is_token);
         let fresh = || Principal::new(kind, observation.end);
-        let Some(principal) = table.touch(key, cx.tick, fresh) else {
+        let Some(principal) = table.touch(who.key, cx.tick, fresh) else {
             return;
         };
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
-        let firsts = principal.observe(
-            observation,
-            endpoint,
-            cx.settings.max_endpoints_per_principal,
-        );
+        let limit = cx.settings.max_endpoints_per_principal;
+        let firsts = principal.observe(observation, endpoint, limit);
+        let scene = principal.scene(who, observation, cx);
 
         if let Some(clip) = &mut self.clip {
-            clip.observe(key, observation, findings);
+            clip.observe(who.key, observation, seen.findings);
         }
-        cx.share.totals.observe(observation, findings);
+        cx.share.totals.observe(observation, seen.findings);
         let epoch = &mut cx.share.epoch;
         epoch.first = Some(
             epoch
                 .first
                 .map_or(observation.end, |t| t.min(observation.end)),
         );
+        // Behind one client address there may be anybody: only tokens have a volume of their own.
+        let volume = if who.is_token {
+            let habit = &mut principal.habits.volume;
+            habit.observe(&scene, &cx.snapshot.volume, &mut epoch.volume)
+        } else {
+            None
+        };
         let (totals, sums) = cx.share.endpoint(place);
         totals.observe(observation, firsts.endpoint);
-        sums.seen += 1;
-        sums.calls += 1;
-        sums.service = observation.service;
-        sums.adopters += u32::from(firsts.endpoint);
-        if firsts.success {
-            sums.adopters_ok += 1;
-            sums.first_ok = sums.first_ok.min(observation.end);
+        sums.count(
+            &scene,
+            firsts,
+            principal.habits.count_error(&scene, endpoint),
+        );
+        let payload = payload::observe(&scene, &cx.snapshot.sizes(place), sums);
+        for finding in [volume, payload].into_iter().flatten() {
+            let alert = self.book.raise(finding, scene.thresholds);
+            cx.alerts.extend(alert);
         }
-        self.note_texts(key, observation, findings, firsts, cx);
-        for finding in findings {
-            let limit = cx.settings.max_sensitive_per_shard;
-            if !self.sensitive.add(endpoint, observation, finding, limit) {
+        self.map_findings(endpoint, seen, cx);
+        self.note_texts(who.key, seen, firsts, cx);
+    }
+
+    fn map_findings(&mut self, endpoint: EndpointId, seen: Seen<'_>, cx: &Context<'_>) {
+        let limit = cx.settings.max_sensitive_per_shard;
+        for finding in seen.findings {
+            if !self
+                .sensitive
+                .add(endpoint, seen.observation, finding, limit)
+            {
                 cx.tally.one(Tally::LimitSensitiveMap);
             }
         }
@@ -204,11 +247,11 @@ impl Shard {
     fn note_texts(
         &mut self,
         user: PrincipalKey,
-        observation: &Observation,
-        findings: &[Finding],
+        seen: Seen<'_>,
         firsts: Firsts,
         cx: &mut Context<'_>,
     ) {
+        let observation = seen.observation;
         let candidates = [
             Some(observation.host),
             Some(observation.operation),
@@ -216,7 +259,7 @@ impl Shard {
             Some(observation.agent).filter(|_| firsts.agent),
             Some(observation.release).filter(|_| firsts.release),
         ];
-        let paths = findings.iter().map(|finding| finding.path);
+        let paths = seen.findings.iter().map(|finding| finding.path);
         for text in candidates.into_iter().flatten().chain(paths) {
             if !cx.snapshot.texts.settled(text) {
                 self.texts

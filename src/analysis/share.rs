@@ -6,7 +6,7 @@ use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
 use super::shard::Deferred;
-use super::signals::VolumeSums;
+use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId, TxState};

@@ -44,17 +44,16 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         tick: Tick,
         fresh: impl FnOnce() -> V,
     ) -> Option<&mut V> {
-        let at = match self.index.get(key) {
-            Some(at) => at,
-            None => {
-                self.slots.push(Slot {
-                    key,
-                    last: tick,
-                    value: fresh(),
-                });
-                self.index.insert(key, self.slots.len() - 1);
-                self.slots.len() - 1
-            }
+        let at = if let Some(at) = self.index.get(key) {
+            at
+        } else {
+            self.slots.push(Slot {
+                key,
+                last: tick,
+                value: fresh(),
+            });
+            self.index.insert(key, self.slots.len() - 1);
+            self.slots.len() - 1
         };
         let slot = self.slots.get_mut(at)?;
         slot.last = tick;
@@ -86,10 +85,6 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.slots.iter().map(|slot| (slot.key, &slot.value))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
     }
 
     fn remove(&mut self, key: K) -> Option<V> {

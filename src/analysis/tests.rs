@@ -2,6 +2,8 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     reason = "helpers of tests, which may panic like the tests themselves"
 )]
 
@@ -13,6 +15,7 @@ use proptest::prelude::*;
 use super::clip::{ClipPlan, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
 use super::settings::ReleaseSums;
+use super::signals::Thresholds;
 use super::summary::Summary;
 use super::window::{Schedule, Unit, Window};
 use super::{Abandoned, Output, Settings, start};
@@ -40,7 +43,7 @@ pub(super) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         token: Some(PrincipalKey(token)),
         token_kind: Some(TokenKind::Bearer),
         proof: Proof::Accepted,
-        client: PrincipalKey(1 << 100 | token),
+        client: PrincipalKey((1 << 100) | token),
         country: Country::from_code("DE"),
         service: ServiceId(0),
         endpoint: EndpointId(7),
@@ -139,6 +142,56 @@ fn release() -> Option<ReleaseSums> {
     })
 }
 
+/// Thresholds at which almost everything alerts.
+fn nervous() -> Thresholds {
+    Thresholds {
+        warm_up_seconds: 3,
+        mature_days: 0,
+        mature_calls: 1,
+        update_seconds: 2,
+        volume_p: 2.0,
+        volume_min_calls: 2,
+        volume_above_max: -9.0,
+        payload_min_bytes: 1,
+        payload_min_samples: 2,
+        payload_z: -9.0,
+        payload_above_max: -9.0,
+        errors_limit: 0.5,
+        errors_min: [1, 1],
+        errors_min_calls: 0.0,
+        newness_watch_seconds: 10,
+        ..Thresholds::default()
+    }
+}
+
+#[test]
+fn nervous_thresholds_make_every_signal_speak() {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut markers = Vec::new();
+    for n in 0..400_u64 {
+        let mut o = observation((1_000 + n) * SECOND, n, u128::from(n % 3));
+        o.endpoint = EndpointId(1 + n / 50);
+        o.response_bytes = 100 + n * n;
+        o.request_bytes = 100 + n * n * n;
+        o.status = Status(if n % 4 == 0 { 500 } else { 200 });
+        markers.push((Tick(1_000 + n), vec![(o, vec![])]));
+    }
+    let settings = Settings {
+        thresholds: nervous(),
+        ..Settings::default()
+    };
+    let (outcome, ..) = run(&settings, 1, &markers, &|_| 0);
+    seen.extend(outcome.alerts.iter().map(|alert| alert.signal.name()));
+    let all = [
+        "endpoint_errors",
+        "new_endpoint",
+        "payload_request",
+        "payload_response",
+        "volume",
+    ];
+    assert_eq!(Vec::from_iter(seen), all);
+}
+
 fn with_rows() -> Settings {
     Settings {
         rows: true,
@@ -156,7 +209,7 @@ fn random_observation() -> impl Strategy<Value = Tagged> {
     (who, what, texts, 0_u64..3 * SECOND).prop_map(|(who, what, texts, back)| {
         let (token, client, has_token) = who;
         let mut o = observation(back, 0, token * 0x1_0001_0001_0001);
-        o.client = PrincipalKey(1 << 90 | client * 77);
+        o.client = PrincipalKey((1 << 90) | (client * 77));
         if !has_token {
             o.token = None;
             o.token_kind = None;
@@ -223,6 +276,7 @@ proptest! {
             max_deferred_per_shard: 2,
             max_endpoints_per_principal: 3,
             release: release(),
+            thresholds: nervous(),
             ..with_rows()
         };
         let (one, ..) = run(&settings, 1, &markers, &|_| 0);

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+use super::alert::Alert;
 use super::clip::WindowSums;
 use super::exchange::{Contribution, Output, Part, Shared};
-use super::population::{Closed, epoch_of};
+use super::population::{Closed, epoch_end, epoch_of};
 use super::row::Row;
 use super::settings::Settings;
-use super::shard::{Context, OwnShards};
+use super::shard::{Context, OwnShards, Seen};
 use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
@@ -347,13 +348,15 @@ impl TickSink {
 
     fn contribute(&mut self, summary: bool, last: bool) {
         let shared = Arc::clone(&self.shared);
+        let epoch = self.place.map_or(0, |place| place.epoch);
         let mut exchange = shared.lock();
-        exchange.contribute(Contribution {
+        exchange.contribute(&mut Contribution {
             share: &mut self.share,
             shards: &self.shards,
             closed: &self.closed,
             summary,
             last,
+            end: epoch_end(epoch),
             tally: &self.tally,
         });
         shared.announce(exchange);
@@ -361,12 +364,17 @@ impl TickSink {
 
     fn apply_deferred(&mut self, tick: Tick) {
         let deferred = Arc::clone(&self.closed.deferred);
+        if deferred.is_empty() {
+            return;
+        }
+        let mut alerts = Vec::new();
         let mut cx = Context {
             settings: &self.settings,
             snapshot: &self.closed.snapshot,
             share: &mut self.share,
             tick,
             tally: &self.tally,
+            alerts: &mut alerts,
         };
         let mine = |shard: usize| shard % self.workers == self.worker;
         for deferred in deferred.iter() {
@@ -381,6 +389,7 @@ impl TickSink {
         self.shards
             .iter_mut()
             .for_each(|shard| shard.end_tick(&mut cx));
+        self.keep_part(tick, Vec::new(), alerts);
     }
 
     /// Applies the observations of the first marker.
@@ -397,12 +406,14 @@ impl TickSink {
             self.order.extend(keys);
         }
         self.order.sort_unstable();
+        let mut alerts = Vec::new();
         let mut cx = Context {
             settings: &self.settings,
             snapshot: &self.closed.snapshot,
             share: &mut self.share,
             tick,
             tally: &self.tally,
+            alerts: &mut alerts,
         };
         let mut rows = Vec::new();
         for &(.., b, i) in &self.order {
@@ -420,7 +431,11 @@ impl TickSink {
             let Some(shard) = self.shards.get_mut(shard) else {
                 continue;
             };
-            let counts_to_token = shard.apply(&item.observation, findings, &mut cx);
+            let seen = Seen {
+                observation: &item.observation,
+                findings,
+            };
+            let counts_to_token = shard.apply(seen, &mut cx);
             if self.settings.rows {
                 rows.push(Row {
                     observation: item.observation,
@@ -433,15 +448,20 @@ impl TickSink {
         self.shards
             .iter_mut()
             .for_each(|shard| shard.end_tick(&mut cx));
-        if !rows.is_empty() {
+        self.keep_part(tick, rows, alerts);
+        self.recycle(batches);
+    }
+
+    /// What came of the marker being applied.
+    fn keep_part(&mut self, tick: Tick, rows: Vec<Row>, alerts: Vec<Alert>) {
+        if !rows.is_empty() || !alerts.is_empty() {
             self.parts.push(Part {
                 marker: self.applied,
                 tick,
                 rows,
-                alerts: Vec::new(),
+                alerts,
             });
         }
-        self.recycle(batches);
     }
 
     fn recycle(&mut self, batches: Vec<Batch>) {

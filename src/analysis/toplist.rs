@@ -50,6 +50,12 @@ impl<T: Copy + Ord> TopList<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::float_cmp,
+        clippy::needless_for_each,
+        reason = "exact values by construction; short scripts"
+    )]
+
     use super::*;
 
     #[test]

@@ -1,17 +1,194 @@
 //! The signals: what is unusual, against which usual.
+//!
+//! Signals about one principal are scored where its state is, with the observation; signals about an endpoint when an epoch
+//! is closed. All learn only what is not itself alarming (clipped or frozen), and none speaks before the warm-up is over.
+//! The constants are those of a prototype measured on simulated attacks; every one that decides over alerts is a setting.
+
+pub(super) mod errors;
+pub(super) mod newness;
+pub(super) mod payload;
+pub(super) mod volume;
+
+#[cfg(test)]
+mod tests;
+
+use super::alert::{Evidence, Subject};
+use super::book::Involved;
+use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
+use crate::observation::{EndpointId, Observation, PrincipalKey};
 
 /// When a signal alerts.
-#[derive(Clone, Debug, Default)]
-pub struct Thresholds {}
+#[derive(Clone, Debug)]
+pub struct Thresholds {
+    /// Seconds of learning from the first observation before anything alerts.
+    pub warm_up_seconds: u64,
+    /// Days on which a token must have been active before its own habits count.
+    pub mature_days: u32,
+    /// Calls that a token must have made before its own habits count.
+    pub mature_calls: u64,
+    /// An alert is held open, and updated rather than repeated, for this many seconds.
+    pub alert_hold_seconds: u64,
+    /// Seconds between two updates of an alert that does not get worse.
+    pub update_seconds: u64,
+    /// Volume: the probability below which a count alerts.
+    pub volume_p: f64,
+    /// Volume: calls in a window that are never too many.
+    pub volume_min_calls: u32,
+    /// Volume: how far the logarithm of a count must lie above the largest so far.
+    pub volume_above_max: f64,
+    /// Payload: bytes that are never too large.
+    pub payload_min_bytes: u64,
+    /// Payload: bodies that must have been seen at an endpoint.
+    pub payload_min_samples: u32,
+    /// Payload: standard deviations of the logarithm, for a well-known endpoint.
+    pub payload_z: f64,
+    /// Payload: how far the logarithm must lie above the largest so far (0.7: twice as large).
+    pub payload_above_max: f64,
+    /// Endpoint errors: the log-likelihood ratio at which an endpoint alerts.
+    pub errors_limit: f64,
+    /// Endpoint errors: calls that must have been learned, with the 60 that stand for what is usual anywhere.
+    pub errors_min_calls: f64,
+    /// Endpoint errors: errors that must be seen, of class 4xx and 5xx.
+    pub errors_min: [u32; 2],
+    /// Endpoint errors: errors of one principal that count in one span.
+    pub errors_cap: u8,
+    /// Endpoint errors: seconds of such a span.
+    pub errors_cap_seconds: u64,
+    /// New endpoints: seconds after which it is judged how a new one was taken up.
+    pub newness_watch_seconds: u64,
+    /// New endpoints: up to this many successful users after that time raise the severity.
+    pub newness_few: u64,
+    /// New endpoints: from this many successful users on it is a deploy, a note.
+    pub newness_many: u64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            warm_up_seconds: SECONDS_PER_DAY + SECONDS_PER_DAY / 2,
+            mature_days: 3,
+            mature_calls: 40,
+            alert_hold_seconds: 3_600,
+            update_seconds: 300,
+            volume_p: 2e-6,
+            volume_min_calls: 30,
+            volume_above_max: 0.5,
+            payload_min_bytes: 1_024,
+            payload_min_samples: 20,
+            payload_z: 4.6,
+            payload_above_max: 0.7,
+            errors_limit: 13.0,
+            errors_min_calls: 150.0,
+            errors_min: [12, 5],
+            errors_cap: 2,
+            errors_cap_seconds: 300,
+            newness_watch_seconds: 3_600,
+            newness_few: 2,
+            newness_many: 5,
+        }
+    }
+}
+
+impl Thresholds {
+    /// Whether the warm-up is over at `now`, for a population first seen at `started`.
+    pub(super) fn warm(&self, started: Option<EventTime>, now: EventTime) -> bool {
+        let span = self.warm_up_seconds.saturating_mul(NANOS_PER_SECOND);
+        started.is_some_and(|started| now.nanos_since(started) >= span)
+    }
+}
 
 /// What the signals remember about one principal.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Habits {}
+pub(super) struct Habits {
+    /// Days on which it was active.
+    pub(super) days: u32,
+    /// The last of them, counted from the epoch.
+    day: u32,
+    pub(super) volume: volume::VolumeHabit,
+    pub(super) errors: errors::ErrorCap,
+}
 
-/// Closed windows of the volume signal in one epoch.
-#[derive(Clone, Debug, Default)]
-pub(super) struct VolumeSums {}
+impl Habits {
+    /// Notes that the principal is active at `now`.
+    pub(super) fn be_active(&mut self, now: EventTime) {
+        let day = u32::try_from(now.secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX);
+        if day > self.day {
+            self.day = day;
+            self.days += 1;
+        }
+    }
+}
 
-impl VolumeSums {
-    pub(super) fn merge(&mut self, _other: &Self) {}
+/// How an observation counts in the error statistics of its endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Counts {
+    /// It is no error, or one that counts, of that class.
+    As(Option<usize>),
+    /// It is not answered, or an error over the cap of its principal.
+    Not,
+}
+
+impl Habits {
+    /// How the observation counts in the error statistics of `endpoint`.
+    pub(super) fn count_error(&mut self, scene: &Scene<'_>, endpoint: EndpointId) -> Counts {
+        let status = scene.observation.status;
+        if status.0 == 0 {
+            return Counts::Not;
+        }
+        let class = errors::error_class(status);
+        let admitted = class.is_none_or(|class| {
+            self.errors
+                .admit(endpoint, class, scene.now, scene.thresholds)
+        });
+        if admitted {
+            Counts::As(class)
+        } else {
+            Counts::Not
+        }
+    }
+}
+
+/// One observation as the signals see it.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) principal: PrincipalKey,
+    pub(super) is_token: bool,
+    /// The principal's own time, which never runs backwards.
+    pub(super) now: EventTime,
+    /// Whether the warm-up is over.
+    pub(super) warm: bool,
+    /// Days on which the principal was active, and its calls so far.
+    pub(super) days: u32,
+    pub(super) calls: u64,
+    pub(super) thresholds: &'a Thresholds,
+}
+
+impl Scene<'_> {
+    /// Whether enough is known of the principal to call something unlike it.
+    pub(super) const fn mature(&self) -> bool {
+        self.days >= self.thresholds.mature_days && self.calls >= self.thresholds.mature_calls
+    }
+
+    pub(super) const fn subject(&self) -> Subject {
+        if self.is_token {
+            Subject::Token(self.principal)
+        } else {
+            Subject::Client(self.principal)
+        }
+    }
+
+    pub(super) fn involved(&self) -> Involved {
+        Involved {
+            token: Some(self.principal).filter(|_| self.is_token),
+            client: Some(self.observation.client),
+            service: Some(self.observation.service),
+            endpoint: Some(self.observation.endpoint),
+            country: self.observation.country,
+        }
+    }
+}
+
+pub(super) const fn evidence(name: &'static str, value: f64) -> Evidence {
+    Evidence { name, value }
 }

@@ -1,0 +1,411 @@
+//! The statistics that signals share: a predictive baseline of logarithms, and the calibration of a score on the population.
+//!
+//! Floating point is used where one writer works in a fixed order. `sqrt` is exact by IEEE 754; everything transcendental
+//! comes from `libm`, so that two machines agree to the bit.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "statistics of counts far below 2^24 and of bounded logarithms"
+)]
+
+use super::fixed::Moments;
+
+/// What is expected of somebody unknown: mean and standard deviation of a logarithm.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Prior {
+    pub(super) mean: f64,
+    pub(super) sd: f64,
+}
+
+/// How many observations of its own a prior is worth.
+const PRIOR_WEIGHT: f64 = 3.0;
+/// No habit is more regular than this (sd of a logarithm).
+const SD_FLOOR: f64 = 0.22;
+/// Observations after which old ones fade.
+const MEMORY: f64 = 60.0;
+/// A value is learned as at most this many standard deviations above the mean: a flood must not become the norm at once.
+const CLIP: f64 = 3.0;
+/// What remains of the largest value after every observation.
+const MAX_FADES: f64 = 0.98;
+
+/// Normal-inverse-gamma baseline of logarithms, with forgetting: 16 bytes.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(super) struct Baseline {
+    n: f32,
+    mean: f32,
+    spread: f32,
+    max: f32,
+}
+
+/// A value against a baseline.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Tail {
+    /// -ln of the probability of such a value or a larger one; 0 at or under the mean.
+    pub(super) surprise: f64,
+    /// The predicted mean.
+    pub(super) mean: f64,
+    sd: f64,
+}
+
+impl Baseline {
+    /// How surprising `x` would be.
+    pub(super) fn tail(&self, x: f64, prior: Prior) -> Tail {
+        let (own, mean, spread) = (
+            f64::from(self.n),
+            f64::from(self.mean),
+            f64::from(self.spread),
+        );
+        let n = own + PRIOR_WEIGHT;
+        let apart = mean - prior.mean;
+        let centre = (own * mean + PRIOR_WEIGHT * prior.mean) / n;
+        let squares = spread
+            + PRIOR_WEIGHT * prior.sd * prior.sd
+            + own * PRIOR_WEIGHT / n * apart * apart * 0.25;
+        let sd = (squares / n * (1.0 + 1.0 / n)).sqrt().max(SD_FLOOR);
+        Tail {
+            surprise: normal_surprise((x - centre) / sd),
+            mean: centre,
+            sd,
+        }
+    }
+
+    /// Learns `x`, clipped.
+    pub(super) fn learn(&mut self, x: f64, prior: Prior) {
+        let x = if self.n >= 4.0 {
+            let tail = self.tail(x, prior);
+            x.min(tail.mean + CLIP * tail.sd)
+        } else {
+            x
+        };
+        let (mut n, mut spread) = (f64::from(self.n), f64::from(self.spread));
+        if n >= MEMORY {
+            spread *= MEMORY / (n + 1.0);
+            n = MEMORY - 1.0;
+        }
+        n += 1.0;
+        let mean = f64::from(self.mean);
+        let moved = mean + (x - mean) / n;
+        self.spread = (spread + (x - mean) * (x - moved)) as f32;
+        self.mean = moved as f32;
+        self.n = n as f32;
+        self.max = (f64::from(self.max) * MAX_FADES).max(x) as f32;
+    }
+
+    /// How many values it rests on, fading.
+    pub(super) fn count(&self) -> f64 {
+        f64::from(self.n)
+    }
+
+    /// The largest value, fading.
+    pub(super) fn max(&self) -> f64 {
+        f64::from(self.max)
+    }
+}
+
+/// -ln of the upper tail of the standard normal distribution, 0 for z <= 0, at most 690.
+pub(super) fn normal_surprise(z: f64) -> f64 {
+    if z <= 0.0 {
+        return 0.0;
+    }
+    let p = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2);
+    -libm::log(p.max(1e-300))
+}
+
+/// Steps of a calibration histogram per unit of surprise.
+const STEPS: f64 = 5.0;
+/// Surprises from here on share the last step.
+const MAX_SURPRISE: f64 = 200.0;
+/// Steps of a calibration histogram.
+pub(super) const CALIBRATION_STEPS: usize = 1_001;
+
+/// The step of a calibration histogram that a surprise falls in.
+pub(super) fn calibration_step(surprise: f64) -> usize {
+    (surprise.clamp(0.0, MAX_SURPRISE) * STEPS) as usize
+}
+
+/// How often the population exceeds a surprise: bends a model's tail to what really happens.
+///
+/// The tail above the 92 % point is taken as exponential; its slope comes from there to the 98.8 % point, so the top percent
+/// of windows, where attacks are, cannot bend it.
+#[derive(Clone, Debug)]
+pub(super) struct Calibration {
+    histogram: Vec<f64>,
+    n: f64,
+    curve: Curve,
+}
+
+/// The exponential tail in force.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Curve {
+    from: f64,
+    slope: f64,
+    share: f64,
+}
+
+impl Curve {
+    /// Before the population has taught anything: somewhat heavier than the model's own tail.
+    pub(super) const START: Self = Self {
+        from: 5.0,
+        slope: 1.3,
+        share: 0.03,
+    };
+
+    /// The probability of a surprise this large or larger.
+    pub(super) fn p(&self, surprise: f64) -> f64 {
+        if surprise <= self.from {
+            return 1.0;
+        }
+        self.share * libm::exp(-(surprise - self.from) / self.slope)
+    }
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            histogram: vec![0.0; CALIBRATION_STEPS],
+            n: 0.0,
+            curve: Curve::START,
+        }
+    }
+}
+
+impl Calibration {
+    pub(super) fn add(&mut self, step: usize, n: u32) {
+        if let Some(count) = self.histogram.get_mut(step) {
+            *count += f64::from(n);
+            self.n += f64::from(n);
+        }
+    }
+
+    pub(super) const fn curve(&self) -> Curve {
+        self.curve
+    }
+
+    /// Fits the curve anew, if there is enough to go by.
+    pub(super) fn fit(&mut self) {
+        if self.n < 300.0 {
+            return;
+        }
+        let (mut above, mut upper) = (0.0, None);
+        for (step, count) in self.histogram.iter().enumerate().rev() {
+            if *count == 0.0 {
+                continue;
+            }
+            above += count;
+            if upper.is_none() && above >= 0.012 * self.n + 1.0 {
+                upper = Some((step as f64 / STEPS, above));
+            }
+            if above >= 0.08 * self.n + 5.0 {
+                self.curve = self.curve_from(step as f64 / STEPS, above, upper);
+                return;
+            }
+        }
+    }
+
+    /// What was counted so far weighs 5 % less from now on.
+    pub(super) fn age(&mut self) {
+        self.histogram.iter_mut().for_each(|count| *count *= 0.95);
+        self.n *= 0.95;
+    }
+
+    fn curve_from(&self, from: f64, above: f64, upper: Option<(f64, f64)>) -> Curve {
+        const DEFAULT: f64 = 1.3;
+        let measured = match upper {
+            Some((at, count)) if count < above => (at - from) / libm::log(above / count),
+            Some(_) | None => DEFAULT,
+        };
+        let weight = self.n / (self.n + 1_500.0);
+        Curve {
+            from,
+            slope: (weight * measured + (1.0 - weight) * DEFAULT).clamp(0.35, 8.0),
+            share: above / self.n,
+        }
+    }
+}
+
+/// Mean and spread of a population's logarithms, fading.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(super) struct Spread {
+    pub(super) n: f64,
+    pub(super) mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    /// Adds a batch (Chan et al. 1979); never remembers more than `memory` values.
+    pub(super) fn absorb(&mut self, batch: &Moments, memory: f64) {
+        let more = batch.count() as f64;
+        if more == 0.0 {
+            return;
+        }
+        let room = (memory - more).max(0.0);
+        if self.n > room {
+            self.squares *= room / self.n;
+            self.n = room;
+        }
+        let n = self.n + more;
+        let apart = batch.mean() - self.mean;
+        self.squares += batch.spread() + apart * apart * self.n * more / n;
+        self.mean += apart * more / n;
+        self.n = n;
+    }
+
+    /// Standard deviation; 0 without values.
+    pub(super) fn sd(&self) -> f64 {
+        (self.squares / self.n.max(1.0)).sqrt()
+    }
+}
+
+/// -ln of the upper tail of Student's t distribution with `nu` degrees of freedom, for t > 0.
+///
+/// The tail is half the regularized incomplete beta function at nu / (nu + t^2), here by its continued fraction
+/// (Lentz's method, Press et al., Numerical Recipes, 6.4).
+#[allow(
+    clippy::many_single_char_names,
+    reason = "the names of the cited formulas"
+)]
+pub(super) fn student_surprise(t: f64, nu: f64) -> f64 {
+    if t <= 0.0 || nu <= 0.0 {
+        return 0.0;
+    }
+    let (a, b) = (nu / 2.0, 0.5);
+    let x = nu / (nu + t * t);
+    let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
+        + a * libm::log(x)
+        + b * libm::log1p(-x);
+    // The fraction converges fast below this point, above it for the mirrored arguments.
+    let p = if x < (a + 1.0) / (a + b + 2.0) {
+        libm::exp(log_front) * beta_fraction(a, b, x) / a
+    } else {
+        1.0 - libm::exp(log_front) * beta_fraction(b, a, 1.0 - x) / b
+    };
+    -libm::log((0.5 * p).max(1e-300))
+}
+
+#[allow(
+    clippy::many_single_char_names,
+    reason = "the names of the cited formulas"
+)]
+fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+    const TINY: f64 = 1e-300;
+    let nonzero = |v: f64| if v.abs() < TINY { TINY } else { v };
+    let mut c = 1.0;
+    let mut d = 1.0 / nonzero(1.0 - (a + b) * x / (a + 1.0));
+    let mut h = d;
+    for m in 1..=100 {
+        let m = f64::from(m);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        for term in [even, odd] {
+            d = 1.0 / nonzero(1.0 + term * d);
+            c = nonzero(1.0 + term / c);
+            h *= d * c;
+        }
+        if (d * c - 1.0).abs() < 1e-12 {
+            break;
+        }
+    }
+    h
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::float_cmp,
+        clippy::needless_for_each,
+        reason = "exact values by construction; short scripts"
+    )]
+
+    use super::*;
+
+    const PRIOR: Prior = Prior { mean: 2.0, sd: 1.0 };
+
+    #[test]
+    fn without_own_values_the_prior_speaks() {
+        let tail = Baseline::default().tail(2.0, PRIOR);
+        assert!((tail.mean - 2.0).abs() < 1e-12);
+        // sqrt((3 * 1) / 3 * (1 + 1/3))
+        assert!((tail.sd - 1.154_700_538).abs() < 1e-6);
+        assert_eq!(tail.surprise, 0.0);
+    }
+
+    #[test]
+    fn own_values_outweigh_the_prior() {
+        let mut baseline = Baseline::default();
+        (0..50).for_each(|_| baseline.learn(3.0, PRIOR));
+        let tail = baseline.tail(5.0, PRIOR);
+        assert!((tail.mean - 2.943).abs() < 0.01, "{tail:?}");
+        assert!(tail.sd < 0.35, "{tail:?}");
+        assert!(tail.surprise > 15.0, "{tail:?}");
+    }
+
+    #[test]
+    fn a_flood_is_learned_clipped() {
+        let mut baseline = Baseline::default();
+        (0..30).for_each(|_| baseline.learn(2.0, PRIOR));
+        let before = baseline.tail(9.0, PRIOR);
+        baseline.learn(9.0, PRIOR);
+        assert!(baseline.tail(9.0, PRIOR).mean - before.mean < 0.1);
+        assert!(baseline.max() < 4.0);
+    }
+
+    #[test]
+    fn normal_tail_matches_the_table() {
+        // 1 - Phi(1.644854) = 0.05, 1 - Phi(4.753424) = 1e-6
+        assert!((libm::exp(-normal_surprise(1.644_854)) - 0.05).abs() < 1e-6);
+        assert!((normal_surprise(4.753_424) - 13.815_51).abs() < 1e-4);
+        assert_eq!(normal_surprise(-1.0), 0.0);
+    }
+
+    #[test]
+    fn student_tail_matches_the_table() {
+        // Upper tails: t(30) 2.042272 -> 0.025, t(5) 4.032143 -> 0.005, t(1) 1 -> 0.25.
+        for (t, nu, p) in [
+            (2.042_272, 30.0, 0.025),
+            (4.032_143, 5.0, 0.005),
+            (1.0, 1.0, 0.25),
+        ] {
+            assert!(
+                (libm::exp(-student_surprise(t, nu)) - p).abs() < 1e-6,
+                "{t} {nu}"
+            );
+        }
+        assert!(student_surprise(12.0, 30.0) > 25.0);
+    }
+
+    #[test]
+    fn calibration_recovers_an_exponential_tail() {
+        // Surprises of a model whose tail is twice too light: share above L is exp(-L / 2).
+        let mut calibration = Calibration::default();
+        for step in 0..CALIBRATION_STEPS {
+            let at = |step: usize| 1e6 * libm::exp(-(step as f64) / STEPS / 2.0);
+            calibration.add(step, (at(step) - at(step + 1)) as u32);
+        }
+        calibration.fit();
+        let p = calibration.curve().p(20.0);
+        assert!((libm::log(p) + 10.0).abs() < 0.5, "{p}");
+        assert_eq!(calibration.curve().p(1.0), 1.0);
+    }
+
+    #[test]
+    fn too_few_windows_leave_the_default() {
+        let mut calibration = Calibration::default();
+        calibration.add(100, 200);
+        calibration.fit();
+        assert_eq!(calibration.curve(), Curve::START);
+    }
+
+    #[test]
+    fn spread_of_batches_is_the_spread_of_all() {
+        let mut spread = Spread::default();
+        for batch in [[1.0, 2.0], [3.0, 6.0]] {
+            let mut moments = Moments::default();
+            batch.into_iter().for_each(|x| moments.add(x));
+            spread.absorb(&moments, 1e9);
+        }
+        assert!((spread.mean - 3.0).abs() < 1e-5);
+        assert!((spread.sd() - 3.5_f64.sqrt()).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,243 @@
+//! One alert per (signal, subject) and hour: what was raised lately, and whether more is worth an update.
+
+use std::collections::BTreeMap;
+
+use super::alert::{Alert, Evidence, Severity, Signal, Subject};
+use super::signals::Thresholds;
+use crate::clock::{EventTime, NANOS_PER_SECOND};
+use crate::observation::{Country, EndpointId, PrincipalKey, ServiceId};
+
+/// Alerts held open at once, per book; the oldest go first.
+const MAX_OPEN: usize = 4_096;
+
+/// Something unusual, before it is known whether it is news.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Finding {
+    pub(super) signal: Signal,
+    pub(super) subject: Subject,
+    /// When, in packet time.
+    pub(super) time: EventTime,
+    /// Seconds before `time` that were looked at.
+    pub(super) seconds: u64,
+    /// -ln of the probability that this is nothing.
+    pub(super) surprise: f64,
+    /// Overrides the severity that follows from the surprise.
+    pub(super) severity: Option<Severity>,
+    /// Whether it is a verdict on the alert that is open, however old that is.
+    pub(super) verdict: bool,
+    pub(super) involved: Involved,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// Who and what else is involved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Involved {
+    pub(super) token: Option<PrincipalKey>,
+    pub(super) client: Option<PrincipalKey>,
+    pub(super) service: Option<ServiceId>,
+    pub(super) endpoint: Option<EndpointId>,
+    pub(super) country: Country,
+}
+
+/// The open alerts of one writer (a shard, or the population).
+#[derive(Debug, Default)]
+pub(super) struct AlertBook {
+    open: BTreeMap<(Signal, Subject), Open>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    id: u64,
+    update: u32,
+    started: EventTime,
+    told: EventTime,
+    severity: Severity,
+}
+
+impl AlertBook {
+    /// Turns a finding into an alert or an update of one; none if it says nothing new.
+    pub(super) fn raise(&mut self, finding: Finding, thresholds: &Thresholds) -> Option<Alert> {
+        let score = score_of(finding.surprise);
+        let severity = finding.severity.unwrap_or_else(|| severity_of(score));
+        let key = (finding.signal, finding.subject);
+        let hold = thresholds
+            .alert_hold_seconds
+            .saturating_mul(NANOS_PER_SECOND);
+        let quiet = thresholds.update_seconds.saturating_mul(NANOS_PER_SECOND);
+        let now = finding.time;
+        let earlier = self
+            .open
+            .get(&key)
+            .filter(|open| finding.verdict || now.nanos_since(open.started) < hold);
+        let open = match earlier {
+            Some(open) => {
+                let news = severity > open.severity
+                    || now.nanos_since(open.told) >= quiet
+                    || finding.severity.is_some_and(|s| s != open.severity);
+                if !news {
+                    return None;
+                }
+                Open {
+                    update: open.update + 1,
+                    told: now,
+                    severity: finding.severity.unwrap_or(severity.max(open.severity)),
+                    ..*open
+                }
+            }
+            None => Open {
+                id: id_of(finding.signal, finding.subject, now),
+                update: 0,
+                started: now,
+                told: now,
+                severity,
+            },
+        };
+        self.open.insert(key, open);
+        self.make_room(now, hold);
+        Some(finding.into_alert(open, score))
+    }
+
+    fn make_room(&mut self, now: EventTime, hold: u64) {
+        if self.open.len() <= MAX_OPEN {
+            return;
+        }
+        self.open
+            .retain(|_, open| now.nanos_since(open.started) < hold);
+        while self.open.len() > MAX_OPEN {
+            let oldest = self
+                .open
+                .iter()
+                .min_by_key(|(key, open)| (open.started, **key));
+            let Some((&oldest, _)) = oldest else { return };
+            self.open.remove(&oldest);
+        }
+    }
+}
+
+impl Finding {
+    fn into_alert(self, open: Open, score: f64) -> Alert {
+        let span = self.seconds.saturating_mul(NANOS_PER_SECOND);
+        Alert {
+            id: open.id,
+            update: open.update,
+            time: self.time,
+            window_start: EventTime::from_nanos(self.time.nanos().saturating_sub(span)),
+            window_end: self.time,
+            signal: self.signal,
+            severity: open.severity,
+            score,
+            subject: self.subject,
+            token: self.involved.token,
+            client: self.involved.client,
+            service: self.involved.service,
+            endpoint: self.involved.endpoint,
+            country: self.involved.country,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// 1 - 10^(0.9 log10(p) / 12), p not below 1e-12: 1e-6 gives 0.65, 1e-12 gives 0.87.
+fn score_of(surprise: f64) -> f64 {
+    let digits = (surprise / std::f64::consts::LN_10).clamp(0.0, 12.0);
+    let score = 1.0 - libm::pow(10.0, -0.9 * digits / 12.0);
+    libm::round(score * 1e4) / 1e4
+}
+
+fn severity_of(score: f64) -> Severity {
+    if score >= 0.8 {
+        Severity::High
+    } else if score >= 0.55 {
+        Severity::Medium
+    } else {
+        Severity::Low
+    }
+}
+
+/// Cannot be turned back into the state key, which is never to be seen.
+fn id_of(signal: Signal, subject: Subject, started: EventTime) -> u64 {
+    let (tag, key) = match subject {
+        Subject::Token(key) => (0_u8, key.0),
+        Subject::Client(key) => (1, key.0),
+        Subject::Endpoint(endpoint) => (2, u128::from(endpoint.0)),
+    };
+    let mut hasher = blake3::Hasher::new_derive_key("hushtap alert id");
+    hasher.update(signal.name().as_bytes());
+    hasher.update(&[tag]);
+    hasher.update(&key.to_le_bytes());
+    hasher.update(&(started.secs() / 3_600).to_le_bytes());
+    let hash = hasher.finalize();
+    let mut id = [0; 8];
+    for (to, from) in id.iter_mut().zip(hash.as_bytes()) {
+        *to = *from;
+    }
+    u64::from_le_bytes(id)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::float_cmp,
+        clippy::needless_for_each,
+        reason = "exact values by construction; short scripts"
+    )]
+
+    use super::*;
+
+    fn finding(seconds: u64, surprise: f64) -> Finding {
+        Finding {
+            signal: Signal::Volume,
+            subject: Subject::Token(PrincipalKey(5)),
+            time: EventTime::from_secs(seconds),
+            seconds: 60,
+            surprise,
+            severity: None,
+            verdict: false,
+            involved: Involved::default(),
+            evidence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_alert_an_hour_then_updates() {
+        let mut book = AlertBook::default();
+        let limits = Thresholds::default();
+        let first = book.raise(finding(10_000, 14.0), &limits).unwrap();
+        assert_eq!((first.update, first.severity), (0, Severity::Medium));
+        assert!(book.raise(finding(10_030, 14.0), &limits).is_none());
+        let worse = book.raise(finding(10_040, 30.0), &limits).unwrap();
+        assert_eq!(
+            (worse.id, worse.update, worse.severity),
+            (first.id, 1, Severity::High)
+        );
+        let still = book.raise(finding(10_400, 30.0), &limits).unwrap();
+        assert_eq!((still.id, still.update), (first.id, 2));
+        let next = book.raise(finding(13_601, 14.0), &limits).unwrap();
+        assert_ne!(next.id, first.id);
+        assert_eq!(next.update, 0);
+    }
+
+    #[test]
+    fn score_follows_the_probability() {
+        assert!((score_of(13.815_5) - 0.645).abs() < 0.001);
+        assert!((score_of(27.631) - 0.874).abs() < 0.001);
+        assert_eq!(score_of(600.0), score_of(28.0));
+        assert_eq!(score_of(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_full_book_forgets_the_oldest() {
+        let mut book = AlertBook::default();
+        for n in 0..5_000_u32 {
+            let mut one = finding(10_000 + u64::from(n) / 10, 14.0);
+            one.subject = Subject::Token(PrincipalKey(u128::from(n)));
+            assert!(book.raise(one, &Thresholds::default()).is_some());
+        }
+        assert_eq!(book.open.len(), MAX_OPEN);
+        assert!(
+            !book
+                .open
+                .contains_key(&(Signal::Volume, Subject::Token(PrincipalKey(0))))
+        );
+    }
+}
