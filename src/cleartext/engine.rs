@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::capture::Packet;
+use super::capture::{self, Packet};
 use super::decode::{self, Segment};
 use super::flow::state::{Flow, Tools};
 use super::flow::table::{Age, Slot, Table};
@@ -14,7 +14,7 @@ use super::reassembly::EndReason;
 use super::{flow, http, reassembly};
 use crate::clock::{EventTime, PacketClock};
 use crate::observation::FlowId;
-use crate::tally::{Tally, TallySheet};
+use crate::tally::{Group, Tally, TallySheet};
 
 /// Timeouts are looked at this often, in nanoseconds of packet time.
 const SWEEP_NANOS: u64 = 100_000_000;
@@ -245,6 +245,22 @@ impl Engine {
             emit,
         }
     }
+}
+
+/// Takes any bytes for a capture file and analyses it, for fuzzing. False if the account of packets does not close.
+#[doc(hidden)]
+pub fn fuzz_capture(bytes: &[u8]) -> bool {
+    let tally = Arc::new(TallySheet::default());
+    let mut engine = Engine::new(Settings::default(), Arc::clone(&tally));
+    let mut emit = |transaction: Transaction| drop(transaction);
+    capture::for_each_record(bytes, &mut |packet| engine.packet(&packet, &mut emit));
+    engine.finish(&mut emit);
+    let packets = Tally::ALL
+        .iter()
+        .filter(|t| t.group() == Group::Packet && **t != Tally::PacketsIn)
+        .map(|t| tally.get(*t))
+        .fold(0, u64::wrapping_add);
+    packets == tally.get(Tally::PacketsIn) && engine.memory() == 0
 }
 
 #[cfg(test)]

@@ -40,6 +40,14 @@ pub(super) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Input, OpenFaul
     })
 }
 
+/// A capture from anything that can be read.
+pub(super) fn from_reader(reader: Box<dyn Read + Send>) -> Result<Input, OpenFault> {
+    unpack(Counted {
+        inner: reader,
+        read: Arc::default(),
+    })
+}
+
 /// Looks at the magic number, unpacks if need be, and reads the header.
 fn unpack(mut raw: Counted) -> Result<Input, OpenFault> {
     let magic = read_up_to(&mut raw, 4).map_err(|e| fault(&e))?;

@@ -105,6 +105,25 @@ pub struct Drops {
     pub interface: u64,
 }
 
+/// Reads a capture from memory, as far as it is one.
+pub(in crate::cleartext) fn for_each_record(bytes: &[u8], take: &mut dyn FnMut(Packet<'_>)) {
+    let read = std::io::Cursor::new(bytes.to_vec());
+    let Ok(input) = input::from_reader(Box::new(read)) else {
+        return;
+    };
+    let Ok(mut records) = records::Records::new(input, 0) else {
+        return;
+    };
+    while let Ok(records::Step::Record(record)) = records.step() {
+        take(Packet {
+            time: record.time,
+            link: record.link,
+            wire_len: record.wire_len,
+            data: Raw::new(records.bytes(&record)),
+        });
+    }
+}
+
 /// Why a source failed. Owns no traffic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SourceError {

@@ -35,6 +35,8 @@ pub(in crate::cleartext) struct Flow {
 #[derive(Clone, Copy, Default)]
 struct Peer {
     isn: Option<u32>,
+    /// Sequence number behind its last byte, once the flow is done.
+    end: u32,
     seen: bool,
     fin: bool,
 }
@@ -179,7 +181,7 @@ impl Flow {
         tools.tally.add(Tally::StreamBytesIn, bytes);
         match self.progress {
             Progress::NotHttp => tools.tally.add(Tally::StreamBytesNotHttp, bytes),
-            Progress::Done => tools.tally.add(Tally::StreamBytesOutOfWindow, bytes),
+            Progress::Done => tools.tally.add(self.straggler(segment), bytes),
             // Data on a RST explains it and is no part of the stream (RFC 9293 section 3.10.7.4, RFC 1122 section 4.2.2.12).
             Progress::Silent | Progress::Speaking if segment.flags.rst => {
                 tools.tally.add(Tally::StreamBytesOutOfWindow, bytes);
@@ -187,6 +189,21 @@ impl Flow {
             Progress::Silent | Progress::Speaking => {
                 self.speak(key, segment, time, tools);
             }
+        }
+    }
+
+    /// What payload is that comes after the end: most often a repetition.
+    fn straggler(&self, segment: &Segment<'_>) -> Tally {
+        let peer = if segment.from_low {
+            self.low
+        } else {
+            self.high
+        };
+        let behind = peer.end.wrapping_sub(segment.seq).cast_signed();
+        if i64::try_from(segment.payload.expose().len()).is_ok_and(|len| len <= i64::from(behind)) {
+            Tally::StreamBytesDuplicate
+        } else {
+            Tally::StreamBytesOutOfWindow
         }
     }
 
@@ -258,6 +275,8 @@ impl Flow {
             self.connection = None;
         } else if pair.has_ended() {
             http.expire(time, &mut context);
+            self.low.end = pair.stream(true).next();
+            self.high.end = pair.stream(false).next();
             self.progress = Progress::Done;
             self.connection = None;
         }
