@@ -187,10 +187,24 @@ impl SubKey {
     pub(in crate::cleartext) fn hash64(&self, tag: u8, parts: &[&[u8]]) -> u64 {
         u64::from_le_bytes(head(&self.hash(tag, parts)))
     }
+}
 
-    /// Keyed 128-bit hash of one value, at the price of a single hash: for caches that must not hold the value.
-    pub(in crate::cleartext) fn fast128(&self, value: &[u8]) -> u128 {
-        u128::from_le_bytes(head(blake3::keyed_hash(&self.0, value).as_bytes()))
+/// Keyed 128-bit hash for caches that must not hold the value: two hashes with keys of their own. It never leaves the
+/// worker. Who could make two values collide would make them one token; both would have to be their own, since meeting
+/// the hash of a value one does not know is a guess.
+pub(in crate::cleartext) struct CacheKey([ahash::RandomState; 2]);
+
+impl CacheKey {
+    fn new(key: &SubKey) -> Self {
+        Self([0_u8, 1].map(|half| {
+            let seed = |part| key.hash64(half, &[&[part]]);
+            ahash::RandomState::with_seeds(seed(0), seed(1), seed(2), seed(3))
+        }))
+    }
+
+    pub(in crate::cleartext) fn hash(&self, value: &[u8]) -> [u64; 2] {
+        let [a, b] = &self.0;
+        [a.hash_one(value), b.hash_one(value)]
     }
 }
 
@@ -229,7 +243,7 @@ pub struct Keys {
     placeholder: SubKey,
     pub(in crate::cleartext) text: SubKey,
     pub(in crate::cleartext) endpoint: SubKey,
-    pub(in crate::cleartext) cache: SubKey,
+    pub(in crate::cleartext) cache: CacheKey,
     rotate_nanos: Option<u64>,
     epoch: AtomicU64,
 }
@@ -245,7 +259,7 @@ impl Keys {
             placeholder: state.derive("hushtap 2026-11 placeholder"),
             text: state.derive("hushtap 2026-11 text"),
             endpoint: state.derive("hushtap 2026-11 endpoint"),
-            cache: state.derive("hushtap 2026-11 cache"),
+            cache: CacheKey::new(&state.derive("hushtap 2026-11 cache")),
             rotate_nanos: rotate_nanos.filter(|nanos| *nanos > 0 && !state.fixed),
             epoch: AtomicU64::new(0),
         }

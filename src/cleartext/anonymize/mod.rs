@@ -205,7 +205,7 @@ pub struct Anonymizer {
 #[derive(Default)]
 struct Caches {
     resolver: Resolver,
-    tokens: Map<(u8, u128), Option<KnownToken>>,
+    tokens: Map<(u8, [u64; 2]), Option<KnownToken>>,
     clients: Map<IpAddr, KnownClient>,
     agents: Map<Vec<u8>, KnownAgent>,
 }
@@ -339,7 +339,7 @@ impl Caches {
     }
 
     fn token(&mut self, shared: &AnonymizerShared, place: &Presented<'_>) -> Option<KnownToken> {
-        let key = (place.place(), shared.keys.cache.fast128(place.raw));
+        let key = (place.place(), shared.keys.cache.hash(place.raw));
         if let Some(known) = self.tokens.get(&key) {
             return *known;
         }
