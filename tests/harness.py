@@ -100,8 +100,8 @@ def samples(text):
 class Capture:
     """A classic pcap of TCP conversations, written message by message; checksums are left zero."""
 
-    def __init__(self, start=1767571200.0):
-        self.now, self.port, self.packets = start, 20000, []
+    def __init__(self, start=1767571200):
+        self.micros, self.port, self.packets = start * 10**6, 20000, []
 
     def conversation(self, exchanges, client="198.18.0.7", close=True):
         """One connection; exchanges are (request bytes, response bytes)."""
@@ -118,15 +118,14 @@ class Capture:
             self._send(s, c, 0x11, b"")
 
     def _send(self, sender, receiver, flags, payload):
-        self.now += 0.001
+        self.micros += 1000
         address = lambda text: bytes(int(part) for part in text.split("."))
         ack = receiver[2] if flags != 0x02 else 0
         tcp = struct.pack(">HHIIBBHHH", sender[1], receiver[1], sender[2], ack, 0x50, flags, 64000, 0, 0)
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0, address(sender[0]), address(receiver[0]))
         frame = b"\x02\0\0\0\0\2\x02\0\0\0\0\1\x08\0" + ip + tcp + payload
         sender[2] += len(payload) + (1 if flags & 3 else 0)
-        micros = round(self.now * 1e6)
-        self.packets.append(struct.pack("<IIII", micros // 10**6, micros % 10**6, len(frame), len(frame)) + frame)
+        self.packets.append(struct.pack("<IIII", self.micros // 10**6, self.micros % 10**6, len(frame), len(frame)) + frame)
 
     def bytes(self):
         """The file."""
