@@ -214,3 +214,294 @@ fn a_reader_that_goes_away_is_no_failure() {
         .arg(program);
     shell.assert().code(0).stderr("");
 }
+
+/// A capture of 60 requests by one token, recorded from real programs.
+fn good() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/json.pcap");
+    fs::read(path).expect("captures/json.pcap")
+}
+
+/// Transactions in `captures/json.pcap`.
+const TRANSACTIONS: usize = 60;
+
+fn lines_of(path: &Path) -> usize {
+    fs::read_to_string(path)
+        .expect("a file of lines")
+        .lines()
+        .count()
+}
+
+#[test]
+fn a_capture_gives_report_records_and_alerts() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    place.write("good.pcap", good());
+    place.write("key", "0123456789abcdef");
+    let flags = [
+        "--pseudonym-key",
+        "key",
+        "--records",
+        "r.ndjson",
+        "--bodies",
+        "--alerts",
+        "a.ndjson",
+    ];
+    let run = |workers: &str, report: &str| {
+        let mut arguments = vec!["replay", "good.pcap", "--report", "json", "-o", report];
+        arguments.extend(["--workers", workers]);
+        arguments.extend(flags);
+        place
+            .hushtap(&arguments)
+            .assert()
+            .code(0)
+            .stdout("")
+            .stderr("");
+        let records = fs::read(place.path("r.ndjson")).expect("records");
+        (fs::read(place.path(report)).expect("a report"), records)
+    };
+    let one = run("1", "one.json");
+    assert_eq!(lines_of(&place.path("r.ndjson")), TRANSACTIONS);
+    assert_eq!(one, run("3", "three.json"), "the number of workers shows");
+    for name in ["one.json", "r.ndjson", "a.ndjson"] {
+        let mode = fs::metadata(place.path(name))
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let report: serde_json::Value = serde_json::from_slice(&one.0).expect("JSON");
+    assert_eq!(report["transactions"]["complete"], TRANSACTIONS);
+    assert_eq!(report["tokens"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_is_no_capture_exits_1_and_says_why() {
+    let place = Place::new();
+    place.write("empty.pcap", "");
+    place.write(
+        "text.pcap",
+        "this is no capture, but it is long enough to be one\n",
+    );
+    place.write(
+        "garbage.pcap",
+        (0..4096_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect::<Vec<_>>(),
+    );
+    place.write("header.pcap", &good()[..10]);
+    let mut link = good();
+    link[20] = 147;
+    place.write("link.pcap", link);
+    fs::create_dir(place.path("nothing")).expect("a directory");
+    for (file, message) in [
+        ("absent.pcap", "absent.pcap: there is no such file"),
+        ("empty.pcap", "empty.pcap: the file is empty"),
+        ("text.pcap", "text.pcap: this is no capture"),
+        ("garbage.pcap", "garbage.pcap: this is no capture"),
+        ("header.pcap", "header.pcap: this is no capture"),
+        (
+            "link.pcap",
+            "link.pcap: link type USER (147) is not decoded",
+        ),
+        ("nothing", "nothing: no capture files in the directory"),
+    ] {
+        place.refuses(1, &["replay", file], message);
+    }
+}
+
+#[test]
+fn a_damaged_capture_exits_3_and_keeps_what_came_before() {
+    let place = Place::new();
+    let good = good();
+    place.write("cut.pcap", &good[..good.len() - 7]);
+    let mut half = good[..good.len() / 2].to_vec();
+    half.extend([0xff; 3000]);
+    place.write("half.pcap", half);
+    for (file, at_least) in [
+        ("cut.pcap", TRANSACTIONS - 1),
+        ("half.pcap", TRANSACTIONS / 3),
+    ] {
+        place
+            .hushtap(&["replay", file, "--records", "r.ndjson", "--report", "json"])
+            .assert()
+            .code(3)
+            .stdout(predicate::str::contains("\"damage\": {"))
+            .stderr(predicate::str::contains("damaged at byte offset "));
+        let found = lines_of(&place.path("r.ndjson"));
+        assert!(found >= at_least, "{file}: {found} records");
+    }
+    // Damage wins over findings, which are none here anyway.
+    let arguments = [
+        "replay",
+        "cut.pcap",
+        "--fail-on",
+        "info",
+        "--report",
+        "none",
+    ];
+    place.hushtap(&arguments).assert().code(3);
+}
+
+#[test]
+fn a_capture_without_packets_is_sound() {
+    let place = Place::new();
+    place.write("none.pcap", &good()[..24]);
+    place
+        .hushtap(&["replay", "none.pcap"])
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("transactions  0"))
+        .stderr("");
+}
+
+#[test]
+fn standard_input_and_directories_are_read() {
+    let place = Place::new();
+    fs::create_dir(place.path("two")).expect("a directory");
+    place.write("two/a.pcap", good());
+    place.write("two/notes.txt", "not a capture");
+    let count = |mut command: Command| {
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    };
+    assert_eq!(
+        count(place.hushtap(&["replay", "two", "--records", "-"])),
+        TRANSACTIONS
+    );
+    let mut command = place.hushtap(&["replay", "-", "--records", "-"]);
+    command.write_stdin(good());
+    assert_eq!(count(command), TRANSACTIONS);
+}
+
+#[test]
+fn outputs_can_be_narrowed() {
+    let place = Place::new();
+    place.write("good.pcap", good());
+    let records = |flags: &[&str]| {
+        let mut arguments = vec!["replay", "good.pcap", "--records", "-"];
+        arguments.extend(flags);
+        let output = place.hushtap(&arguments).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{flags:?}");
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    };
+    assert_eq!(records(&["--select", "flow=1"]), 1);
+    assert_eq!(records(&["--select", "status=2xx"]), TRANSACTIONS);
+    assert_eq!(records(&["--select", "endpoint=POST /v1/payments"]), 12);
+    assert_eq!(records(&["--select", "endpoint=/v1/* and status=404"]), 0);
+    assert_eq!(records(&["--to", "2000-01-01T00:00:00Z"]), 0);
+    for (flag, value) in [
+        ("--select", "colour=red"),
+        ("--from", "noon"),
+        ("--to", "0"),
+    ] {
+        let arguments = ["replay", "good.pcap", flag, value];
+        if value != "0" {
+            place.refuses(2, &arguments, flag);
+        }
+    }
+}
+
+#[test]
+fn what_the_config_names_must_be_sound() {
+    let place = Place::new();
+    place.write("bad.yaml", "openapi: [\n");
+    place.write("text.mmdb", "this is no database");
+    place.write("empty.key", "");
+    place.refuses(78, &["check", "--openapi", "bad.yaml"], "bad.yaml: ");
+    place.refuses(78, &["check", "--openapi", "absent.yaml"], "absent.yaml: ");
+    place.refuses(78, &["check", "--geoip", "text.mmdb"], "text.mmdb: ");
+    place.refuses(
+        78,
+        &["check", "--pseudonym-key", "empty.key"],
+        "empty.key: ",
+    );
+    place.refuses(
+        78,
+        &["check", "--pseudonym-key", "absent.key"],
+        "absent.key: ",
+    );
+    place.write("good.pcap", good());
+    place.refuses(
+        78,
+        &["replay", "good.pcap", "--openapi", "bad.yaml"],
+        "bad.yaml: ",
+    );
+}
+
+#[test]
+fn an_unknown_interface_exits_1_and_lists_those_there_are() {
+    let place = Place::new();
+    place
+        .hushtap(&[
+            "run",
+            "-i",
+            "no-such-nic",
+            "--state-dir",
+            "state",
+            "--init-ledger",
+            "--allow-root",
+        ])
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--operator-listen",
+            "127.0.0.1:0",
+        ])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(predicate::str::contains(
+            "no-such-nic: there is no such interface",
+        ))
+        .stderr(predicate::str::contains("hint: there are: "));
+    place.refuses(
+        2,
+        &["run", "--state-dir", "state"],
+        "no interface to capture from",
+    );
+    place.refuses(2, &["run", "-r", "x.pcap", "--speed", "warp"], "--speed");
+}
+
+#[test]
+fn pseudonyms_are_those_of_the_records() {
+    let place = Place::new();
+    place.write("good.pcap", good());
+    place.write("key", "0123456789abcdef");
+    let records = place
+        .hushtap(&[
+            "replay",
+            "good.pcap",
+            "--records",
+            "-",
+            "--pseudonym-key",
+            "key",
+        ])
+        .output()
+        .expect("it runs");
+    let first = records
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .next()
+        .expect("a record");
+    let record: serde_json::Value = serde_json::from_slice(first).expect("JSON");
+    let client = record["client"].as_str().expect("a client");
+    let hosts = (0..4).flat_map(|net| (1..30).map(move |host| format!("10.88.{net}.{host}")));
+    let addresses = hosts.chain(["127.0.0.1".to_owned()]);
+    let candidates: Vec<_> = addresses
+        .map(|address| format!("client\t{address}"))
+        .collect();
+    let candidates = candidates.join("\n");
+    place
+        .hushtap(&["pseudonym", "--key", "key"])
+        .write_stdin(candidates)
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains(client));
+    place
+        .hushtap(&["pseudonym", "--key", "key"])
+        .write_stdin("colour\tred\n")
+        .assert()
+        .code(1)
+        .stdout("colour\tred\t-\n");
+}
