@@ -64,7 +64,11 @@ fn packet(from_client: bool, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> V
     bytes.extend_from_slice(&u16::try_from(40 + payload.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(&[0, 0, 0x40, 0, 64, 6, 0, 0]);
     let (client, server) = (([10, 0, 0, 1], 40_000_u16), ([10, 0, 0, 2], 8_080_u16));
-    let (from, to) = if from_client { (client, server) } else { (server, client) };
+    let (from, to) = if from_client {
+        (client, server)
+    } else {
+        (server, client)
+    };
     bytes.extend_from_slice(&from.0);
     bytes.extend_from_slice(&to.0);
     bytes.extend_from_slice(&from.1.to_be_bytes());

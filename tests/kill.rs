@@ -1,8 +1,9 @@
 //! Kills a process that releases windows, at random moments, again and again: no window may be released twice, and no
 //! published counter may fall. `HUSHTAP_KILLS` sets how often (the nightly run does a thousand).
 #![allow(
+    clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "the child publishes on its standard output"
+    reason = "a test, whose child publishes on its standard output"
 )]
 
 use std::collections::BTreeMap;
