@@ -1,1 +1,30 @@
-//! The masking engine: rules, the one decision function, and the parsers that feed it.
+//! The masking engine: rules, the one decision function, and the formats that feed it.
+//!
+//! ```text
+//! Transaction -> request line, fields, cookies, bodies   (format/*: find values, their names and their encoding)
+//!                    | name, value
+//!                decide: by name (names), else by looks (shape)
+//!                    | rule
+//!                Finding {part, path, type, rule}, and where text is wanted, the placeholder in its place
+//! ```
+//! It fails closed: what cannot be taken apart (broken documents, nesting or layers beyond the limits, unknown codings,
+//! binary data) is replaced whole and counted. Read RFC 9110 sections 5 and 11, RFC 8259, RFC 6265 first.
+
+mod bytes;
+mod codec;
+mod decide;
+mod filter;
+mod format;
+mod names;
+mod placeholder;
+mod rules;
+mod shape;
+mod transaction;
+mod validate;
+mod walk;
+
+pub use filter::{As, EnvelopeError, Filter, FoundValue};
+pub use format::Format;
+pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
+pub use transaction::{Bodies, Body, Masker};
+pub use walk::{PathNames, Render};

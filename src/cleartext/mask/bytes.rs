@@ -1,0 +1,200 @@
+//! Byte classes and small helpers that every scanner uses. Nothing here allocates.
+
+/// A set of ASCII bytes. Bytes from 128 up are never members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Set(u128);
+
+impl Set {
+    /// No byte.
+    pub(super) const EMPTY: Self = Self(0);
+
+    /// The bytes of `text`.
+    pub(super) fn of(text: &[u8]) -> Self {
+        text.iter().fold(Self::EMPTY, |set, &b| set.with(b))
+    }
+
+    /// The bytes from `low` to `high`.
+    pub(super) fn range(low: u8, high: u8) -> Self {
+        (low..=high).fold(Self::EMPTY, Self::with)
+    }
+
+    /// This set and one byte more.
+    #[must_use]
+    pub(super) fn with(self, byte: u8) -> Self {
+        Self(self.0 | 1_u128.checked_shl(u32::from(byte)).unwrap_or(0))
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `byte` is a member.
+    #[inline]
+    pub(super) fn has(self, byte: u8) -> bool {
+        byte < 128 && self.0.wrapping_shr(u32::from(byte)) & 1 == 1
+    }
+
+    /// The members in ascending order.
+    pub(super) fn members(self) -> impl Iterator<Item = u8> {
+        (0..128_u8).filter(move |&b| self.has(b))
+    }
+}
+
+/// Decimal digit.
+pub(super) const DIGIT: u8 = 1;
+/// Lower-case letter.
+pub(super) const LOWER: u8 = 1 << 1;
+/// Upper-case letter.
+pub(super) const UPPER: u8 = 1 << 2;
+/// `_` or `-`, which join words to one run.
+pub(super) const JOIN: u8 = 1 << 3;
+/// A byte that only a careful look can judge: `@ % & = : \ + ~ $`.
+pub(super) const MARK: u8 = 1 << 4;
+/// `.` and `/`.
+pub(super) const DOT: u8 = 1 << 5;
+/// Any byte from 128 up.
+pub(super) const HIGH: u8 = 1 << 6;
+/// `"`, `\` and control bytes: where a JSON string needs a look.
+pub(super) const QUOTE: u8 = 1 << 7;
+/// Letter or digit.
+pub(super) const ALNUM: u8 = DIGIT | LOWER | UPPER;
+/// A byte of a run.
+pub(super) const RUN: u8 = ALNUM | JOIN;
+
+static CLASS: [u8; 256] = classes();
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "evaluated by the compiler for each of the 256 bytes; cannot fail at run time"
+)]
+const fn classes() -> [u8; 256] {
+    let mut table = [0_u8; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'_' | b'-' => JOIN,
+            b'@' | b'%' | b'&' | b'=' | b':' | b'+' | b'~' | b'$' => MARK,
+            b'.' | b'/' => DOT,
+            b'"' | 0..=31 => QUOTE,
+            b'\\' => QUOTE | MARK,
+            128..=255 => HIGH,
+            _ => 0,
+        };
+        if byte == 255 {
+            return table;
+        }
+        byte = byte.wrapping_add(1);
+    }
+}
+
+/// The class of a byte.
+#[inline]
+pub(super) fn class(byte: u8) -> u8 {
+    CLASS.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// Whether `byte` is of one of `classes`.
+#[inline]
+pub(super) fn is(byte: u8, classes: u8) -> bool {
+    class(byte) & classes != 0
+}
+
+/// The byte at `i`, 0 beyond the end.
+#[inline]
+pub(super) fn at(text: &[u8], i: usize) -> u8 {
+    text.get(i).copied().unwrap_or(0)
+}
+
+/// The byte before `i`, 0 at the start.
+#[inline]
+pub(super) fn before(text: &[u8], i: usize) -> u8 {
+    i.checked_sub(1).map_or(0, |i| at(text, i))
+}
+
+/// `text[start..end]`, empty where that is out of range.
+#[inline]
+pub(super) fn cut(text: &[u8], start: usize, end: usize) -> &[u8] {
+    text.get(start..end).unwrap_or_default()
+}
+
+/// `text[start..]`, empty where that is out of range.
+#[inline]
+pub(super) fn rest(text: &[u8], start: usize) -> &[u8] {
+    text.get(start..).unwrap_or_default()
+}
+
+/// `i + n`, saturating: an index beyond any text reads as its end.
+#[inline]
+pub(super) const fn plus(i: usize, n: usize) -> usize {
+    i.saturating_add(n)
+}
+
+/// `i - n`, 0 at least.
+#[inline]
+pub(super) const fn minus(i: usize, n: usize) -> usize {
+    i.saturating_sub(n)
+}
+
+/// The first index from `start` whose byte is not in `classes`.
+#[inline]
+pub(super) fn skip(text: &[u8], start: usize, classes: u8) -> usize {
+    let run = rest(text, start).iter().take_while(|&&b| is(b, classes));
+    plus(start, run.count())
+}
+
+/// The first index from `start` whose byte is not in `set`, at most `max` further.
+#[inline]
+pub(super) fn skip_set(text: &[u8], start: usize, set: Set, max: usize) -> usize {
+    let run = rest(text, start).iter().take(max);
+    plus(start, run.take_while(|&&b| set.has(b)).count())
+}
+
+/// Where `needle` first occurs from `start` on.
+pub(super) fn find(text: &[u8], start: usize, needle: &[u8]) -> Option<usize> {
+    memchr::memmem::find(text.get(start..)?, needle).map(|i| plus(start, i))
+}
+
+/// The value of a digit, 0 for anything else.
+#[inline]
+pub(super) fn digit(byte: u8) -> u32 {
+    u32::from(byte.wrapping_sub(b'0')).min(10) % 10
+}
+
+/// The value of a hex digit.
+pub(super) fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
+        b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
+        b'A'..=b'F' => Some(byte.wrapping_sub(b'A').wrapping_add(10)),
+        _ => None,
+    }
+}
+
+/// The text without white space around it.
+pub(super) fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_hold_their_members() {
+        let set = Set::range(b'a', b'c').and(Set::of(b"_-"));
+        assert_eq!(set.members().collect::<Vec<_>>(), b"-_abc");
+        assert!(!set.has(b'a' + 128));
+    }
+
+    #[test]
+    fn skipping_stops_at_the_first_stranger() {
+        assert_eq!(skip(b"ab-12 c", 0, RUN), 5);
+        assert_eq!(cut(b"abc", 2, 9), b"");
+    }
+}

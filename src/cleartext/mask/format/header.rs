@@ -1,0 +1,178 @@
+//! Header fields and whole messages (RFC 9110, RFC 9112 section 2).
+
+use crate::cleartext::mask::bytes::{ALNUM, JOIN, at, before, cut, is, minus, plus, rest, trim};
+use crate::cleartext::mask::codec::Codec;
+use crate::cleartext::mask::names::{Key, Space};
+use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
+use crate::observation::Part;
+
+use super::Format;
+use super::url::Filing;
+
+impl Walk<'_> {
+    /// One field.
+    pub(in crate::cleartext::mask) fn field(
+        &mut self,
+        buffer: &[u8],
+        name: Stretch,
+        value: Stretch,
+        response: bool,
+    ) {
+        let text = name.of(buffer);
+        let key = self.classify(Space::Header, text);
+        if key.is(Key::SAFE) || value.start >= value.end {
+            return;
+        }
+        self.s.part = if response {
+            Part::ResponseHeader
+        } else {
+            Part::RequestHeader
+        };
+        if text.eq_ignore_ascii_case(b"cookie") {
+            self.s.part = Part::RequestCookie;
+            return self.cookies(buffer, value);
+        }
+        if text.eq_ignore_ascii_case(b"set-cookie") {
+            self.s.part = Part::ResponseCookie;
+            return self.set_cookie(buffer, value);
+        }
+        let mut lower = [0_u8; 64];
+        for (to, from) in lower.iter_mut().zip(text) {
+            *to = from.to_ascii_lowercase();
+        }
+        let shown = cut(&lower, 0, text.len().min(lower.len()));
+        let mark = self.s.enter(&[shown], key.is(Key::KNOWN));
+        let value = after_scheme(buffer, text, value);
+        if key.is(Key::URL) && !key.hits() {
+            self.url(buffer, value, Filing::Inside);
+        } else {
+            self.leaf(buffer, value, Codec::Plain, key);
+        }
+        self.s.leave(mark);
+    }
+
+    /// A whole message as text: start line, fields, body.
+    pub(in crate::cleartext::mask) fn message(&mut self, buffer: &[u8], at: Stretch) {
+        let end = line_end(buffer, at.start, at.end);
+        let line = trimmed(buffer, Stretch::new(at.start, end));
+        let response = line.of(buffer).starts_with(b"HTTP/");
+        if !response {
+            self.request_line(buffer, line);
+        }
+        let mut i = plus(end, 1);
+        let mut format = Format::Auto;
+        while i < at.end {
+            let end = folded_end(buffer, i, at.end);
+            let line = trimmed(buffer, Stretch::new(i, end));
+            i = plus(end, 1);
+            if line.start >= line.end {
+                break;
+            }
+            self.field_line(buffer, line, response, &mut format);
+        }
+        self.s.part = if response {
+            Part::ResponseBody
+        } else {
+            Part::RequestBody
+        };
+        let body = Stretch::new(i.min(at.end), at.end);
+        if body.start < body.end {
+            self.body(buffer, body, format);
+        }
+    }
+
+    fn field_line(&mut self, buffer: &[u8], line: Stretch, response: bool, format: &mut Format) {
+        let text = line.of(buffer);
+        let Some(colon) = memchr::memchr(b':', text) else {
+            self.text(buffer, line, Key::NONE);
+            return;
+        };
+        let name = trimmed(buffer, Stretch::new(line.start, plus(line.start, colon)));
+        let value = trimmed(
+            buffer,
+            Stretch::new(plus(line.start, plus(colon, 1)), line.end),
+        );
+        if name.of(buffer).eq_ignore_ascii_case(b"content-type") {
+            *format = Format::from_content_type(value.of(buffer));
+        }
+        self.field(buffer, name, value, response);
+    }
+
+    /// `GET /target HTTP/1.1`.
+    fn request_line(&mut self, buffer: &[u8], line: Stretch) {
+        let text = line.of(buffer);
+        let first = memchr::memchr(b' ', text).map_or(text.len(), |i| plus(i, 1));
+        let last = match memchr::memrchr(b' ', text) {
+            Some(last) if last > first && rest(text, plus(last, 1)).starts_with(b"HTTP/") => last,
+            _ => text.len(),
+        };
+        self.url(
+            buffer,
+            Stretch::new(plus(line.start, first.min(last)), plus(line.start, last)),
+            Filing::Target,
+        );
+    }
+}
+
+/// Whether a line starts a message.
+pub(super) fn is_start_line(line: &[u8]) -> bool {
+    let method = line
+        .iter()
+        .take(24)
+        .take_while(|b| b.is_ascii_uppercase() || **b == b'-')
+        .count();
+    let request = method >= 3
+        && at(line, method) == b' '
+        && matches!(at(line, plus(method, 1)), b'/' | b'*' | b'h' | b'a'..=b'z' | b'0'..=b'9')
+        && line.windows(6).any(|w| w == b" HTTP/");
+    request
+        || (line.starts_with(b"HTTP/")
+            && memchr::memchr(b' ', cut(line, 0, line.len().min(10))).is_some())
+}
+
+fn line_end(buffer: &[u8], start: usize, end: usize) -> usize {
+    memchr::memchr(b'\n', cut(buffer, start, end)).map_or(end, |i| plus(start, i))
+}
+
+/// The end of a field line with its obs-folds (RFC 9112 section 5.2).
+fn folded_end(buffer: &[u8], start: usize, end: usize) -> usize {
+    let mut stop = line_end(buffer, start, end);
+    while stop < end
+        && matches!(at(buffer, plus(stop, 1)), b' ' | b'\t')
+        && !trim(cut(buffer, start, stop)).is_empty()
+    {
+        stop = line_end(buffer, plus(stop, 1), end);
+    }
+    stop
+}
+
+/// In credentials the scheme stays (RFC 9110 section 11.4): what is masked stands behind it.
+fn after_scheme(buffer: &[u8], name: &[u8], value: Stretch) -> Stretch {
+    if !(name.eq_ignore_ascii_case(b"authorization")
+        || name.eq_ignore_ascii_case(b"proxy-authorization"))
+    {
+        return value;
+    }
+    let text = value.of(buffer);
+    let scheme = text
+        .iter()
+        .take(24)
+        .take_while(|b| is(**b, ALNUM | JOIN))
+        .count();
+    let known = scheme >= 3
+        && at(text, scheme) == b' '
+        && text.len() > plus(scheme, 1)
+        && !before(text, scheme).is_ascii_digit();
+    let digits = cut(text, 0, scheme)
+        .iter()
+        .filter(|b| b.is_ascii_digit())
+        .count();
+    if known && digits <= 3 {
+        trimmed(
+            buffer,
+            Stretch::new(plus(value.start, plus(scheme, 1)), minus(value.end, 0)),
+        )
+    } else {
+        value
+    }
+}

@@ -1,0 +1,492 @@
+//! JSON (RFC 8259), read byte by byte: nested, escaped, truncated, several documents in a row. Nothing is built.
+
+use smallvec::SmallVec;
+
+use crate::cleartext::mask::bytes::{DIGIT, MARK, QUOTE, at, class, cut, digit, is, plus, rest};
+use crate::cleartext::mask::codec::Codec;
+use crate::cleartext::mask::decide::{Decision, decide};
+use crate::cleartext::mask::names::{Key, NO_RULE, Slot, Space};
+use crate::cleartext::mask::placeholder;
+use crate::cleartext::mask::rules::Detector;
+use crate::cleartext::mask::shape::Survey;
+use crate::cleartext::mask::validate;
+use crate::cleartext::mask::walk::{PathMark, Stretch, Walk, trimmed};
+
+/// Nesting deeper than this is masked whole.
+const DEEPEST: usize = 96;
+
+/// Why a text is no JSON: where it stopped being it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cleartext::mask) struct NotJson {
+    offset: usize,
+}
+
+/// An object or array that is open.
+#[derive(Clone, Copy)]
+struct Frame {
+    object: bool,
+    /// In an object: the next string is a key.
+    key_next: bool,
+    /// The rule that everything in here falls under, by the name of what it is in.
+    inherit: Slot,
+    /// The key at hand, as it stands in the buffer.
+    key: Stretch,
+    /// What the key says.
+    class: Key,
+    /// How the key appears in paths.
+    shown: Shown,
+    /// What the name in a name/value pair says.
+    pair: Key,
+    /// A value that waits for the name of its pair.
+    waiting: Option<(Stretch, bool)>,
+}
+
+impl Frame {
+    const fn new(object: bool, inherit: Slot) -> Self {
+        Self {
+            object,
+            key_next: object,
+            inherit,
+            key: Stretch::new(0, 0),
+            class: Key::NONE,
+            shown: Shown::Known,
+            pair: Key::NONE,
+            waiting: None,
+        }
+    }
+}
+
+/// How a key appears in paths.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Words of the vocabulary.
+    Known,
+    /// Other words: the lexicon shows them once enough principals have used them.
+    Unknown,
+    /// Sensitive itself.
+    Never,
+}
+
+struct Reader<'w, 'r, 'b> {
+    walk: &'w mut Walk<'r>,
+    buffer: &'b [u8],
+    i: usize,
+    end: usize,
+    stack: SmallVec<[Frame; 8]>,
+    values: usize,
+}
+
+/// A string as it stands between its quotes.
+struct Text {
+    at: Stretch,
+    survey: Survey,
+    closed: bool,
+}
+
+impl Walk<'_> {
+    /// A body that says it is JSON. If it is not from its first byte on, it is judged by its looks; what breaks off in the
+    /// middle is masked from there on.
+    pub(super) fn json_body(&mut self, buffer: &[u8], at: Stretch) {
+        let start = plus(at.start, prefix(at.of(buffer)));
+        let inner = Stretch::new(start.min(at.end), at.end);
+        let mark = self.bookmark();
+        let Err(NotJson { offset }) = self.json(buffer, inner) else {
+            return;
+        };
+        if offset <= inner.start {
+            self.rewind(mark);
+            match super::Format::guess(inner.of(buffer)) {
+                super::Format::Json => self.text(buffer, inner, Key::NONE),
+                other => self.body(buffer, inner, other),
+            }
+        } else {
+            self.fail_closed(Stretch::new(offset, inner.end), placeholder::UNPARSED);
+        }
+    }
+
+    /// Reads a stretch as JSON.
+    pub(in crate::cleartext::mask) fn json(
+        &mut self,
+        buffer: &[u8],
+        at: Stretch,
+    ) -> Result<(), NotJson> {
+        let at = trimmed(buffer, at);
+        let root = if self.s.path.is_empty() {
+            Some(self.s.enter(&[b"$"], true))
+        } else {
+            None
+        };
+        let mut reader = Reader {
+            walk: self,
+            buffer,
+            i: at.start,
+            end: at.end,
+            stack: SmallVec::new(),
+            values: 0,
+        };
+        let read = reader.read();
+        if let Some(root) = root {
+            self.s.leave(root);
+        }
+        read
+    }
+}
+
+/// Bytes before the document: a byte order mark, a guard against inclusion, a JSONP call.
+fn prefix(text: &[u8]) -> usize {
+    let head = cut(text, 0, text.len().min(80));
+    for guard in [
+        &b"\xef\xbb\xbf"[..],
+        b")]}',\n",
+        b")]}'\n",
+        b")]}'",
+        b"for(;;);",
+        b"while(1);",
+    ] {
+        if head.starts_with(guard) {
+            return guard.len();
+        }
+    }
+    let name = head
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'))
+        .count();
+    if name > 0 && at(head, name) == b'(' {
+        plus(name, 1)
+    } else {
+        0
+    }
+}
+
+impl Reader<'_, '_, '_> {
+    fn read(&mut self) -> Result<(), NotJson> {
+        while self.i < self.end {
+            let byte = at(self.buffer, self.i);
+            match byte {
+                b' ' | b'\n' | b'\r' | b'\t' => self.i = plus(self.i, 1),
+                b'"' => self.string()?,
+                b'{' => self.open(true)?,
+                b'[' => self.open(false)?,
+                b'}' => self.close(true)?,
+                b']' => self.close(false)?,
+                b',' => self.comma()?,
+                b':' => self.i = plus(self.i, 1),
+                b'-' | b'0'..=b'9' => self.number()?,
+                b't' | b'f' | b'n' => self.literal()?,
+                // The end of a JSONP call.
+                b')' | b';' if self.stack.is_empty() && self.values > 0 => self.i = plus(self.i, 1),
+                _ => return self.fault(),
+            }
+        }
+        if self.values == 0 {
+            self.fault()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fault<T>(&self) -> Result<T, NotJson> {
+        Err(NotJson { offset: self.i })
+    }
+
+    fn comma(&mut self) -> Result<(), NotJson> {
+        match self.stack.last_mut() {
+            Some(top) => top.key_next = top.object,
+            None => return self.fault(),
+        }
+        self.i = plus(self.i, 1);
+        Ok(())
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), NotJson> {
+        if self.stack.len() >= DEEPEST || self.stack.last().is_some_and(|top| top.key_next) {
+            return self.fault();
+        }
+        let key = self.effective();
+        let own = self.stack.last().is_some_and(|top| top.class.hits());
+        let shallow = own
+            && object
+            && self
+                .walk
+                .rules
+                .rule(key.slot)
+                .is_some_and(|rule| rule.shallow);
+        self.stack
+            .push(Frame::new(object, if shallow { NO_RULE } else { key.slot }));
+        self.values = plus(self.values, 1);
+        self.i = plus(self.i, 1);
+        Ok(())
+    }
+
+    fn close(&mut self, object: bool) -> Result<(), NotJson> {
+        match self.stack.pop() {
+            Some(frame) if frame.object == object => {
+                self.i = plus(self.i, 1);
+                Ok(())
+            }
+            _ => self.fault(),
+        }
+    }
+
+    /// What the names above say about the value at hand: its own name first, then what it lies in.
+    #[inline]
+    fn effective(&self) -> Key {
+        match self.stack.last() {
+            None => Key::NONE,
+            Some(top) if top.object && (top.class.hits() || top.class.is(Key::NEUTRAL)) => {
+                top.class
+            }
+            Some(top) if top.inherit != NO_RULE => Key::of(top.inherit),
+            Some(top) => top.class,
+        }
+    }
+
+    /// Finds the end of a string and surveys it on the way.
+    #[inline]
+    fn scan_string(&self) -> Text {
+        let start = plus(self.i, 1);
+        let text = cut(self.buffer, start, self.end);
+        let mut survey = Survey::default();
+        let (mut run, mut i) = (0_u32, 0_usize);
+        while let Some(&byte) = text.get(i) {
+            let class = class(byte);
+            if class & QUOTE != 0 {
+                if byte == b'"' {
+                    return Text {
+                        at: Stretch::new(start, plus(start, i)),
+                        survey,
+                        closed: true,
+                    };
+                }
+                if byte == b'\\' {
+                    i = plus(i, 1);
+                }
+            }
+            survey.take(class, &mut run);
+            i = plus(i, 1);
+        }
+        Text {
+            at: Stretch::new(start, self.end),
+            survey,
+            closed: false,
+        }
+    }
+
+    fn string(&mut self) -> Result<(), NotJson> {
+        let text = self.scan_string();
+        self.i = if text.closed {
+            plus(text.at.end, 1)
+        } else {
+            self.end
+        };
+        match self.stack.last() {
+            Some(top) if top.key_next => self.key(&text),
+            _ => {
+                self.values = plus(self.values, 1);
+                self.value(&text);
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, text: &Text) {
+        let raw = text.at.of(self.buffer);
+        let mut class = if text.survey.classes & MARK != 0 && Codec::Json.applies(raw) {
+            let mut name = Vec::new();
+            Codec::Json.decode(raw, &mut name);
+            self.walk.classify(Space::Field, &name)
+        } else {
+            self.walk.classify(Space::Field, raw)
+        };
+        if class.is(Key::WEAK)
+            && !class.hits()
+            && let Some(parent) = self.parent_key()
+        {
+            let names = &self.walk.rules.names;
+            let under = self.walk.s.cache.under(names, parent.of(self.buffer), raw);
+            if under.hits() {
+                class = under;
+            }
+        }
+        let mut shown = if class.is(Key::KNOWN) {
+            Shown::Known
+        } else {
+            Shown::Unknown
+        };
+        // A sensitive value may itself be a key: `{"jane@example.org": {...}}`.
+        if !text
+            .survey
+            .is_plain(text.at.end.saturating_sub(text.at.start))
+        {
+            let before = self.walk.s.hits.len();
+            let mark = self.walk.s.enter(&[b".{key}"], true);
+            self.walk.leaf(self.buffer, text.at, Codec::Json, Key::NONE);
+            self.walk.s.leave(mark);
+            if self.walk.s.hits.len() > before {
+                shown = Shown::Never;
+            }
+        }
+        if let Some(top) = self.stack.last_mut() {
+            top.key = text.at;
+            top.class = class;
+            top.shown = shown;
+            top.key_next = false;
+        }
+    }
+
+    /// The key of the object or array at hand, through arrays.
+    fn parent_key(&self) -> Option<Stretch> {
+        let outer = self.stack.iter().rev().skip(1);
+        outer
+            .filter(|frame| frame.object)
+            .map(|frame| frame.key)
+            .next()
+    }
+
+    fn value(&mut self, text: &Text) {
+        if text.at.start >= text.at.end {
+            return;
+        }
+        let mut key = self.effective();
+        if let Some(top) = self.stack.last()
+            && top.object
+            && top.class.is(Key::PAIR_NAME | Key::PAIR_VALUE)
+        {
+            key = self.pair(text.at, true, key);
+        }
+        // Cut off in the middle: what is left of a sensitive value may no longer show what it was.
+        if !text.closed && !key.hits() {
+            if self.stack.is_empty() || text.survey.longest >= 4 {
+                self.masked(|walk, _| walk.fail_closed(text.at, placeholder::UNPARSED));
+            }
+            return;
+        }
+        if !key.hits()
+            && text
+                .survey
+                .is_plain(text.at.end.saturating_sub(text.at.start))
+        {
+            return;
+        }
+        self.masked(|walk, buffer| walk.leaf(buffer, text.at, Codec::Json, key));
+    }
+
+    /// `{"name": "password", "value": "x"}`, in either order.
+    fn pair(&mut self, at: Stretch, text: bool, own: Key) -> Key {
+        let Some(top) = self.stack.last_mut() else {
+            return own;
+        };
+        if top.class.is(Key::PAIR_VALUE) && !own.hits() {
+            if top.pair.hits() {
+                return top.pair;
+            }
+            top.waiting = Some((at, text));
+            return own;
+        }
+        if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
+            let named = self.walk.classify(Space::Field, at.of(self.buffer));
+            if let Some(top) = self.stack.last_mut() {
+                top.pair = named;
+                if named.hits()
+                    && let Some((waiting, is_text)) = top.waiting.take()
+                {
+                    self.late(waiting, is_text, named);
+                }
+            }
+        }
+        own
+    }
+
+    /// Masks the value of a pair whose name came after it.
+    fn late(&mut self, at: Stretch, text: bool, key: Key) {
+        self.masked(|walk, buffer| {
+            let noted = walk.s.hits.iter().any(|hit| hit.at == at);
+            match decide(walk.rules, key, at.of(buffer)) {
+                Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
+                Decision::Mask(slot) if !noted => walk.mask_number(at, slot),
+                _ => {}
+            }
+        });
+    }
+
+    fn number(&mut self) -> Result<(), NotJson> {
+        if self.stack.last().is_some_and(|top| top.key_next) {
+            return self.fault();
+        }
+        let start = self.i;
+        let tail = rest(self.buffer, start)
+            .iter()
+            .take(self.end.saturating_sub(start));
+        let len = tail
+            .take_while(|b| is(**b, DIGIT) || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'))
+            .count();
+        let stretch = Stretch::new(start, plus(start, len));
+        self.i = stretch.end;
+        self.values = plus(self.values, 1);
+        let mut key = self.effective();
+        if self
+            .stack
+            .last()
+            .is_some_and(|top| top.object && top.class.is(Key::PAIR_VALUE))
+        {
+            key = self.pair(stretch, false, key);
+        }
+        let raw = stretch.of(self.buffer);
+        let slot = match decide(self.walk.rules, key, raw) {
+            Decision::Mask(slot) => Some(slot),
+            Decision::Keep => None,
+            Decision::Look => (raw.len() >= 13
+                && raw.iter().all(|b| digit(*b) > 0 || *b == b'0')
+                && validate::card(raw))
+            .then(|| self.walk.rules.detector(Detector::Card))
+            .flatten(),
+        };
+        if let Some(slot) = slot {
+            self.masked(|walk, _| walk.mask_number(stretch, slot));
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self) -> Result<(), NotJson> {
+        let word = [&b"true"[..], b"false", b"null"]
+            .into_iter()
+            .find(|word| cut(self.buffer, self.i, plus(self.i, word.len())) == *word);
+        let tail = cut(self.buffer, self.i, self.end);
+        match word {
+            Some(word) if !self.stack.last().is_some_and(|top| top.key_next) => {
+                self.i = plus(self.i, word.len())
+            }
+            // The capture may end within a word.
+            None if [&b"true"[..], b"false", b"null"]
+                .iter()
+                .any(|word| word.starts_with(tail)) =>
+            {
+                self.i = self.end
+            }
+            _ => return self.fault(),
+        }
+        self.values = plus(self.values, 1);
+        Ok(())
+    }
+
+    /// Runs `act` with the path of the value at hand.
+    fn masked(&mut self, act: impl FnOnce(&mut Walk<'_>, &[u8])) {
+        let mark = self.enter_path();
+        act(self.walk, self.buffer);
+        self.walk.s.leave(mark);
+    }
+
+    fn enter_path(&mut self) -> PathMark {
+        let mark = self.walk.s.enter(&[], true);
+        for frame in &self.stack {
+            let key = frame.key.of(self.buffer);
+            match (frame.object, frame.shown) {
+                (false, _) => self.walk.s.push(&[b"[]"], true),
+                (true, Shown::Known) => self.walk.s.push(&[b".", key], true),
+                (true, Shown::Unknown) => self.walk.s.push(&[b".", key], false),
+                (true, Shown::Never) => self.walk.s.push(&[b".{key}"], true),
+            }
+        }
+        mark
+    }
+}

@@ -1,0 +1,297 @@
+//! XML, SOAP and HTML, leniently: elements, attributes, CDATA, comments. Entities of a DTD are never expanded.
+
+use smallvec::SmallVec;
+
+use crate::cleartext::mask::bytes::{at, cut, find, minus, plus, rest};
+use crate::cleartext::mask::codec::Codec;
+use crate::cleartext::mask::names::{Key, NO_RULE, Slot, Space};
+use crate::cleartext::mask::placeholder;
+use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
+
+/// Nesting deeper than this is masked whole.
+const DEEPEST: usize = 96;
+
+/// An element that is open.
+#[derive(Clone, Copy)]
+struct Element {
+    name: Stretch,
+    class: Key,
+    inherit: Slot,
+    /// What a `name` attribute or element says about the `value` beside it.
+    pair: Key,
+}
+
+struct Reader<'w, 'r, 'b> {
+    walk: &'w mut Walk<'r>,
+    buffer: &'b [u8],
+    end: usize,
+    stack: SmallVec<[Element; 8]>,
+}
+
+impl Walk<'_> {
+    /// A document, or what was seen of it.
+    pub(in crate::cleartext::mask) fn xml(&mut self, buffer: &[u8], at: Stretch) {
+        Reader {
+            walk: self,
+            buffer,
+            end: at.end,
+            stack: SmallVec::new(),
+        }
+        .read(at.start);
+    }
+}
+
+impl Reader<'_, '_, '_> {
+    fn read(&mut self, start: usize) {
+        let mut i = start;
+        while i < self.end {
+            let open = memchr::memchr(b'<', cut(self.buffer, i, self.end))
+                .map_or(self.end, |n| plus(i, n));
+            self.content(Stretch::new(i, open), Codec::Xml);
+            if open >= self.end {
+                return;
+            }
+            let next = self.markup(open);
+            if self.stack.len() > DEEPEST {
+                self.walk
+                    .fail_closed(Stretch::new(next, self.end), placeholder::UNPARSED);
+                return;
+            }
+            i = next.max(plus(open, 1));
+        }
+    }
+
+    /// Anything that starts with `<`; gives where it ends.
+    fn markup(&mut self, open: usize) -> usize {
+        let tail = cut(self.buffer, open, self.end);
+        if tail.starts_with(b"<![CDATA[") {
+            let start = plus(open, 9);
+            let stop = find(tail, 9, b"]]>").map_or(self.end, |n| plus(open, n));
+            self.content(Stretch::new(start.min(stop), stop), Codec::Plain);
+            return plus(stop, 3);
+        }
+        if tail.starts_with(b"<!--") {
+            let stop = find(tail, 4, b"-->").map_or(self.end, |n| plus(open, n));
+            self.walk.text(
+                self.buffer,
+                Stretch::new(plus(open, 4).min(stop), stop),
+                Key::NONE,
+            );
+            return plus(stop, 3);
+        }
+        let close = tag_end(self.buffer, open, self.end);
+        match at(tail, 1) {
+            b'/' => {
+                self.stack.pop();
+            }
+            b'!' | b'?' => self
+                .walk
+                .looks(self.buffer, Stretch::new(plus(open, 2).min(close), close)),
+            _ => self.tag(Stretch::new(plus(open, 1), close)),
+        }
+        plus(close, 1)
+    }
+
+    /// A start tag, between its brackets.
+    fn tag(&mut self, at: Stretch) {
+        let text = at.of(self.buffer);
+        let len = text
+            .iter()
+            .take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b'/' | b'>'))
+            .count();
+        let name = Stretch::new(at.start, plus(at.start, len));
+        let class = self.name_class(name);
+        let parent = self.stack.last();
+        let inherit = match parent {
+            _ if class.hits() => class.slot,
+            _ if class.is(Key::NEUTRAL) => NO_RULE,
+            Some(parent) => {
+                let shallow = parent.class.hits()
+                    && self
+                        .walk
+                        .rules
+                        .rule(parent.class.slot)
+                        .is_some_and(|rule| rule.shallow);
+                if shallow { NO_RULE } else { parent.inherit }
+            }
+            None => NO_RULE,
+        };
+        let element = Element {
+            name,
+            class,
+            inherit,
+            pair: Key::NONE,
+        };
+        let closed = text.last() == Some(&b'/') || is_void(name.of(self.buffer));
+        self.stack.push(element);
+        self.attributes(Stretch::new(name.end, at.end));
+        if closed {
+            self.stack.pop();
+        }
+    }
+
+    fn name_class(&mut self, name: Stretch) -> Key {
+        let raw = name.of(self.buffer);
+        let class = self.walk.classify(Space::Field, raw);
+        if class.is(Key::WEAK)
+            && !class.hits()
+            && let Some(parent) = self.stack.last()
+        {
+            let under =
+                self.walk
+                    .s
+                    .cache
+                    .under(&self.walk.rules.names, parent.name.of(self.buffer), raw);
+            if under.hits() {
+                return under;
+            }
+        }
+        class
+    }
+
+    fn attributes(&mut self, at: Stretch) {
+        let mut i = at.start;
+        while i < at.end {
+            let lead = rest(self.buffer, i)
+                .iter()
+                .take(minus(at.end, i))
+                .take_while(|b| b.is_ascii_whitespace() || **b == b'/')
+                .count();
+            let start = plus(i, lead);
+            let len = rest(self.buffer, start)
+                .iter()
+                .take(minus(at.end, start))
+                .take_while(|b| !b.is_ascii_whitespace() && !matches!(b, b'=' | b'/'))
+                .count();
+            let name = Stretch::new(start, plus(start, len));
+            let equals = rest(self.buffer, name.end)
+                .iter()
+                .take(8)
+                .take_while(|b| b.is_ascii_whitespace())
+                .count();
+            let mut value = plus(name.end, equals);
+            if len == 0 || value >= at.end {
+                return;
+            }
+            if crate::cleartext::mask::bytes::at(self.buffer, value) != b'=' {
+                i = value;
+                continue;
+            }
+            value = plus(value, 1);
+            let stretch = attribute_value(self.buffer, value, at.end);
+            self.attribute(name, stretch);
+            i = plus(stretch.end, 1);
+        }
+    }
+
+    fn attribute(&mut self, name: Stretch, value: Stretch) {
+        let mut key = self.name_class(name);
+        if key.is(Key::PAIR_NAME) && !key.hits() {
+            let named = self.walk.classify(Space::Field, value.of(self.buffer));
+            if let Some(top) = self.stack.last_mut() {
+                top.pair = named;
+                top.inherit = if named.hits() {
+                    named.slot
+                } else {
+                    top.inherit
+                };
+            }
+        }
+        if key.is(Key::PAIR_VALUE)
+            && !key.hits()
+            && let Some(top) = self.stack.last()
+        {
+            key = if top.pair.hits() {
+                top.pair
+            } else {
+                Key::of(top.inherit)
+            };
+        }
+        self.masked(Some((name, key)), |walk, buffer| {
+            walk.leaf(buffer, value, Codec::Xml, key)
+        });
+    }
+
+    fn content(&mut self, at: Stretch, codec: Codec) {
+        let at = trimmed(self.buffer, at);
+        if at.start >= at.end {
+            return;
+        }
+        let key = self.stack.last().map_or(Key::NONE, |top| {
+            if top.inherit == NO_RULE {
+                top.class
+            } else {
+                Key::of(top.inherit)
+            }
+        });
+        self.masked(None, |walk, buffer| walk.leaf(buffer, at, codec, key));
+    }
+
+    /// Runs `act` with the path of the element or attribute at hand.
+    fn masked(
+        &mut self,
+        attribute: Option<(Stretch, Key)>,
+        act: impl FnOnce(&mut Walk<'_>, &[u8]),
+    ) {
+        let mark = self.walk.s.enter(&[], true);
+        for element in &self.stack {
+            self.walk.s.push(
+                &[b"/", element.name.of(self.buffer)],
+                element.class.is(Key::KNOWN),
+            );
+        }
+        if let Some((name, key)) = attribute {
+            self.walk
+                .s
+                .push(&[b"/@", name.of(self.buffer)], key.is(Key::KNOWN));
+        }
+        act(self.walk, self.buffer);
+        self.walk.s.leave(mark);
+    }
+}
+
+/// The `>` that ends a tag; quotes may hold others.
+fn tag_end(buffer: &[u8], open: usize, end: usize) -> usize {
+    let mut quote = 0_u8;
+    for (i, &byte) in cut(buffer, open, end).iter().enumerate() {
+        match byte {
+            b'"' | b'\'' if quote == 0 => quote = byte,
+            _ if quote != 0 && byte == quote => quote = 0,
+            b'>' if quote == 0 => return plus(open, i),
+            _ => {}
+        }
+    }
+    // An odd quote must not hide the rest of the document.
+    memchr::memchr(b'>', cut(buffer, open, end)).map_or(end, |n| plus(open, n))
+}
+
+fn attribute_value(buffer: &[u8], start: usize, end: usize) -> Stretch {
+    let space = rest(buffer, start)
+        .iter()
+        .take(8)
+        .take_while(|b| b.is_ascii_whitespace())
+        .count();
+    let start = plus(start, space);
+    let quote = at(buffer, start);
+    let text = cut(buffer, plus(start, 1), end);
+    match quote {
+        b'"' | b'\'' => {
+            let len = memchr::memchr(quote, text).unwrap_or(text.len());
+            Stretch::new(plus(start, 1), plus(plus(start, 1), len))
+        }
+        _ => {
+            let len = cut(buffer, start, end)
+                .iter()
+                .take_while(|b| !b.is_ascii_whitespace())
+                .count();
+            Stretch::new(start, plus(start, len))
+        }
+    }
+}
+
+/// Elements of HTML that have no end tag.
+fn is_void(name: &[u8]) -> bool {
+    [&b"input"[..], b"br", b"img", b"meta", b"link", b"hr"]
+        .iter()
+        .any(|void| void.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,589 @@
+//! Names first: what the name of a field, header, cookie or parameter says about its value.
+//!
+//! A name is folded to words (lower case, camel and snake split) and looked up whole, then without common prefixes, then by
+//! whole words inside it, unless its tail cancels that (`password_policy`). Never by substring: `monkey` holds no key.
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+use std::collections::{HashMap, HashSet};
+
+use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, class, cut, is, minus, plus};
+
+/// Names longer than this are judged by their last bytes.
+const LONGEST_NAME: usize = 96;
+/// Names of more words are judged by their last ones.
+const MOST_WORDS: usize = 10;
+
+/// Index of a rule in the rule set; [`NO_RULE`] for none.
+pub(super) type Slot = u16;
+/// No rule.
+pub(super) const NO_RULE: Slot = Slot::MAX;
+
+/// Where a name stands; each place has names of its own besides the common ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Space {
+    /// A member, element or column of a body.
+    Field,
+    /// A header field.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// A query, form or path parameter.
+    Param,
+}
+
+/// What a name says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Key {
+    /// The rule it triggers.
+    pub(super) slot: Slot,
+    flags: u8,
+}
+
+impl Key {
+    /// Says nothing.
+    pub(super) const NONE: Self = Self {
+        slot: NO_RULE,
+        flags: 0,
+    };
+    /// Describes a sensitive thing without being it, such as `card_brand`: never inherits.
+    pub(super) const NEUTRAL: u8 = 1;
+    /// May complete the name of its parent: `number` under `card`.
+    pub(super) const WEAK: u8 = 1 << 1;
+    /// Holds the name of a pair: `{"name": "password", "value": "x"}`.
+    pub(super) const PAIR_NAME: u8 = 1 << 2;
+    /// Holds the value of a pair.
+    pub(super) const PAIR_VALUE: u8 = 1 << 3;
+    /// Made of words of the vocabulary only: may be shown.
+    pub(super) const KNOWN: u8 = 1 << 4;
+    /// Holds an URL that is taken apart.
+    pub(super) const URL: u8 = 1 << 5;
+    /// On a list of names whose values are not looked into.
+    pub(super) const SAFE: u8 = 1 << 6;
+
+    /// A key that triggers a rule.
+    pub(super) const fn of(slot: Slot) -> Self {
+        Self { slot, flags: 0 }
+    }
+
+    /// Whether any of `flags` is set.
+    #[inline]
+    pub(super) const fn is(self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Whether it triggers a rule.
+    #[inline]
+    pub(super) const fn hits(self) -> bool {
+        self.slot != NO_RULE
+    }
+
+    #[must_use]
+    const fn with(self, flags: u8) -> Self {
+        Self {
+            flags: self.flags | flags,
+            ..self
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    slot: Slot,
+    /// Whether it also counts as whole words inside a longer name.
+    inside: bool,
+}
+
+/// The lists that all rule files share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    /// Tails that cancel a hit inside a longer name.
+    pub(super) neutral_tails: Vec<String>,
+    /// Words that say whose a thing is, not what.
+    pub(super) prefixes: Vec<String>,
+    /// Names of the name in a name/value pair.
+    pub(super) pair_names: Vec<String>,
+    /// Names of the value in a name/value pair.
+    pub(super) pair_values: Vec<String>,
+    /// Fields and headers that hold URLs.
+    pub(super) url_names: Vec<String>,
+    /// Headers that are not looked into.
+    pub(super) safe_headers: Vec<String>,
+    /// Cookies whose values are kept if nothing sensitive shows.
+    pub(super) preference_cookies: Vec<String>,
+    /// Words of field names that may be shown.
+    pub(super) vocabulary: Vec<String>,
+}
+
+type Map<V> = HashMap<Box<[u8]>, V, RandomState>;
+type Words = HashSet<Box<[u8]>, RandomState>;
+
+/// The compiled name tables of a rule set.
+#[derive(Default)]
+pub(super) struct NameTable {
+    common: Map<Entry>,
+    special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
+    weak: Words,
+    words: Words,
+    vocabulary: Words,
+    neutral: Words,
+    prefixes: Words,
+    flagged: HashMap<(Space, Box<[u8]>), u8, RandomState>,
+    roles: Map<u8>,
+    cookie_rule: Option<Slot>,
+}
+
+impl NameTable {
+    /// A table with the shared lists in it.
+    pub(super) fn new(lists: &Lists) -> Self {
+        let mut table = Self::default();
+        table
+            .neutral
+            .extend(lists.neutral_tails.iter().map(|name| joined(name)));
+        table
+            .prefixes
+            .extend(lists.prefixes.iter().map(|name| joined(name)));
+        for (names, role) in [
+            (&lists.pair_names, Key::PAIR_NAME),
+            (&lists.pair_values, Key::PAIR_VALUE),
+            (&lists.url_names, Key::URL),
+        ] {
+            for name in names {
+                *table.roles.entry(joined(name)).or_default() |= role;
+            }
+        }
+        for (names, space) in [
+            (&lists.safe_headers, Space::Header),
+            (&lists.preference_cookies, Space::Cookie),
+        ] {
+            table
+                .flagged
+                .extend(names.iter().map(|name| ((space, joined(name)), Key::SAFE)));
+            table.learn_words(names);
+        }
+        table.learn_words(&lists.vocabulary);
+        table.learn_words(&lists.neutral_tails);
+        table.learn_words(&lists.prefixes);
+        table
+    }
+
+    fn learn_words(&mut self, names: &[String]) {
+        for name in names {
+            let split = Split::of(name.as_bytes());
+            self.vocabulary.extend(split.words().map(Box::from));
+        }
+    }
+
+    /// Adds a name that triggers `slot` in every space; `inside` also as whole words of longer names. The first rule wins.
+    pub(super) fn add(&mut self, name: &str, slot: Slot, inside: bool) {
+        let split = Split::of(name.as_bytes());
+        let entry = self
+            .common
+            .entry(joined(name))
+            .or_insert(Entry { slot, inside });
+        entry.inside |= inside && entry.slot == slot;
+        for from in 1..split.len() {
+            self.weak
+                .insert(Box::from(split.join(from, split.len()).as_slice()));
+        }
+        for word in split.words() {
+            self.vocabulary.insert(word.into());
+            self.words.insert(word.into());
+        }
+    }
+
+    /// Adds a name that triggers `slot` in one space only.
+    pub(super) fn add_in(&mut self, space: Space, name: &str, slot: Slot) {
+        self.special.entry((space, joined(name))).or_insert(slot);
+        let split = Split::of(name.as_bytes());
+        self.vocabulary.extend(split.words().map(Box::from));
+    }
+
+    /// The rule of every cookie that no other rule or list names.
+    pub(super) const fn set_cookie_rule(&mut self, slot: Slot) {
+        self.cookie_rule = Some(slot);
+    }
+
+    /// What a name says on its own.
+    pub(super) fn classify(&self, space: Space, raw: &[u8]) -> Key {
+        let split = Split::of(raw);
+        if split.len() == 0 {
+            return self.fallback(space, Key::NONE);
+        }
+        let all = split.join(0, split.len());
+        let flags = self.flags(space, &split, &all);
+        if let Some(&slot) = self.special.get(&(space, Box::from(all.as_slice()))) {
+            return Key { slot, flags };
+        }
+        let key = self.common_key(&split, true).with(flags);
+        self.fallback(space, key)
+    }
+
+    fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u8 {
+        let mut flags = self
+            .flagged
+            .get(&(space, Box::from(all)))
+            .copied()
+            .unwrap_or(0);
+        flags |= self.roles.get(all).copied().unwrap_or(0);
+        flags |= self
+            .roles
+            .get(split.word(minus(split.len(), 1)))
+            .copied()
+            .unwrap_or(0)
+            & Key::URL;
+        if self.weak.contains(all) {
+            flags |= Key::WEAK;
+        }
+        if split.words().all(|word| {
+            self.vocabulary.contains(word) || self.vocabulary.contains(without_digits(word))
+        }) {
+            flags |= Key::KNOWN;
+        }
+        flags
+    }
+
+    fn fallback(&self, space: Space, key: Key) -> Key {
+        match self.cookie_rule {
+            Some(slot) if space == Space::Cookie && !key.hits() && !key.is(Key::SAFE) => {
+                Key { slot, ..key }
+            }
+            _ => key,
+        }
+    }
+
+    fn common_key(&self, split: &Split, segment: bool) -> Key {
+        if let Some(slot) = self.whole(split) {
+            return Key::of(slot);
+        }
+        if self.has_neutral_tail(split) {
+            return Key::NONE.with(Key::NEUTRAL);
+        }
+        if let Some(slot) = self.inside(split) {
+            return Key::of(slot);
+        }
+        // A compound without any split, such as `useremail`: known words end to end.
+        match split.len() {
+            1 if segment => self
+                .segment(split.word(0))
+                .map_or(Key::NONE, |split| self.common_key(&split, false)),
+            _ => Key::NONE,
+        }
+    }
+
+    /// The whole name, then the name without leading prefixes, each also without trailing digits of its words.
+    fn whole(&self, split: &Split) -> Option<Slot> {
+        let mut from = 0;
+        loop {
+            let name = split.join(from, split.len());
+            let plain = split.join_plain(from, split.len());
+            let found = self
+                .common
+                .get(name.as_slice())
+                .or_else(|| self.common.get(plain.as_slice()));
+            if let Some(entry) = found {
+                return Some(entry.slot);
+            }
+            let is_prefix = self.prefixes.contains(without_digits(split.word(from)));
+            if !is_prefix || plus(from, 1) >= split.len() {
+                return None;
+            }
+            from = plus(from, 1);
+        }
+    }
+
+    fn has_neutral_tail(&self, split: &Split) -> bool {
+        let len = split.len();
+        let one = without_digits(split.word(minus(len, 1)));
+        let two = split.join(minus(len, 2), len);
+        len > 1 && (self.neutral.contains(one) || self.neutral.contains(two.as_slice()))
+    }
+
+    /// The longest, then the last, run of whole words that is a name.
+    fn inside(&self, split: &Split) -> Option<Slot> {
+        let len = split.len();
+        for size in (1..=len.min(4)).rev() {
+            for from in (0..=minus(len, size)).rev() {
+                let name = split.join_plain(from, plus(from, size));
+                let exact = split.join(from, plus(from, size));
+                let entry = self
+                    .common
+                    .get(exact.as_slice())
+                    .or_else(|| self.common.get(name.as_slice()));
+                if let Some(entry) = entry.filter(|entry| entry.inside) {
+                    return Some(entry.slot);
+                }
+            }
+        }
+        None
+    }
+
+    /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.
+    pub(super) fn under(&self, parent: &[u8], raw: &[u8]) -> Key {
+        let (parent, split) = (Split::of(parent), Split::of(raw));
+        let tail = split.join(0, split.len());
+        for from in (0..parent.len()).rev().take(3) {
+            for mut name in [
+                parent.join(from, parent.len()),
+                parent.join_plain(from, parent.len()),
+            ] {
+                name.extend_from_slice(&tail);
+                if let Some(entry) = self.common.get(name.as_slice()) {
+                    return Key::of(entry.slot);
+                }
+            }
+        }
+        Key::NONE
+    }
+
+    /// Cuts a long lower-case word into known words, fewest first; nothing if that is not possible without rest.
+    fn segment(&self, word: &[u8]) -> Option<Split> {
+        if !(7..=40).contains(&word.len()) || !word.iter().all(u8::is_ascii_lowercase) {
+            return None;
+        }
+        // best[i]: start of the last word of the best cut of word[..i], and how many words that takes.
+        let mut best: SmallVec<[Option<(usize, usize)>; 64]> =
+            SmallVec::from_elem(None, plus(word.len(), 1));
+        for end in 2..=word.len() {
+            let mut found: Option<(usize, usize)> = None;
+            for start in 0..=minus(end, 2) {
+                let before = if start == 0 {
+                    Some(0)
+                } else {
+                    best.get(start).copied().flatten().map(|(_, n)| n)
+                };
+                let Some(words) = before else { continue };
+                let part = cut(word, start, end);
+                let long = part.len() > 2 || [&b"id"[..], b"ip", b"no"].contains(&part);
+                let known = long
+                    && (self.words.contains(part)
+                        || self.prefixes.contains(part)
+                        || self.neutral.contains(part));
+                if known && found.is_none_or(|(_, n)| plus(words, 1) < n) {
+                    found = Some((start, plus(words, 1)));
+                }
+            }
+            if let Some(slot) = best.get_mut(end) {
+                *slot = found;
+            }
+        }
+        let mut spans = SmallVec::new();
+        let mut end = word.len();
+        while end > 0 {
+            let (start, _) = best.get(end).copied().flatten()?;
+            spans.insert(0, (start, end));
+            end = start;
+        }
+        Some(Split {
+            text: SmallVec::from_slice(word),
+            spans,
+        })
+    }
+}
+
+/// A name in words: lower case, without what stood between them.
+pub(super) struct Split {
+    text: SmallVec<[u8; LONGEST_NAME]>,
+    spans: SmallVec<[(usize, usize); MOST_WORDS]>,
+}
+
+impl Split {
+    /// Splits at anything that is no letter or digit, where lower case turns to upper, and before the last letter of an
+    /// upper-case run that a lower-case letter follows (`APIKey`). Words of digits only (array indexes) are dropped.
+    pub(super) fn of(raw: &[u8]) -> Self {
+        let raw = raw
+            .get(minus(raw.len(), LONGEST_NAME)..)
+            .unwrap_or_default();
+        let mut spans: SmallVec<[(usize, usize); MOST_WORDS]> = SmallVec::new();
+        let mut start = None;
+        for i in 0..=raw.len() {
+            let now = at(raw, i);
+            let inside = i < raw.len() && (is(now, ALNUM) || now >= 128);
+            let camel = is(now, UPPER)
+                && (is(before(raw, i), LOWER | DIGIT)
+                    || (is(before(raw, i), UPPER) && is(at(raw, plus(i, 1)), LOWER)));
+            if let Some(from) = start
+                && (!inside || camel)
+            {
+                if cut(raw, from, i).iter().any(|&b| class(b) & DIGIT == 0) {
+                    if spans.len() >= MOST_WORDS {
+                        spans.remove(0);
+                    }
+                    spans.push((from, i));
+                }
+                start = None;
+            }
+            if inside && start.is_none() {
+                start = Some(i);
+            }
+        }
+        let text = raw.iter().map(u8::to_ascii_lowercase).collect();
+        Self { text, spans }
+    }
+
+    /// How many words there are.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The whole name, joined.
+    pub(super) fn whole(&self) -> Box<[u8]> {
+        Box::from(self.join(0, self.len()).as_slice())
+    }
+
+    /// One word, empty beyond the last.
+    pub(super) fn word(&self, i: usize) -> &[u8] {
+        self.spans
+            .get(i)
+            .map_or(b"", |&(start, end)| cut(&self.text, start, end))
+    }
+
+    fn words(&self) -> impl Iterator<Item = &[u8]> {
+        self.spans
+            .iter()
+            .map(|&(start, end)| cut(&self.text, start, end))
+    }
+
+    /// Words `from..to` without anything between them.
+    fn join(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
+        (from..to)
+            .flat_map(|i| self.word(i).iter().copied())
+            .collect()
+    }
+
+    /// The same with trailing digits of each word removed.
+    fn join_plain(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
+        (from..to)
+            .flat_map(|i| without_digits(self.word(i)).iter().copied())
+            .collect()
+    }
+}
+
+fn without_digits(word: &[u8]) -> &[u8] {
+    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    cut(word, 0, minus(word.len(), digits))
+}
+
+fn joined(name: &str) -> Box<[u8]> {
+    Split::of(name.as_bytes()).whole()
+}
+
+/// A worker's memory of names it has seen, by keyed hash: the common case costs one hash and one look.
+pub(super) struct KeyCache {
+    state: RandomState,
+    slots: Box<[(u64, Key)]>,
+}
+
+/// Slots of the cache; a power of two.
+const CACHE_SLOTS: usize = 4_096;
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self {
+            state: RandomState::new(),
+            slots: vec![(0, Key::NONE); CACHE_SLOTS].into(),
+        }
+    }
+}
+
+impl KeyCache {
+    /// What `raw` says, and its hash.
+    #[inline]
+    pub(super) fn classify(&mut self, names: &NameTable, space: Space, raw: &[u8]) -> (Key, u64) {
+        let hash = self.state.hash_one((raw, space));
+        (self.remember(hash, || names.classify(space, raw)), hash)
+    }
+
+    /// What `raw` says under `parent`.
+    pub(super) fn under(&mut self, names: &NameTable, parent: &[u8], raw: &[u8]) -> Key {
+        let hash = self.state.hash_one((parent, raw));
+        self.remember(hash, || names.under(parent, raw))
+    }
+
+    #[inline]
+    fn remember(&mut self, hash: u64, decide: impl FnOnce() -> Key) -> Key {
+        // 0 marks a free slot; a name that hashes to it is simply never remembered.
+        let index = usize::try_from(hash & 0xfff).unwrap_or(0);
+        match self.slots.get_mut(index) {
+            Some((seen, key)) if *seen == hash && hash != 0 => *key,
+            Some(slot) => {
+                let key = decide();
+                *slot = (hash, key);
+                key
+            }
+            None => decide(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(name: &str) -> Vec<String> {
+        let split = Split::of(name.as_bytes());
+        split
+            .words()
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn splits_as_people_write() {
+        assert_eq!(
+            words("passwordResetRequired"),
+            ["password", "reset", "required"]
+        );
+        assert_eq!(words("X-APIKey"), ["x", "api", "key"]);
+        assert_eq!(words("user[card][0].number"), ["user", "card", "number"]);
+        assert_eq!(words("userID"), ["user", "id"]);
+        assert_eq!(words("line1"), ["line1"]);
+        assert!(words("__").is_empty());
+    }
+
+    fn table() -> NameTable {
+        let lists = Lists {
+            neutral_tails: vec!["policy".into(), "last_changed".into(), "type".into()],
+            prefixes: vec!["user".into(), "x".into()],
+            ..Lists::default()
+        };
+        let mut table = NameTable::new(&lists);
+        table.add("password", 1, true);
+        table.add("card_number", 2, true);
+        table.add("api_key", 3, true);
+        table.add("ip", 4, false);
+        table.add("email", 5, true);
+        table
+    }
+
+    #[test]
+    fn decides_by_whole_words() {
+        let table = table();
+        let slot = |name: &str| table.classify(Space::Field, name.as_bytes()).slot;
+        assert_eq!(slot("password"), 1);
+        assert_eq!(slot("newPassword2"), 1);
+        assert_eq!(slot("x-user-ip"), 4);
+        assert_eq!(slot("billing_card_number"), 2);
+        assert_eq!(slot("stripeApiKey"), 3);
+        assert_eq!(slot("useremail"), 5);
+        for harmless in [
+            "monkey",
+            "keyboard",
+            "passwordPolicy",
+            "password_last_changed",
+            "zip",
+            "ipsum",
+            "description_ip_x",
+        ] {
+            assert_eq!(slot(harmless), NO_RULE, "{harmless}");
+        }
+    }
+
+    #[test]
+    fn a_weak_name_is_completed_by_its_parent() {
+        let table = table();
+        assert!(table.classify(Space::Field, b"number").is(Key::WEAK));
+        assert_eq!(table.under(b"creditCard", b"number").slot, 2);
+        assert_eq!(table.under(b"order", b"number").slot, NO_RULE);
+    }
+}

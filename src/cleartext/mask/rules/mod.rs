@@ -1,0 +1,497 @@
+//! The rules: data in `rules/*.toml`, compiled into tables that the scanners ask.
+//!
+//! A rule says what a sensitive value is called (names), what it looks like (formats with a validator, or a built-in
+//! detector), next to which words a weaker shape counts (`near`, `context`), and what replaces it.
+
+mod example;
+mod file;
+mod pattern;
+
+pub use example::ExampleFailure;
+pub use file::RuleError;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use super::bytes::{Set, at};
+use super::names::{Lists, NameTable, Slot, Space, Split};
+use super::validate::Validator;
+use crate::observation::{Category, RuleId, TypeId};
+use file::Parsed;
+use pattern::Pattern;
+
+/// The packs that are compiled in.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("lists.toml", include_str!("../../../../rules/lists.toml")),
+    (
+        "secrets.toml",
+        include_str!("../../../../rules/secrets.toml"),
+    ),
+    ("pci.toml", include_str!("../../../../rules/pci.toml")),
+    ("pii.toml", include_str!("../../../../rules/pii.toml")),
+    ("hipaa.toml", include_str!("../../../../rules/hipaa.toml")),
+];
+
+/// Rules beyond this number are refused: ids are 16 bits wide and append-only over reloads.
+const MAX_RULES: usize = 16_384;
+
+/// How sure a hit of a rule is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Confidence {
+    /// A name that often means something else.
+    Low,
+    /// A shape without a check.
+    Medium,
+    /// A clear name, a selective prefix, or a check digit.
+    High,
+}
+
+impl Confidence {
+    /// The word in rule files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+macro_rules! detectors {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// Scanners that are code, not a format: a rule switches one on by naming it.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(super) enum Detector { $($(#[$doc])* $name),+ }
+
+        impl Detector {
+            pub(super) const ALL: [Self; [$($text),+].len()] = [$(Self::$name),+];
+
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
+}
+
+detectors! {
+    /// Payment card numbers.
+    Card = "card",
+    /// Track 1 and 2 of a magnetic stripe.
+    Track = "track",
+    /// International bank account numbers.
+    Iban = "iban",
+    /// E-mail addresses.
+    Email = "email",
+    /// US social security numbers with separators.
+    Ssn = "ssn",
+    /// Telephone numbers in international form.
+    Phone = "phone",
+    /// IPv4 addresses.
+    Ipv4 = "ipv4",
+    /// IPv6 addresses.
+    Ipv6 = "ipv6",
+    /// MAC addresses.
+    Mac = "mac",
+    /// JSON Web Tokens.
+    Jwt = "jwt",
+    /// PEM private keys.
+    Pem = "pem",
+    /// Passwords in the user part of an URL.
+    UrlPassword = "url-password",
+    /// Credentials after a scheme word in running text.
+    Bearer = "bearer",
+    /// Whatever a cookie holds, unless it is a preference.
+    Cookie = "cookie",
+}
+
+/// A rule as the scanners use it.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Its place in the append-only table.
+    pub(super) id: RuleId,
+    /// Its type's place in the append-only table.
+    pub(super) kind: TypeId,
+    /// Its category.
+    pub(super) category: Category,
+    /// `MASKED-` and the type.
+    pub(super) placeholder: String,
+    /// Whether equal values keep an equal suffix.
+    pub(super) keyed: bool,
+    /// What a value under one of its names must pass to be taken for it.
+    pub(super) accept: Option<Validator>,
+    /// Whether objects below one of its names are judged on their own.
+    pub(super) shallow: bool,
+    /// How sure a hit is.
+    pub(super) confidence: Confidence,
+}
+
+/// A format and whose it is.
+pub(super) struct Format {
+    pub(super) slot: Slot,
+    pattern: Pattern,
+    validator: Option<Validator>,
+}
+
+impl Format {
+    /// The end of a value of this format at `start`.
+    pub(super) fn match_at(&self, text: &[u8], start: usize) -> Option<usize> {
+        let end = self.pattern.match_at(text, start)?;
+        let valid = self
+            .validator
+            .is_none_or(|check| check(text.get(start..end).unwrap_or_default()));
+        valid.then_some(end)
+    }
+}
+
+/// Formats that count only next to the words of their rule.
+pub(super) struct Near {
+    pub(super) slot: Slot,
+    patterns: Vec<Pattern>,
+    validator: Option<Validator>,
+}
+
+impl Near {
+    /// The end of the longest value of these formats at `start`.
+    pub(super) fn match_at(&self, text: &[u8], start: usize) -> Option<usize> {
+        let valid = |end: &usize| {
+            self.validator
+                .is_none_or(|check| check(text.get(start..*end).unwrap_or_default()))
+        };
+        self.patterns
+            .iter()
+            .filter_map(|pattern| pattern.match_at(text, start))
+            .filter(valid)
+            .max()
+    }
+}
+
+/// A set of rules in force: immutable, shared by all workers.
+pub struct RuleSet {
+    pub(super) rules: Vec<Rule>,
+    pub(super) names: NameTable,
+    formats: Vec<Format>,
+    /// Formats by the first byte of their literal prefix.
+    by_first: Vec<SmallVec<[u16; 4]>>,
+    /// Bit (b0 & 63, b1 & 63) is set if a prefix starts with these bytes.
+    first_two: [u64; 64],
+    /// Formats that start with a class.
+    loose: Vec<u16>,
+    near: Vec<Near>,
+    context: HashMap<Box<[u8]>, SmallVec<[u16; 4]>, RandomState>,
+    detectors: [Option<Slot>; Detector::ALL.len()],
+    ids: Ids,
+    examples: Vec<example::Examples>,
+}
+
+/// The append-only names behind [`TypeId`] and [`RuleId`].
+#[derive(Clone, Debug, Default)]
+struct Ids {
+    types: Vec<String>,
+    rules: Vec<String>,
+}
+
+impl Ids {
+    fn of(list: &mut Vec<String>, name: &str) -> u16 {
+        let found = list
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or_else(|| {
+                list.push(name.to_owned());
+                list.len().saturating_sub(1)
+            });
+        u16::try_from(found).unwrap_or(u16::MAX)
+    }
+}
+
+impl RuleSet {
+    /// The packs that ship with hushtap.
+    pub fn built_in() -> Result<Self, RuleError> {
+        Self::compile(BUILT_IN.into_iter(), Ids::default())
+    }
+
+    /// The rules of all `*.toml` files in `dir`, in order of their names, in place of the packs that ship with hushtap; the
+    /// shared lists that ship stay unless `dir` has a `lists.toml` of its own. Ids of `previous` keep their meaning.
+    pub fn load(dir: &Path, previous: Option<&Self>) -> Result<Self, RuleError> {
+        let files = read_files(dir)?;
+        let ids = previous.map(|rules| rules.ids.clone()).unwrap_or_default();
+        let own_lists = dir.join("lists.toml").exists();
+        let lists = BUILT_IN.into_iter().take(usize::from(!own_lists));
+        Self::compile(
+            lists.chain(
+                files
+                    .iter()
+                    .map(|(name, text)| (name.as_str(), text.as_str())),
+            ),
+            ids,
+        )
+    }
+
+    /// The names of all sensitive types, by [`TypeId`].
+    pub fn type_names(&self) -> &[String] {
+        &self.ids.types
+    }
+
+    /// The ids of all rules, by [`RuleId`].
+    pub fn rule_names(&self) -> &[String] {
+        &self.ids.rules
+    }
+
+    /// The name of a sensitive type, such as `card-number`.
+    pub fn type_name(&self, id: TypeId) -> Option<&str> {
+        self.ids.types.get(usize::from(id.0)).map(String::as_str)
+    }
+
+    /// The id of a rule, such as `secrets.aws-access-key-id`.
+    pub fn rule_name(&self, id: RuleId) -> Option<&str> {
+        self.ids.rules.get(usize::from(id.0)).map(String::as_str)
+    }
+
+    /// How many rules are in force.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Runs the examples of every rule and returns those that fail.
+    pub fn check_examples(self: &std::sync::Arc<Self>) -> Vec<ExampleFailure> {
+        example::check(self, &self.examples)
+    }
+
+    /// The rule behind a slot.
+    pub(super) fn rule(&self, slot: Slot) -> Option<&Rule> {
+        self.rules.get(usize::from(slot))
+    }
+
+    /// The rule that switched a detector on.
+    #[inline]
+    pub(super) fn detector(&self, detector: Detector) -> Option<Slot> {
+        let place = Detector::ALL.iter().position(|d| *d == detector)?;
+        self.detectors.get(place).copied().flatten()
+    }
+
+    /// The format that matches at `start`, a place where a run of letters and digits begins, and where it ends.
+    #[inline]
+    pub(super) fn format_at(&self, text: &[u8], start: usize) -> Option<(Slot, usize)> {
+        let first = at(text, start);
+        let second = at(text, start.saturating_add(1));
+        let row = self
+            .first_two
+            .get(usize::from(first & 63))
+            .copied()
+            .unwrap_or(0);
+        if row.wrapping_shr(u32::from(second & 63)) & 1 == 0 {
+            return None;
+        }
+        self.by_first
+            .get(usize::from(first))?
+            .iter()
+            .filter_map(|&i| self.formats.get(usize::from(i)))
+            .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
+    }
+
+    /// The same for formats that start with a class.
+    pub(super) fn loose_format_at(&self, text: &[u8], start: usize) -> Option<(Slot, usize)> {
+        self.loose
+            .iter()
+            .filter_map(|&i| self.formats.get(usize::from(i)))
+            .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
+    }
+
+    /// The groups of formats that count next to `word`.
+    #[inline]
+    pub(super) fn context(&self, word: &[u8]) -> Option<&SmallVec<[u16; 4]>> {
+        self.context.get(word)
+    }
+
+    /// Formats that count next to context words, by the number [`Self::context`] gave.
+    pub(super) fn near(&self, i: u16) -> Option<&Near> {
+        self.near.get(usize::from(i))
+    }
+
+    fn compile<'a>(
+        files: impl Iterator<Item = (&'a str, &'a str)>,
+        ids: Ids,
+    ) -> Result<Self, RuleError> {
+        let mut lists = Lists::default();
+        let mut parsed = Vec::new();
+        for (name, text) in files {
+            let (more, rules) = file::parse(name, text)?;
+            more.add_to(&mut lists);
+            parsed.extend(rules.into_iter().map(|rule| (name.to_owned(), rule)));
+        }
+        let mut set = Self {
+            rules: Vec::new(),
+            names: NameTable::new(&lists),
+            formats: Vec::new(),
+            by_first: vec![SmallVec::new(); 128],
+            first_two: [0; 64],
+            loose: Vec::new(),
+            near: Vec::new(),
+            context: HashMap::default(),
+            detectors: [None; Detector::ALL.len()],
+            ids,
+            examples: Vec::new(),
+        };
+        for (file, rule) in parsed {
+            set.add(&file, rule)?;
+        }
+        Ok(set)
+    }
+
+    fn add(&mut self, file: &str, rule: Parsed) -> Result<(), RuleError> {
+        let error = |what: &str, hint: &str| RuleError {
+            file: file.to_owned(),
+            line: rule.line,
+            what: what.to_owned(),
+            hint: hint.to_owned(),
+        };
+        let id = RuleId(Ids::of(&mut self.ids.rules, &rule.id));
+        if self.rules.iter().any(|known| known.id == id) {
+            return Err(error(
+                "this id is taken by another rule",
+                "give each rule its own id",
+            ));
+        }
+        let slot = match Slot::try_from(self.rules.len()) {
+            Ok(slot) if self.ids.rules.len() <= MAX_RULES => slot,
+            _ => return Err(error("too many rules", "at most 16384 over all reloads")),
+        };
+        self.add_names(slot, &rule);
+        self.add_shapes(slot, &rule);
+        let kind = TypeId(Ids::of(&mut self.ids.types, &rule.kind));
+        self.rules.push(Rule {
+            id,
+            kind,
+            category: rule.category,
+            placeholder: ["MASKED-", rule.kind.as_str()].concat(),
+            keyed: rule.keyed,
+            accept: rule.accept,
+            shallow: rule.shallow,
+            confidence: rule.confidence,
+        });
+        self.examples.push(example::Examples {
+            file: file.to_owned(),
+            line: rule.line,
+            rule: rule.id,
+            slot,
+            positive: rule.positive,
+            negative: rule.negative,
+        });
+        Ok(())
+    }
+
+    fn add_names(&mut self, slot: Slot, rule: &Parsed) {
+        for name in &rule.names {
+            self.names.add(name, slot, true);
+        }
+        for name in &rule.exact {
+            self.names.add(name, slot, false);
+        }
+        for (space, names) in [
+            (Space::Header, &rule.headers),
+            (Space::Cookie, &rule.cookies),
+            (Space::Param, &rule.params),
+        ] {
+            for name in names {
+                self.names.add_in(space, name, slot);
+            }
+        }
+    }
+
+    fn add_shapes(&mut self, slot: Slot, rule: &Parsed) {
+        if let Some(detector) = rule.detector {
+            let place = Detector::ALL.iter().position(|d| *d == detector);
+            if let Some(entry) = place.and_then(|place| self.detectors.get_mut(place)) {
+                *entry = Some(slot);
+            }
+            if detector == Detector::Cookie {
+                self.names.set_cookie_rule(slot);
+            }
+        }
+        for pattern in &rule.formats {
+            self.add_format(Format {
+                slot,
+                pattern: pattern.clone(),
+                validator: rule.validator,
+            });
+        }
+        if rule.near.is_empty() {
+            return;
+        }
+        let number = u16::try_from(self.near.len()).unwrap_or(u16::MAX);
+        self.near.push(Near {
+            slot,
+            patterns: rule.near.clone(),
+            validator: rule.validator,
+        });
+        for word in rule.context.iter().chain(&rule.names).chain(&rule.exact) {
+            let list = self
+                .context
+                .entry(Split::of(word.as_bytes()).whole())
+                .or_default();
+            if !list.contains(&number) {
+                list.push(number);
+            }
+        }
+    }
+
+    fn add_format(&mut self, format: Format) {
+        let number = u16::try_from(self.formats.len()).unwrap_or(u16::MAX);
+        let prefix = format.pattern.prefix();
+        if prefix.is_empty() {
+            self.loose.push(number);
+        } else if let Some(list) = self.by_first.get_mut(usize::from(at(prefix, 0))) {
+            list.push(number);
+            let seconds = match prefix.get(1) {
+                Some(&second) => Set::of(&[second]),
+                None => Set::range(0, 127),
+            };
+            if let Some(row) = self.first_two.get_mut(usize::from(at(prefix, 0) & 63)) {
+                *row |= seconds
+                    .members()
+                    .fold(0, |bits, b| bits | 1_u64.wrapping_shl(u32::from(b & 63)));
+            }
+        }
+        self.formats.push(format);
+    }
+}
+
+fn read_files(dir: &Path) -> Result<Vec<(String, String)>, RuleError> {
+    let error = |path: &Path, error: &std::io::Error| RuleError {
+        file: path.to_string_lossy().into_owned(),
+        line: 0,
+        what: error.to_string(),
+        hint: "--rules names a directory with readable *.toml files".to_owned(),
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| error(dir, &e))? {
+        let path = entry.map_err(|e| error(dir, &e))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(error(
+            dir,
+            &std::io::Error::other("no *.toml file in this directory"),
+        ));
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).map_err(|e| error(&path, &e))?;
+            Ok((path.to_string_lossy().into_owned(), text))
+        })
+        .collect()
+}

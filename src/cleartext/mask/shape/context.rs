@@ -1,0 +1,93 @@
+//! Weaker shapes beside the words that name them: `patient NPI 1234567893`.
+
+use smallvec::SmallVec;
+
+use super::{Found, is_boundary};
+use crate::cleartext::mask::bytes::{ALNUM, UPPER, at, before, cut, is, minus, rest};
+use crate::cleartext::mask::rules::RuleSet;
+
+/// How far, in bytes, a context word reaches.
+const REACH: usize = 40;
+/// How many words lie between at most.
+const WORDS: u8 = 5;
+/// How many groups of formats are kept in mind at once.
+const MOST: usize = 8;
+
+/// The context words seen lately.
+#[derive(Default)]
+pub(super) struct Context {
+    open: SmallVec<[Open; 4]>,
+    previous: SmallVec<[u8; 24]>,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    group: u16,
+    end: usize,
+    words: u8,
+}
+
+impl Context {
+    /// Takes a word of the text into account.
+    pub(super) fn word(&mut self, rules: &RuleSet, text: &[u8], start: usize, end: usize) {
+        for open in &mut self.open {
+            open.words = open.words.saturating_add(1);
+        }
+        let raw = cut(text, start, end);
+        if !(2..=24).contains(&raw.len()) {
+            self.previous.clear();
+            return;
+        }
+        let word: SmallVec<[u8; 24]> = raw.iter().map(u8::to_ascii_lowercase).collect();
+        let plain = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        let mut pair = std::mem::take(&mut self.previous);
+        pair.extend_from_slice(&word);
+        for name in [
+            &pair[..],
+            &word[..],
+            cut(&word, 0, minus(word.len(), plain)),
+        ] {
+            for &group in rules.context(name).into_iter().flatten() {
+                self.open.retain(|open| open.group != group);
+                if self.open.len() >= MOST {
+                    self.open.remove(0);
+                }
+                self.open.push(Open {
+                    group,
+                    end,
+                    words: 0,
+                });
+            }
+        }
+        self.previous = word;
+    }
+
+    /// A value at `start` of a format that one of the words calls for.
+    pub(super) fn near(&mut self, rules: &RuleSet, text: &[u8], start: usize) -> Option<Found> {
+        if self.open.is_empty() || !is_candidate(text, start) {
+            return None;
+        }
+        self.open
+            .retain(|open| open.words <= WORDS && minus(start, open.end) <= REACH);
+        // The nearest word wins.
+        self.open.iter().rev().find_map(|open| {
+            let group = rules.near(open.group)?;
+            let end = group.match_at(text, start)?;
+            let free = is_boundary(at(text, end)) || is_boundary(before(text, end));
+            free.then_some(Found {
+                start,
+                end,
+                slot: group.slot,
+            })
+        })
+    }
+}
+
+/// Values beside context words hold a digit, or start with a capital letter.
+fn is_candidate(text: &[u8], start: usize) -> bool {
+    let word = rest(text, start)
+        .iter()
+        .take(40)
+        .take_while(|b| is(**b, ALNUM) || matches!(b, b'-' | b'.' | b'/' | b' '));
+    is(at(text, start), UPPER) || word.take(24).any(u8::is_ascii_digit)
+}

@@ -1,0 +1,406 @@
+//! What a value looks like, without knowing its name: one pass over runs of letters and digits, validators on candidates only.
+//!
+//! [`survey`] costs about a nanosecond a byte and lets most values go at once. The rest is scanned run by run: formats by
+//! their first two bytes, numbers by their groups, and weaker shapes only beside context words.
+
+mod address;
+mod context;
+mod number;
+mod wrapped;
+
+use smallvec::SmallVec;
+
+use super::bytes::{
+    ALNUM, DIGIT, DOT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find, is, minus,
+    plus, rest, skip, skip_set,
+};
+use super::names::Slot;
+use super::rules::{Detector, RuleSet};
+use super::validate;
+use context::Context;
+
+/// A sensitive stretch of a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Found {
+    /// First byte.
+    pub(super) start: usize,
+    /// One past the last byte.
+    pub(super) end: usize,
+    /// The rule.
+    pub(super) slot: Slot,
+}
+
+/// What a scan found, in order and without overlap.
+pub(super) type FoundList = SmallVec<[Found; 8]>;
+
+/// Looks into a text that base64 or hex had wrapped; gives the rule of what is in it.
+pub(super) type Unwrapped<'a> = &'a mut dyn FnMut(&[u8]) -> Option<Slot>;
+
+/// A first look at a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Survey {
+    /// All byte classes that occur.
+    pub(super) classes: u8,
+    /// How many digits there are.
+    pub(super) digits: u32,
+    /// The longest run of letters, digits, `_` and `-`.
+    pub(super) longest: u32,
+}
+
+impl Survey {
+    /// Takes one more byte; `run` is the length of the run it continues.
+    #[inline]
+    pub(super) fn take(&mut self, class: u8, run: &mut u32) {
+        self.classes |= class;
+        self.digits = self.digits.wrapping_add(u32::from(class & DIGIT));
+        *run = if class & RUN == 0 {
+            0
+        } else {
+            run.wrapping_add(1)
+        };
+        self.longest = self.longest.max(*run);
+    }
+
+    /// Whether no shape can possibly be in a text of `len` bytes: no mark, too few digits for any number, no run long enough
+    /// for a token.
+    #[inline]
+    pub(super) fn is_plain(self, len: usize) -> bool {
+        let few = if len < PHRASE {
+            FEWEST_DIGITS
+        } else {
+            FEWEST_BESIDE_A_WORD
+        };
+        self.classes & MARK == 0 && self.digits < few && self.longest < SHORTEST_TOKEN
+    }
+}
+
+/// The shortest number that counts alone has this many digits (`1.2.3.4`).
+const FEWEST_DIGITS: u32 = 4;
+/// Beside a word that names it (`cvv 123`, `icd E11`), fewer are enough.
+const FEWEST_BESIDE_A_WORD: u32 = 2;
+/// A number and a word that names it take this many bytes.
+const PHRASE: usize = 7;
+/// The shortest identifier that is known by its structure alone.
+const SHORTEST_ID: usize = 11;
+/// The shortest run that can be part of a token.
+const SHORTEST_TOKEN: u32 = 16;
+
+/// Surveys a value.
+#[inline]
+pub(super) fn survey(text: &[u8]) -> Survey {
+    let mut survey = Survey::default();
+    let mut run = 0;
+    for &byte in text {
+        survey.take(class(byte), &mut run);
+    }
+    survey
+}
+
+/// Everything sensitive in `text` by its looks.
+pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut FoundList) {
+    if is_harmless_shape(text) {
+        return;
+    }
+    let mut colons = memchr::memchr_iter(b':', text);
+    if let Some(first) = colons.next() {
+        address::userinfo(rules, text, first, out);
+        if colons.next().is_some() {
+            address::colon_separated(rules, text, out);
+        }
+    }
+    out.sort_unstable();
+    address::emails(rules, text, out);
+    Runs {
+        rules,
+        text,
+        context: Context::default(),
+        out,
+        unwrapped,
+    }
+    .walk();
+    tidy(out);
+}
+
+/// Shapes so common that a look saves the scan: UUIDs, dates and times, hex digests.
+fn is_harmless_shape(text: &[u8]) -> bool {
+    match text.len() {
+        36 => is_uuid(text),
+        10 | 19..=35 if is_timestamp(text) => true,
+        32 | 40 | 64 => {
+            text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                && text.iter().any(|b| *b > b'9')
+        }
+        _ => false,
+    }
+}
+
+/// `8-4-4-4-12` hex digits (RFC 9562 section 4).
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// `2026-01-04`, alone or with a time behind it (RFC 3339 section 5.6).
+fn is_timestamp(text: &[u8]) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let fits = text.iter().zip(SHAPE).all(|(b, kind)| match kind {
+        b'0' => b.is_ascii_digit(),
+        b'T' => matches!(b, b'T' | b't' | b' '),
+        _ => b == kind,
+    });
+    let century = cut(text, 0, 2);
+    let tail = rest(text, SHAPE.len());
+    fits && (century == b"19" || century == b"20")
+        && tail
+            .iter()
+            .all(|b| b.is_ascii_digit() || b"+-:.,Z".contains(b))
+}
+
+/// Sorts and drops what lies inside something found earlier.
+fn tidy(out: &mut FoundList) {
+    if out.len() < 2 {
+        return;
+    }
+    out.sort_unstable_by_key(|found| (found.start, usize::MAX.wrapping_sub(found.end)));
+    let mut end = 0;
+    out.retain(|found| {
+        let keep = found.start >= end;
+        if keep {
+            end = found.end;
+        }
+        keep
+    });
+}
+
+/// The pass over runs.
+struct Runs<'a, 'u> {
+    rules: &'a RuleSet,
+    text: &'a [u8],
+    context: Context,
+    out: &'a mut FoundList,
+    unwrapped: Unwrapped<'u>,
+}
+
+/// A run of letters, digits, `_` and `-`.
+#[derive(Clone, Copy)]
+struct Run {
+    start: usize,
+    end: usize,
+    classes: u8,
+}
+
+impl Runs<'_, '_> {
+    fn walk(&mut self) {
+        let mut i = 0;
+        while i < self.text.len() {
+            let byte = at(self.text, i);
+            i = if is(byte, ALNUM) {
+                self.run(i)
+            } else {
+                self.mark(i, byte)
+            };
+        }
+    }
+
+    /// A byte between runs; some of them start something.
+    fn mark(&mut self, i: usize, byte: u8) -> usize {
+        let found = match byte {
+            b'+' => number::international(self.rules, self.text, i),
+            b'(' => number::parenthesised(self.rules, self.text, i),
+            b'-' => self.pem(i),
+            b'%' | b';' => number::track(self.rules, self.text, i),
+            _ => None,
+        };
+        self.keep(found).unwrap_or_else(|| plus(i, 1))
+    }
+
+    fn keep(&mut self, found: Option<Found>) -> Option<usize> {
+        let found = found?;
+        self.out.push(found);
+        Some(found.end.max(plus(found.start, 1)))
+    }
+
+    /// A run that starts at `start`; gives where to go on.
+    fn run(&mut self, start: usize) -> usize {
+        let run = read_run(self.text, start);
+        let len = minus(run.end, run.start);
+        if len == 36 && is_uuid(cut(self.text, run.start, run.end)) {
+            return run.end;
+        }
+        let long = self.long_run(run);
+        if let Some(end) = self.keep(long) {
+            return end;
+        }
+        let mut i = run.start;
+        while i < run.end {
+            let end = skip(self.text, i, ALNUM);
+            let found = self.word(i, end);
+            i = match self.keep(found) {
+                Some(next) if next > run.end => return next,
+                Some(next) => next,
+                None => end,
+            };
+            i = skip(self.text, i, JOIN);
+        }
+        run.end.max(minus(i, 1)).max(plus(run.start, 1))
+    }
+
+    /// What a whole run may be: a JWT, an IBAN, a token that starts with a class, or something wrapped.
+    fn long_run(&mut self, run: Run) -> Option<Found> {
+        let len = minus(run.end, run.start);
+        let (rules, text) = (self.rules, self.text);
+        if let Some((slot, end)) = rules.format_at(text, run.start) {
+            return Some(Found {
+                start: run.start,
+                end,
+                slot,
+            });
+        }
+        if run.classes & (DIGIT | UPPER | LOWER) == LOWER {
+            return None;
+        }
+        if is(at(text, run.start), UPPER | LOWER)
+            && let Some(slot) = rules.detector(Detector::Iban)
+            && let Some(end) = number::iban_end(text, run.start)
+        {
+            return Some(Found {
+                start: run.start,
+                end,
+                slot,
+            });
+        }
+        if len >= 3
+            && let Some(slot) = rules.detector(Detector::Jwt)
+            && cut(text, run.start, plus(run.start, 3)) == b"eyJ"
+        {
+            if validate::jwt(cut(text, run.start, text.len().min(plus(run.start, 1_100)))) {
+                let end = skip_set(text, run.start, credential_bytes(), usize::MAX);
+                return Some(Found {
+                    start: run.start,
+                    end,
+                    slot,
+                });
+            }
+        }
+        let next = at(text, run.end);
+        let digits = run.classes & DIGIT != 0;
+        if (digits
+            && (matches!(next, b'.' | b':' | b'~')
+                || run.classes & JOIN != 0
+                || len >= SHORTEST_ID)
+            || matches!(next, b'/' | b'+'))
+            && let Some((slot, end)) = rules.loose_format_at(text, run.start)
+        {
+            return Some(Found {
+                start: run.start,
+                end,
+                slot,
+            });
+        }
+        wrapped::unwrap(text, run.start, self.unwrapped)
+    }
+
+    /// A word within a run: a format, a number, or a context word.
+    fn word(&mut self, start: usize, end: usize) -> Option<Found> {
+        let (rules, text) = (self.rules, self.text);
+        if is(before(text, start), JOIN)
+            && let Some((slot, end)) = rules.format_at(text, start)
+        {
+            return Some(Found { start, end, slot });
+        }
+        if is(at(text, start), DIGIT)
+            && let Some(found) = number::number(rules, text, start)
+        {
+            return Some(found);
+        }
+        if let Some(found) = self.context.near(rules, text, start) {
+            return Some(found);
+        }
+        if let Some(found) = self.credentials(start, end) {
+            return Some(found);
+        }
+        self.context.word(rules, text, start, end);
+        None
+    }
+
+    /// `Bearer abc`, `Basic abc` in running text.
+    fn credentials(&self, start: usize, end: usize) -> Option<Found> {
+        let word = cut(self.text, start, end);
+        if !(word.eq_ignore_ascii_case(b"bearer") || word.eq_ignore_ascii_case(b"basic"))
+            || at(self.text, end) != b' '
+        {
+            return None;
+        }
+        let from = plus(end, 1);
+        let to = skip_set(self.text, from, credential_bytes(), usize::MAX);
+        let value = cut(self.text, from, to);
+        let looks = value.len() >= 8
+            && value
+                .iter()
+                .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'=');
+        let slot = self.rules.detector(Detector::Bearer)?;
+        looks.then_some(Found {
+            start: from,
+            end: to,
+            slot,
+        })
+    }
+
+    /// A PEM private key, also cut short (RFC 7468).
+    fn pem(&self, i: usize) -> Option<Found> {
+        let tail = rest(self.text, i);
+        if !tail.starts_with(b"-----BEGIN ") {
+            return None;
+        }
+        let slot = self.rules.detector(Detector::Pem)?;
+        let label = cut(tail, 0, tail.len().min(80));
+        find(label, 0, b"PRIVATE KEY").or_else(|| find(label, 0, b"PGP PRIVATE"))?;
+        let end = find(tail, 11, b"-----END ")
+            .and_then(|end| find(tail, plus(end, 9), b"-----"))
+            .map_or(self.text.len(), |end| plus(i, plus(end, 5)));
+        Some(Found {
+            start: i,
+            end,
+            slot,
+        })
+    }
+}
+
+fn read_run(text: &[u8], start: usize) -> Run {
+    let mut classes = 0;
+    let mut end = start;
+    for &byte in rest(text, start) {
+        let class = class(byte);
+        if class & RUN == 0 {
+            break;
+        }
+        classes |= class;
+        end = plus(end, 1);
+    }
+    Run {
+        start,
+        end,
+        classes,
+    }
+}
+
+/// Bytes of a `token68` (RFC 9110 section 11.2).
+fn credential_bytes() -> Set {
+    Set::range(b'0', b'9')
+        .and(Set::range(b'a', b'z'))
+        .and(Set::range(b'A', b'Z'))
+        .and(Set::of(b"-._~+/="))
+}
+
+/// Whether a byte may stand beside a number without being part of it.
+fn is_boundary(byte: u8) -> bool {
+    !is(byte, ALNUM) && byte < 128
+}
+
+/// `.` and `/` between digits: part of a float, a date, a version.
+fn continues_number(text: &[u8], end: usize) -> bool {
+    is(at(text, end), DOT) && at(text, end) == b'.' && is(at(text, plus(end, 1)), DIGIT)
+}

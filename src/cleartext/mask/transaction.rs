@@ -1,0 +1,273 @@
+//! A whole transaction: consumed, every field of it decided.
+
+use std::sync::Arc;
+
+use super::format::Format;
+use super::placeholder;
+use super::rules::RuleSet;
+use super::walk::{PathNames, Render, State, Stretch, Walk};
+use crate::cleartext::http::transaction::{Field, Message, Span, Transaction};
+use crate::masked::{Masked, MaskedText};
+use crate::observation::{Finding, Part};
+use crate::tally::{Tally, TallySheet};
+
+/// A body as the worker hands it over: content coding removed.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    /// None was seen, or it is empty.
+    None,
+    /// No content coding: the bytes of the transaction itself.
+    AsSent,
+    /// Decoded bytes, as far as they were kept.
+    Bytes(&'a [u8]),
+    /// Its coding could not be undone: masked whole.
+    Undecodable,
+}
+
+/// Both bodies of a transaction.
+#[derive(Clone, Copy)]
+pub struct Bodies<'a> {
+    /// Of the request.
+    pub request: Body<'a>,
+    /// Of the response.
+    pub response: Body<'a>,
+}
+
+/// Masks transactions under the rules in force. One a worker.
+pub struct Masker {
+    rules: Arc<RuleSet>,
+    state: State,
+    tally: Arc<TallySheet>,
+}
+
+impl Masker {
+    /// A masker under `rules`. `key` makes the suffixes of keyed placeholders, `names` gives field paths their ids, what had
+    /// to be masked whole is counted in `tally`, the sheet of the calling thread.
+    pub fn new(
+        rules: Arc<RuleSet>,
+        key: [u8; 32],
+        names: PathNames,
+        tally: Arc<TallySheet>,
+    ) -> Self {
+        Self {
+            rules,
+            state: State::new(key, names),
+            tally,
+        }
+    }
+
+    /// Puts other rules in force from the next transaction on.
+    pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
+        self.rules = rules;
+        self.state.forget();
+    }
+
+    /// Masks a transaction: appends what was found to `findings`, and gives the masked text if `render` asks for it.
+    pub fn mask(
+        &mut self,
+        tx: Transaction,
+        bodies: Bodies<'_>,
+        render: Render,
+        findings: &mut Vec<Finding>,
+    ) -> Option<MaskedText> {
+        // No `..`: whoever adds a field has to decide here how it is masked.
+        let Transaction {
+            flow: _,
+            index: _,
+            client: _, // an address: never leaves but as a pseudonym (anonymize)
+            server: _, // likewise
+            request,
+            response,
+            protocol: _,
+            start: _,
+            request_end: _,
+            response_start: _,
+            end: _,
+            state: _,
+            notes: _,
+            fields,
+            bytes,
+        } = tx;
+        let bytes = bytes.into_inner();
+        let mut one = One {
+            masker: self,
+            fields: &fields,
+            bytes: &bytes,
+            render,
+            findings,
+        };
+        let mut text = MaskedText::default();
+        if let Some(message) = request {
+            (text.request_head, text.request_body) = one.message(message, bodies.request, false);
+        }
+        if let Some(message) = response {
+            (text.response_head, text.response_body) = one.message(message, bodies.response, true);
+        }
+        (render == Render::Text).then_some(text)
+    }
+}
+
+/// One transaction on its way through.
+struct One<'a> {
+    masker: &'a mut Masker,
+    fields: &'a [Field],
+    bytes: &'a [u8],
+    render: Render,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl One<'_> {
+    fn message(
+        &mut self,
+        message: Message,
+        body: Body<'_>,
+        response: bool,
+    ) -> (Option<Masked>, Option<Masked>) {
+        let Message {
+            head,
+            first: _, // the method or the reason phrase: in `head`
+            target,
+            status: _,
+            protocol: _,
+            fields,
+            trailers: _, // at the end of `fields`
+            body: sent,
+            body_bytes: _,
+            body_whole: _,
+        } = message;
+        let fields = self.fields.get(fields).unwrap_or_default();
+        let head = self.head(head, target, fields, response);
+        let format = fields
+            .iter()
+            .find(|field| {
+                stretch(field.name)
+                    .of(self.bytes)
+                    .eq_ignore_ascii_case(b"content-type")
+            })
+            .map_or(Format::Auto, |field| {
+                Format::from_content_type(stretch(field.value).of(self.bytes))
+            });
+        let bytes = self.bytes;
+        let body = match body {
+            Body::AsSent => Body::Bytes(stretch(sent).of(bytes)),
+            other => other,
+        };
+        (head, self.body(body, format, response))
+    }
+
+    fn head(
+        &mut self,
+        head: Span,
+        target: Span,
+        fields: &[Field],
+        response: bool,
+    ) -> Option<Masked> {
+        let (bytes, render) = (self.bytes, self.render);
+        let mut walk = self.start(render);
+        if !response {
+            walk.target(bytes, stretch(target));
+        }
+        for field in fields {
+            walk.field(bytes, stretch(field.name), stretch(field.value), response);
+        }
+        let text = (render == Render::Text).then(|| {
+            let head = stretch(head);
+            walk.render(bytes, head)
+        });
+        self.finish();
+        text
+    }
+
+    fn body(&mut self, body: Body<'_>, format: Format, response: bool) -> Option<Masked> {
+        let render = self.render;
+        match body {
+            Body::None | Body::AsSent | Body::Bytes([]) => None,
+            // Counted where the decoding failed (http).
+            Body::Undecodable => {
+                let whole = String::from_utf8_lossy(placeholder::BINARY).into_owned();
+                (render == Render::Text).then(|| Masked::vouch(whole))
+            }
+            Body::Bytes(bytes) => {
+                let mut walk = self.start(render);
+                walk.s.part = if response {
+                    Part::ResponseBody
+                } else {
+                    Part::RequestBody
+                };
+                let all = Stretch::new(0, bytes.len());
+                walk.body(bytes, all, format);
+                let text = (render == Render::Text).then(|| walk.render(bytes, all));
+                self.finish();
+                text
+            }
+        }
+    }
+
+    fn start(&mut self, render: Render) -> Walk<'_> {
+        let Masker {
+            rules,
+            state,
+            tally: _,
+        } = &mut *self.masker;
+        state.clear(render);
+        Walk { rules, s: state }
+    }
+
+    /// Turns hits into findings and counts what failed closed.
+    fn finish(&mut self) {
+        let Masker {
+            rules,
+            state,
+            tally,
+        } = &mut *self.masker;
+        let failed = std::mem::take(&mut state.failed_closed);
+        if failed > 0 {
+            tally.add(Tally::LimitMasking, failed);
+        }
+        let from = self.findings.len();
+        for hit in &state.hits {
+            let Some(rule) = rules.rule(hit.slot) else {
+                continue;
+            };
+            let found = Finding {
+                part: hit.part,
+                path: hit.path,
+                kind: rule.kind,
+                category: rule.category,
+                rule: rule.id,
+                count: 1,
+            };
+            let same = |known: &&mut Finding| {
+                known.rule == found.rule && known.path == found.path && known.part == found.part
+            };
+            // Findings of one message are few: the same field many times is one entry.
+            let kept = self.findings.len().saturating_sub(from);
+            match self.findings.iter_mut().skip(from).find(same) {
+                Some(known) => known.count = known.count.saturating_add(1),
+                None if kept < MOST_FINDINGS => self.findings.push(found),
+                None => tally.one(Tally::LimitMasking),
+            }
+        }
+    }
+}
+
+/// Distinct findings kept of one message.
+const MOST_FINDINGS: usize = 256;
+
+impl Walk<'_> {
+    /// The request target. `*` and the authority of CONNECT have nothing to hide but by their looks.
+    fn target(&mut self, buffer: &[u8], at: Stretch) {
+        self.url(buffer, at, super::format::Filing::Target);
+    }
+
+    /// The part of `buffer` at `at` with every edit applied.
+    fn render(&mut self, buffer: &[u8], at: Stretch) -> Masked {
+        let whole = self.apply_within(buffer, at);
+        Masked::vouch(String::from_utf8_lossy(&whole).into_owned())
+    }
+}
+
+fn stretch(span: Span) -> Stretch {
+    let index = |i: u32| usize::try_from(i).unwrap_or(usize::MAX);
+    Stretch::new(index(span.start), index(span.end))
+}

@@ -1,0 +1,129 @@
+//! Tokens: JWT headers, the CRC of GitHub and npm tokens, and what looks like an opaque secret at all.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::cleartext::mask::bytes::{cut, find, minus};
+
+/// A JSON Web Token or a JWE (RFC 7519, RFC 7516): the first part decodes to a JSON object that names an algorithm. A
+/// truncated one counts.
+pub(in crate::cleartext::mask) fn jwt(value: &[u8]) -> bool {
+    let header = value
+        .iter()
+        .take(1_025)
+        .position(|&b| b == b'.')
+        .map_or(value, |end| cut(value, 0, end));
+    if !(8..=1_024).contains(&header.len()) {
+        return false;
+    }
+    let mut buffer = [0_u8; 1_024];
+    let Ok(len) = URL_SAFE_NO_PAD.decode_slice(header, &mut buffer) else {
+        return false;
+    };
+    let json = cut(&buffer, 0, len);
+    json.first() == Some(&b'{')
+        && [&b"\"alg\""[..], b"\"enc\"", b"\"typ\"", b"\"kid\""]
+            .iter()
+            .any(|name| find(json, 0, name).is_some())
+}
+
+/// The last six of a token are the CRC-32 of what stands between `_` and them, in base 62, zero padded (GitHub, npm).
+pub(in crate::cleartext::mask) fn github_crc(value: &[u8]) -> bool {
+    let body = memchr::memrchr(b'_', value).map_or(value, |i| {
+        value
+            .get(i..)
+            .unwrap_or_default()
+            .get(1..)
+            .unwrap_or_default()
+    });
+    let split = minus(body.len(), 6);
+    split > 0 && body.get(split..) == Some(crc_suffix(cut(body, 0, split)).as_slice())
+}
+
+/// The six digits in base 62 of the CRC-32 of `body`.
+pub(in crate::cleartext::mask) fn crc_suffix(body: &[u8]) -> [u8; 6] {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut crc = crc32(body);
+    let mut suffix = [b'0'; 6];
+    for place in suffix.iter_mut().rev() {
+        let digit = usize::try_from(crc % 62).unwrap_or(0);
+        *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
+        crc /= 62;
+    }
+    suffix
+}
+
+/// CRC-32 of ISO-HDLC, bit by bit: tokens are short and rare.
+fn crc32(body: &[u8]) -> u32 {
+    !body.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            let carry = if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+            (crc >> 1) ^ carry
+        })
+    })
+}
+
+/// Letters and digits mixed: what a random token of some length always has, and a name or a plain number has not.
+pub(super) fn mixed(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Looks like an opaque secret rather than a word, a number or a readable identifier: eight or more characters, no spaces,
+/// and digits among the letters, or sixteen or more of mixed case.
+pub(super) fn opaque(value: &[u8]) -> bool {
+    if value.len() < 8 || value.iter().any(|b| b.is_ascii_whitespace()) {
+        return false;
+    }
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let both_cases =
+        value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+    (digits >= 2 && letters >= 2) || (both_cases && value.len() >= 16 && digits >= 1)
+}
+
+/// Holds a digit.
+pub(super) fn has_digit(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit)
+}
+
+/// Digits with points or colons: one or several addresses, not a switch or a word.
+pub(super) fn ip_like(value: &[u8]) -> bool {
+    let harmless = [&b"127.0.0.1"[..], b"0.0.0.0", b"::1", b"::"].contains(&value);
+    !harmless
+        && value.len() >= 2
+        && has_digit(value)
+        && value.iter().any(|b| matches!(b, b'.' | b':'))
+}
+
+/// A decimal number or a pair of them, as coordinates are written.
+pub(super) fn coordinate(value: &[u8]) -> bool {
+    has_digit(value)
+        && !value.iter().any(|b| matches!(b, b'/' | b'@'))
+        && value.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 12
+}
+
+/// Holds a letter: neither empty, nor a number, nor a truth value.
+pub(super) fn word_like(value: &[u8]) -> bool {
+    value.iter().any(|b| b.is_ascii_alphabetic() || *b >= 128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc_is_that_of_iso_hdlc() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let mut token = b"ghp_abcdefghijklmnopqrstuvwxyz0123".to_vec();
+        let suffix = crc_suffix(token.get(4..).unwrap());
+        token.extend_from_slice(&suffix);
+        assert!(github_crc(&token));
+        assert!(!github_crc(b"ghp_abcdefghijklmnopqrstuvwxyz0123aaaaaa"));
+    }
+
+    #[test]
+    fn a_jwt_is_told_by_its_header() {
+        assert!(jwt(b"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"));
+        assert!(!jwt(b"eyJoZWxsbyI6MX0.e30.c2ln"));
+    }
+}

@@ -1,0 +1,470 @@
+//! What all formats share: leaf values, layers of encoding, hits, edits, and the path that says where a value stood.
+//!
+//! A format walks a buffer and hands each value to [`Walk::leaf`]. Hits are always noted; edits only where text is rendered.
+//! Inside an encoded value the same walk runs over the decoded text, and what it replaced there is encoded again.
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use super::bytes::{ALNUM, MARK, at, cut, is, minus, plus, trim};
+use super::codec::{Codec, layer};
+use super::decide::{Decision, decide};
+use super::names::{Key, KeyCache, Slot, Space};
+use super::placeholder;
+use super::rules::RuleSet;
+use super::shape::{self, FoundList};
+use crate::observation::{Part, TextId};
+
+/// Layers of encoding that are undone within one value.
+const MOST_LAYERS: u8 = 5;
+/// Hits noted in one message; beyond it values are still masked, but no longer told apart.
+const MOST_HITS: usize = 4_096;
+/// Slots of the path cache; a power of two.
+const PATH_SLOTS: usize = 1_024;
+
+/// Gives a field path its id; the worker's lexicon, or a list in `hushtap mask`. The flag: every part of it may be shown.
+pub type PathNames = Box<dyn FnMut(&[u8], bool) -> TextId + Send>;
+
+/// A stretch of the buffer at hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stretch {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Stretch {
+    /// From `start` to `end`.
+    pub(super) const fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// Its bytes in `buffer`.
+    pub(super) fn of(self, buffer: &[u8]) -> &[u8] {
+        cut(buffer, self.start, self.end)
+    }
+}
+
+/// A sensitive value that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hit {
+    /// Where, in the outermost buffer.
+    pub(super) at: Stretch,
+    /// By which rule.
+    pub(super) slot: Slot,
+    /// Under which path.
+    pub(super) path: TextId,
+    /// In which part of the message.
+    pub(super) part: Part,
+}
+
+/// A replacement in the buffer at hand: `text` is a range of the arena.
+#[derive(Clone, Copy)]
+pub(super) struct Edit {
+    at: Stretch,
+    text: Stretch,
+}
+
+/// Whether masked text is wanted, or only what was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Render {
+    /// Nobody reads masked text: only findings.
+    Count,
+    /// Masked text and findings.
+    Text,
+}
+
+/// What a worker keeps between values: caches and buffers, no traffic once [`State::clear`] has run.
+pub(super) struct State {
+    pub(super) cache: KeyCache,
+    pub(super) hits: Vec<Hit>,
+    pub(super) render: Render,
+    /// Times a value was replaced whole because it could not be taken apart.
+    pub(super) failed_closed: u64,
+    /// Path of the value at hand, such as `$.card.number`.
+    pub(super) path: Vec<u8>,
+    /// The part of the message at hand.
+    pub(super) part: Part,
+    /// Whether every part of `path` may be shown.
+    pub(super) path_known: bool,
+    edits: Vec<Edit>,
+    arena: Vec<u8>,
+    pool: Vec<Vec<u8>>,
+    depth: u8,
+    names: PathNames,
+    path_hash: RandomState,
+    path_cache: Box<[(u64, TextId)]>,
+    key: [u8; 32],
+}
+
+impl State {
+    pub(super) fn new(key: [u8; 32], names: PathNames) -> Self {
+        Self {
+            cache: KeyCache::default(),
+            hits: Vec::new(),
+            render: Render::Count,
+            failed_closed: 0,
+            path: Vec::new(),
+            part: Part::RequestBody,
+            path_known: true,
+            edits: Vec::new(),
+            arena: Vec::new(),
+            pool: Vec::new(),
+            depth: 0,
+            names,
+            path_hash: RandomState::new(),
+            path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
+            key,
+        }
+    }
+
+    /// Forgets names under the rules that were in force so far.
+    pub(super) fn forget(&mut self) {
+        self.cache = KeyCache::default();
+    }
+
+    /// Forgets the ids of paths.
+    pub(super) fn forget_paths(&mut self) {
+        self.path_cache.fill((0, TextId::NONE));
+    }
+
+    /// Drops everything of the last message.
+    pub(super) fn clear(&mut self, render: Render) {
+        self.render = render;
+        self.hits.clear();
+        self.edits.clear();
+        self.arena.clear();
+        self.path.clear();
+        self.path_known = true;
+        self.depth = 0;
+    }
+
+    fn path_id(&mut self) -> TextId {
+        let hash = self
+            .path_hash
+            .hash_one((self.path.as_slice(), self.path_known));
+        let index = usize::try_from(hash & 0x3ff).unwrap_or(0);
+        match self.path_cache.get_mut(index) {
+            Some((seen, id)) if *seen == hash && hash != 0 => *id,
+            Some(slot) => {
+                let id = (self.names)(&self.path, self.path_known);
+                *slot = (hash, id);
+                id
+            }
+            None => TextId::NONE,
+        }
+    }
+
+    /// Adds a part to the path until `undo`.
+    pub(super) fn enter(&mut self, parts: &[&[u8]], known: bool) -> PathMark {
+        let mark = PathMark {
+            len: self.path.len(),
+            known: self.path_known,
+        };
+        self.push(parts, known);
+        mark
+    }
+
+    /// Adds a part to the path; an earlier mark undoes it.
+    pub(super) fn push(&mut self, parts: &[&[u8]], known: bool) {
+        for part in parts {
+            self.path.extend_from_slice(part);
+        }
+        self.path_known &= known;
+    }
+
+    /// Takes the path back to where it was.
+    pub(super) fn leave(&mut self, mark: PathMark) {
+        self.path.truncate(mark.len);
+        self.path_known = mark.known;
+    }
+}
+
+/// Where the path stood before [`State::enter`].
+#[derive(Clone, Copy)]
+#[must_use]
+pub(super) struct PathMark {
+    len: usize,
+    known: bool,
+}
+
+/// A place to go back to when a guess about a format was wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Bookmark {
+    hits: usize,
+    edits: usize,
+    arena: usize,
+    failed_closed: u64,
+}
+
+/// A walk over one message under the rules in force.
+pub(super) struct Walk<'r> {
+    pub(super) rules: &'r RuleSet,
+    pub(super) s: &'r mut State,
+}
+
+impl Walk<'_> {
+    /// Classifies a name.
+    #[inline]
+    pub(super) fn classify(&mut self, space: Space, name: &[u8]) -> Key {
+        self.s.cache.classify(&self.rules.names, space, name).0
+    }
+
+    /// Masks a stretch whole by a rule. `value` is its decoded form.
+    pub(super) fn mask(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
+        self.hit(at, slot);
+        if self.s.render == Render::Count {
+            return;
+        }
+        let from = self.s.arena.len();
+        match self.rules.rule(slot) {
+            Some(rule) => placeholder::write(rule, &self.s.key, value, &mut self.s.arena),
+            None => self.s.arena.extend_from_slice(placeholder::UNPARSED),
+        }
+        self.push_edit(at, from);
+    }
+
+    /// Masks a number: it becomes `0`, so that the document keeps its shape.
+    pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot) {
+        self.hit(at, slot);
+        self.replace(at, b"0");
+    }
+
+    /// Masks what could not be taken apart.
+    pub(super) fn fail_closed(&mut self, at: Stretch, with: &[u8]) {
+        self.s.failed_closed = self.s.failed_closed.saturating_add(1);
+        self.replace(at, with);
+    }
+
+    /// Masks data that is no text: nothing failed, there is just nothing to read.
+    pub(super) fn drop_binary(&mut self, at: Stretch) {
+        self.replace(at, placeholder::BINARY);
+    }
+
+    fn replace(&mut self, at: Stretch, with: &[u8]) {
+        if self.s.render == Render::Text {
+            let from = self.s.arena.len();
+            self.s.arena.extend_from_slice(with);
+            self.push_edit(at, from);
+        }
+    }
+
+    fn push_edit(&mut self, at: Stretch, from: usize) {
+        let text = Stretch::new(from, self.s.arena.len());
+        self.s.edits.push(Edit { at, text });
+    }
+
+    fn hit(&mut self, at: Stretch, slot: Slot) {
+        if self.s.hits.len() < MOST_HITS {
+            let path = self.s.path_id();
+            let part = self.s.part;
+            self.s.hits.push(Hit {
+                at,
+                slot,
+                path,
+                part,
+            });
+        } else {
+            self.s.failed_closed = self.s.failed_closed.saturating_add(1);
+        }
+    }
+
+    /// A value under a name: decided by the name, else by its looks.
+    pub(super) fn leaf(&mut self, buffer: &[u8], at: Stretch, codec: Codec, key: Key) {
+        let raw = at.of(buffer);
+        if !codec.applies(raw) {
+            match decide(self.rules, key, raw) {
+                Decision::Keep => {}
+                Decision::Mask(slot) => self.mask(at, slot, raw),
+                Decision::Look => self.look(buffer, at, key),
+            }
+            return;
+        }
+        let mut decoded = self.s.pool.pop().unwrap_or_default();
+        codec.decode(raw, &mut decoded);
+        match decide(self.rules, key, &decoded) {
+            Decision::Keep => {}
+            Decision::Mask(slot) => self.mask(at, slot, &decoded),
+            Decision::Look => self.within(&decoded, at, codec, |walk, text| {
+                walk.look(text, Stretch::new(0, text.len()), key);
+            }),
+        }
+        self.recycle(decoded);
+    }
+
+    fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.s.pool.len() < 8 && buffer.capacity() <= 1 << 20 {
+            buffer.clear();
+            self.s.pool.push(buffer);
+        }
+    }
+
+    /// Walks `decoded`, the inside of `outer`; what is replaced in it is encoded by `codec` and replaces `outer`.
+    pub(super) fn within(
+        &mut self,
+        decoded: &[u8],
+        outer: Stretch,
+        codec: Codec,
+        walk: impl FnOnce(&mut Self, &[u8]),
+    ) {
+        if self.s.depth >= MOST_LAYERS {
+            self.fail_closed(outer, placeholder::UNPARSED);
+            return;
+        }
+        let (hits, edits) = (self.s.hits.len(), self.s.edits.len());
+        self.s.depth = self.s.depth.saturating_add(1);
+        walk(self, decoded);
+        self.s.depth = self.s.depth.saturating_sub(1);
+        for hit in self.s.hits.get_mut(hits..).unwrap_or_default() {
+            hit.at = outer;
+        }
+        if self.s.edits.len() > edits {
+            let inner = self.apply(decoded, edits, Stretch::new(0, decoded.len()));
+            let from = self.s.arena.len();
+            codec.encode(&inner, &mut self.s.arena);
+            self.push_edit(outer, from);
+            self.recycle(inner);
+        }
+    }
+
+    /// The part of `text` at `at` with all edits applied, which are then forgotten.
+    pub(super) fn apply_within(&mut self, text: &[u8], at: Stretch) -> Vec<u8> {
+        let whole = Stretch::new(at.start.min(text.len()), at.end.min(text.len()));
+        self.apply(text, 0, whole)
+    }
+
+    /// `text` at `at` with the edits from `first` on applied, which are then forgotten.
+    fn apply(&mut self, text: &[u8], first: usize, at: Stretch) -> Vec<u8> {
+        let mut out = self.s.pool.pop().unwrap_or_default();
+        let mut edits = self.s.edits.split_off(first.min(self.s.edits.len()));
+        edits.sort_by_key(|edit| (edit.at.start, usize::MAX.wrapping_sub(edit.at.end)));
+        let mut done = at.start;
+        for edit in edits.iter().filter(|edit| edit.at.start < edit.at.end) {
+            if edit.at.start < done {
+                continue;
+            }
+            out.extend_from_slice(cut(text, done, edit.at.start));
+            out.extend_from_slice(edit.text.of(&self.s.arena));
+            done = edit.at.end;
+        }
+        out.extend_from_slice(cut(text, done, at.end));
+        out
+    }
+
+    /// Where to go back to if a guess fails.
+    pub(super) fn bookmark(&self) -> Bookmark {
+        Bookmark {
+            hits: self.s.hits.len(),
+            edits: self.s.edits.len(),
+            arena: self.s.arena.len(),
+            failed_closed: self.s.failed_closed,
+        }
+    }
+
+    /// Forgets everything since `mark`.
+    pub(super) fn rewind(&mut self, mark: Bookmark) {
+        self.s.hits.truncate(mark.hits);
+        self.s.edits.truncate(mark.edits);
+        self.s.arena.truncate(mark.arena);
+        self.s.failed_closed = mark.failed_closed;
+    }
+
+    /// A value whose name says nothing: a document inside it, another layer of encoding, or its looks.
+    pub(super) fn look(&mut self, buffer: &[u8], at: Stretch, key: Key) {
+        let text = at.of(buffer);
+        let survey = shape::survey(text);
+        if survey.is_plain(text.len()) || super::decide::is_placeholder(self.rules, text) {
+            return;
+        }
+        if survey.classes & MARK != 0 {
+            if self.document(buffer, at) {
+                return;
+            }
+            if self.single_token(buffer, at, key) {
+                return;
+            }
+        }
+        self.text(buffer, at, key);
+    }
+
+    /// JSON inside a string.
+    fn document(&mut self, buffer: &[u8], at: Stretch) -> bool {
+        let text = trim(at.of(buffer));
+        if !matches!(
+            (text.first(), text.last()),
+            (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']'))
+        ) {
+            return false;
+        }
+        let mark = self.bookmark();
+        let read = self.json(buffer, at).is_ok() && self.s.failed_closed == mark.failed_closed;
+        if !read {
+            self.rewind(mark);
+        }
+        read
+    }
+
+    /// One token that still has a layer of encoding on it, undone as a whole.
+    fn single_token(&mut self, buffer: &[u8], at: Stretch, key: Key) -> bool {
+        let text = at.of(buffer);
+        if text
+            .iter()
+            .any(|b| matches!(b, b' ' | b'=' | b'\n' | b'"' | b'?'))
+            || is_url(text)
+        {
+            return false;
+        }
+        let Some(codec) = layer(text) else {
+            return false;
+        };
+        self.leaf(buffer, at, codec, key);
+        true
+    }
+
+    /// Whether a text that was wrapped in base64 or hex holds anything sensitive, and by which rule.
+    pub(super) fn peek(&mut self, inner: &[u8]) -> Option<Slot> {
+        if self.s.depth >= MOST_LAYERS {
+            return None;
+        }
+        let mark = self.bookmark();
+        let render = std::mem::replace(&mut self.s.render, Render::Count);
+        self.s.depth = self.s.depth.saturating_add(1);
+        self.look(inner, Stretch::new(0, inner.len()), Key::NONE);
+        self.s.depth = self.s.depth.saturating_sub(1);
+        self.s.render = render;
+        let slot = self.s.hits.get(mark.hits).map(|hit| hit.slot);
+        self.rewind(mark);
+        slot
+    }
+
+    /// Everything in `text` that its looks give away.
+    pub(super) fn shapes(&mut self, text: &[u8]) -> FoundList {
+        let mut found: FoundList = SmallVec::new();
+        let rules = self.rules;
+        shape::scan(rules, text, &mut |inner| self.peek(inner), &mut found);
+        found
+    }
+}
+
+/// `scheme://...`, or a path with something behind it.
+pub(super) fn is_url(text: &[u8]) -> bool {
+    let scheme = text
+        .iter()
+        .take(16)
+        .take_while(|b| is(**b, ALNUM) || matches!(b, b'+' | b'-' | b'.'))
+        .count();
+    (scheme > 0 && cut(text, scheme, plus(scheme, 3)) == b"://")
+        || (at(text, 0) == b'/' && text.len() > 1)
+}
+
+/// `stretch` without white space around it.
+pub(super) fn trimmed(buffer: &[u8], stretch: Stretch) -> Stretch {
+    let text = stretch.of(buffer);
+    let lead = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let trail = text
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_whitespace())
+        .count();
+    let start = plus(stretch.start, lead).min(stretch.end);
+    Stretch::new(start, minus(stretch.end, trail).max(start))
+}
