@@ -456,9 +456,10 @@ fn loss(tallies: &Tallies) -> LossView {
 }
 
 fn inventory(documents: &[Documented], seen: &[EndpointView]) -> InventoryView {
+    // A document without servers speaks for every service, so the service is no part of the comparison.
     let is_seen = |document: &&Documented| {
         seen.iter()
-            .any(|view| view.endpoint == document.endpoint && view.service == document.service)
+            .any(|view| view.documented && view.endpoint == document.endpoint)
     };
     let names = |items: &mut dyn Iterator<Item = &Documented>| {
         let mut names: Vec<_> = items.map(|document| document.endpoint.clone()).collect();
