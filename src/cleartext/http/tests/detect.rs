@@ -1,0 +1,102 @@
+//! What is HTTP, from where on, and until when.
+
+use super::{Script, get, ok};
+use crate::observation::{Notes, Protocol};
+
+#[test]
+fn a_granted_connect_is_a_tunnel_and_content_is_asked_again() {
+    let mut script = Script::new();
+    script
+        .c("CONNECT h:80 HTTP/1.1\r\n\r\n")
+        .s("HTTP/1.1 200 Connection established\r\n\r\n");
+    assert_eq!(script.flow.is_http(), None);
+    script.c(get("/in")).s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        [
+            "CONNECT h:80 0 > 200 0 complete",
+            "GET /in 0 > 200 1 complete"
+        ]
+    );
+    assert!(script.seen[1].notes.contains(Notes::IN_TUNNEL));
+
+    let mut tls = Script::new();
+    tls.c("CONNECT h:443 HTTP/1.1\r\n\r\n")
+        .s("HTTP/1.1 200 OK\r\n\r\n")
+        .c("\x16\x03\x01\x02")
+        .s("\x16\x03\x03");
+    assert_eq!(tls.flow.is_http(), Some(false));
+
+    let mut refused = Script::new();
+    refused
+        .c("CONNECT h:80 HTTP/1.1\r\n\r\n")
+        .s("HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nno");
+    refused.c(get("/next")).s(ok("x"));
+    assert_eq!(
+        refused.lines(),
+        [
+            "CONNECT h:80 0 > 407 2 complete",
+            "GET /next 0 > 200 1 complete"
+        ]
+    );
+}
+
+#[test]
+fn an_upgrade_ends_http() {
+    let mut script = Script::new();
+    script
+        .c("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+        .s(b"HTTP/1.1 101 Switching\r\n\r\n\x81\x02hi");
+    assert_eq!(script.flow.is_http(), Some(false));
+    assert_eq!(
+        script.c(b"\x81\x80").lines(),
+        ["GET /ws 0 > 101 0 complete"]
+    );
+    assert!(script.seen[0].notes.contains(Notes::UPGRADED));
+}
+
+#[test]
+fn a_flow_joined_within_a_body_is_understood_at_the_next_message() {
+    let mut script = Script::midstream();
+    script.s("...the rest of some body").c(get("/1")).s(ok("a"));
+    assert_eq!(script.lines(), ["GET /1 0 > 200 1 complete"]);
+}
+
+#[test]
+fn other_protocols_are_refused_soon() {
+    for (client, server) in [
+        (&b"\x16\x03\x01\x00\xa5"[..], &b"\x16\x03\x03\x00\x7a"[..]),
+        (b"SSH-2.0-c\r\n", b"SSH-2.0-s\r\n"),
+        (b"EHLO me\r\n", b"220 mail ready\r\n"),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"\0\0\x06\x04\0\0\0\0\0",
+        ),
+    ] {
+        let mut script = Script::new();
+        script.s(server).c(client);
+        assert_eq!(script.flow.is_http(), Some(false));
+        assert_eq!(script.flow.memory(), 0);
+    }
+    let mut silent = Script::new();
+    silent.c([0xff; 5_000]);
+    assert_eq!(silent.flow.is_http(), Some(false));
+}
+
+#[test]
+fn a_server_that_speaks_another_protocol_does_not_hide_the_request() {
+    let mut script = Script::new();
+    script
+        .s("SSH-2.0-OpenSSH\r\n")
+        .c(get("/ssh"))
+        .s("Protocol mismatch.\n");
+    assert_eq!(script.lines(), ["GET /ssh 0 > no-response"]);
+}
+
+#[test]
+fn http_0_9_is_one_line_and_the_answer_is_not_read() {
+    let mut script = Script::new();
+    script.c("GET /old\r\n").s("<html>hello</html>").fin(false);
+    assert_eq!(script.lines(), ["GET /old 0 > no-response"]);
+    assert_eq!(script.seen[0].protocol, Protocol::Http09);
+}

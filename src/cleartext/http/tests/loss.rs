@@ -1,0 +1,192 @@
+//! Holes.
+
+use super::{Script, body, get, ok};
+
+#[test]
+fn a_hole_inside_a_body_is_skipped_exactly() {
+    let mut script = Script::new();
+    script
+        .c(get("/1") + &get("/2"))
+        .s("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab")
+        .lose_s("cdefg")
+        .s("hij")
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 200 10 truncated", "GET /2 0 > 200 1 complete"]
+    );
+    let tx = &script.seen[0];
+    assert_eq!(body(tx, &tx.response), "ab");
+    assert!(!tx.response.as_ref().unwrap().body_whole);
+
+    let mut to_the_end = Script::new();
+    to_the_end
+        .c(get("/1"))
+        .s("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        .lose_s("cdef")
+        .c(get("/2"))
+        .s(ok("x"));
+    assert_eq!(
+        to_the_end.lines(),
+        ["GET /1 0 > 200 4 truncated", "GET /2 0 > 200 1 complete"]
+    );
+
+    let mut chunk = Script::new();
+    chunk
+        .c(get("/1"))
+        .s("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nab")
+        .lose_s("cdef")
+        .s("gh\r\n0\r\n\r\n");
+    assert_eq!(chunk.lines(), ["GET /1 0 > 200 8 truncated"]);
+}
+
+#[test]
+fn a_lost_response_does_not_shift_the_pairs_behind_it() {
+    let mut script = Script::new();
+    for k in 0..4 {
+        script.c(get(&format!("/{k}")));
+        let answer = ok(&"x".repeat(k));
+        if k == 1 {
+            script.lose_s(answer);
+        } else {
+            script.s(answer);
+        }
+    }
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /0 0 > 200 0 complete",
+            "GET /1 0 > no-response",
+            "GET /2 0 > 200 2 complete",
+            "GET /3 0 > 200 3 complete"
+        ]
+    );
+}
+
+#[test]
+fn a_lost_response_to_the_last_of_several() {
+    // The hole begins where a response would have: whichever was next in turn has lost its head.
+    let mut script = Script::new();
+    script
+        .c(get("/1") + &get("/2") + &get("/3"))
+        .s(ok("a"))
+        .lose_s(ok("bb"))
+        .s(ok("ccc"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /1 0 > 200 1 complete",
+            "GET /2 0 > no-response",
+            "GET /3 0 > 200 3 complete"
+        ]
+    );
+}
+
+#[test]
+fn after_a_loss_acknowledgements_within_an_earlier_response_prove_nothing() {
+    let mut script = Script::new();
+    script.c(get("/0")).lose_s(ok("zero")).c(get("/1"));
+    // Two more requests are pipelined while the response to the first is still on its way.
+    script.s("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab");
+    script
+        .c(get("/2"))
+        .s("cd")
+        .c(get("/3"))
+        .s("ef")
+        .s(ok("two"))
+        .s(ok("3"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /0 0 > no-response",
+            "GET /1 0 > 200 6 complete",
+            "GET /2 0 > 200 3 complete",
+            "GET /3 0 > 200 1 complete"
+        ]
+    );
+}
+
+#[test]
+fn a_lost_request_leaves_its_response_alone() {
+    let mut script = Script::new();
+    script
+        .c(get("/1"))
+        .s(ok("a"))
+        .lose_c(get("/2"))
+        .s(ok("bb"))
+        .c(get("/3"))
+        .s(ok("ccc"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /1 0 > 200 1 complete",
+            "> 200 2 no-request",
+            "GET /3 0 > 200 3 complete"
+        ]
+    );
+}
+
+#[test]
+fn a_hole_over_a_boundary_resynchronises_at_the_next_start_line() {
+    let mut script = Script::new();
+    let first = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc";
+    script.c(get("/1")).s(first).lose_s("def");
+    script
+        .c(get("/2"))
+        .lose_s("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        .s("lines\nand");
+    script.c(get("/3")).s(ok("ccc"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /1 0 > 200 6 truncated",
+            "GET /2 0 > no-response",
+            "GET /3 0 > 200 3 complete"
+        ]
+    );
+
+    let mut over = Script::new();
+    over.c(get("/1") + &get("/2") + &get("/3"))
+        .s(first)
+        .lose_s(format!("def{}", &ok("bb")[..20]))
+        .s(&ok("bb")[20..])
+        .s(ok("ccc"));
+    assert_eq!(
+        over.lines(),
+        [
+            "GET /1 0 > 200 6 truncated",
+            "GET /2 0 > no-response",
+            "GET /3 0 > 200 3 complete"
+        ]
+    );
+}
+
+#[test]
+fn a_cut_head_gives_what_it_says_and_no_more() {
+    let mut script = Script::new();
+    script
+        .c("GET /1 HTTP/1.1\r\nHost: x\r\nCook")
+        .lose_c([0; 30])
+        .s("HTTP/1.1 200 OK\r\nCont")
+        .lose_s([0; 99]);
+    script.c(get("/2")).s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 200 0 truncated", "GET /2 0 > 200 1 complete"]
+    );
+}
+
+#[test]
+fn a_lost_line_end_behind_a_body_loses_no_response() {
+    let mut script = Script::new();
+    script
+        .c(get("/1"))
+        .s("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+        .lose_s("abc\r\n")
+        .c(get("/2"))
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 200 3 truncated", "GET /2 0 > 200 1 complete"]
+    );
+}
