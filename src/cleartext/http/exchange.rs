@@ -228,11 +228,6 @@ impl Exchange {
         self.tx.end = self.tx.end.max(time);
     }
 
-    /// When something of it was last seen.
-    pub(super) const fn last_seen(&self) -> EventTime {
-        self.tx.end
-    }
-
     /// Whether the response has begun.
     pub(super) const fn has_response(&self) -> bool {
         self.tx.response.is_some()

@@ -3,15 +3,17 @@
 //! Content decides who is the client. What is refused is passed over unread; nothing is allocated before a first line is
 //! under suspicion. Inside a CONNECT tunnel the question is asked again.
 
+use memchr::memchr;
 use std::mem::take;
 
 use super::exchange::{Mark, Switch};
 use super::head::Role;
-use super::line::{Verdict, blank_len, probe};
+use super::line::{Verdict, blank_len, probe, request_line};
 use super::session::Session;
 use super::{Context, Limits};
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
 use crate::clock::EventTime;
+use crate::observation::Protocol;
 use crate::tally::Tally;
 
 /// HTTP on one flow, both directions.
@@ -96,14 +98,6 @@ impl HttpFlow {
         }
     }
 
-    /// When the oldest unfinished transaction was last heard of.
-    pub(in crate::cleartext) fn open_since(&self) -> Option<EventTime> {
-        match &self.phase {
-            Phase::Http(session) => session.open_since(),
-            Phase::Undecided | Phase::Refused => None,
-        }
-    }
-
     /// The flow is over (timeout, eviction, end of capture): emits what is left. Transactions end with the last byte that
     /// was seen of them, so the time at which the flow is given up does not matter.
     pub(in crate::cleartext) fn expire(&mut self, _now: EventTime, cx: &mut Context<'_>) {
@@ -167,6 +161,9 @@ impl HttpFlow {
             probe(&state.buf)
         };
         match verdict {
+            Verdict::Request if before == 0 && is_answer_like(line, from_low, cx) => {
+                self.undecided_no(from_low, rest, cx)
+            }
             Verdict::Request | Verdict::Response => {
                 // The session reads these bytes again, behind what was buffered before them.
                 state.buf.truncate(before);
@@ -266,6 +263,16 @@ impl HttpFlow {
             &mut self.high
         }
     }
+}
+
+/// Whether a request line without a version comes from the side that did not open the connection: any text may read so.
+fn is_answer_like(line: &[u8], from_low: bool, cx: &Context<'_>) -> bool {
+    let end = memchr(b'\n', line).unwrap_or(line.len());
+    cx.initiator_is_low == Some(!from_low)
+        && line
+            .get(..end)
+            .and_then(request_line)
+            .is_some_and(|line| line.protocol == Protocol::Http09)
 }
 
 fn to_u64(len: usize) -> u64 {

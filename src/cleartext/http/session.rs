@@ -161,20 +161,6 @@ impl Session {
             .saturating_add(size_of::<Self>())
     }
 
-    /// When the oldest unfinished transaction was last heard of.
-    pub(super) fn open_since(&self) -> Option<EventTime> {
-        let buffered = [&self.requests, &self.responses]
-            .into_iter()
-            .filter(|direction| !direction.buf.is_empty())
-            .map(|direction| direction.mark.time);
-        self.queue
-            .front()
-            .map(Exchange::last_seen)
-            .into_iter()
-            .chain(buffered)
-            .min()
-    }
-
     /// Takes in-order bytes. Returns how many were used and, if not all were, why the session is over.
     pub(super) fn data(
         &mut self,
@@ -199,9 +185,9 @@ impl Session {
             let state = self.direction(role).state;
             let taken = match state {
                 State::Head => self.head_bytes(role, rest, at, cx),
-                State::Length(left) => self.length_bytes(role, rest, left, at, cx),
-                State::UntilClose => self.close_bytes(role, rest, at, cx),
-                State::Chunked(chunked) => self.chunked_bytes(role, rest, chunked, at, cx),
+                State::Length(left) => self.length_bytes(role, rest, left, cx),
+                State::UntilClose => self.close_bytes(role, rest, cx),
+                State::Chunked(chunked) => self.chunked_bytes(role, rest, chunked, cx),
                 State::Scan => self.scan_bytes(role, rest, at),
             };
             used = used.saturating_add(taken);
@@ -233,16 +219,15 @@ impl Session {
                 self.direction(role).hole_end = Some(end);
             }
             State::UntilClose => self.hole(role, gap.len),
-            State::Chunked(state) => match state.skip(gap.len) {
-                Some(state) => {
+            State::Chunked(state) => {
+                if let Some(state) = state.skip(gap.len) {
                     self.hole(role, gap.len);
                     self.direction(role).state = State::Chunked(state);
-                }
-                None => {
+                } else {
                     self.cut(role, cx);
                     self.lose(role, None);
                 }
-            },
+            }
             State::Head if in_head => {
                 self.cut_head(role, false, cx);
                 self.lose(role, None);

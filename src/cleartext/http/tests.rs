@@ -33,6 +33,7 @@ struct Script {
     limits: Limits,
     tally: TallySheet,
     midstream: bool,
+    opened_by_client: bool,
     now: u64,
     client_at: u64,
     server_at: u64,
@@ -46,6 +47,7 @@ impl Script {
             limits: Limits::default(),
             tally: TallySheet::default(),
             midstream: false,
+            opened_by_client: false,
             now: 0,
             client_at: 0,
             server_at: 0,
@@ -69,7 +71,7 @@ impl Script {
                 midstream: self.midstream,
             },
             key: &KEY,
-            initiator_is_low: None,
+            initiator_is_low: self.opened_by_client.then_some(true),
             limits: &self.limits,
             tally: &self.tally,
             emit: &mut emit,
@@ -159,7 +161,7 @@ impl Script {
                 midstream: self.midstream,
             },
             key: &KEY,
-            initiator_is_low: None,
+            initiator_is_low: self.opened_by_client.then_some(true),
             limits: &self.limits,
             tally: &self.tally,
             emit: &mut emit,
@@ -170,28 +172,24 @@ impl Script {
 
 /// `GET /x 0 > 200 5 complete`.
 fn line(tx: &Transaction) -> String {
-    let mut line = String::new();
-    if let Some(request) = &tx.request {
-        line += &format!(
-            "{} {} {} ",
-            text(tx.slice(request.first)),
-            text(tx.slice(request.target)),
-            request.body_bytes
-        );
-    }
-    line += ">";
-    if let Some(response) = &tx.response {
-        line += &format!(" {} {}", response.status, response.body_bytes);
-    }
-    line + " " + tx.state.name()
+    let request = tx.request.as_ref().map(|request| {
+        let (method, target) = (tx.slice(request.first), tx.slice(request.target));
+        format!("{} {} {} ", text(method), text(target), request.body_bytes)
+    });
+    let response = tx
+        .response
+        .as_ref()
+        .map(|response| format!(" {} {}", response.status, response.body_bytes));
+    let (request, response) = (request.unwrap_or_default(), response.unwrap_or_default());
+    format!("{request}>{response} {}", tx.state.name())
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn body(tx: &Transaction, message: &Option<Message>) -> String {
-    text(tx.slice(message.as_ref().unwrap().body))
+fn body(tx: &Transaction, message: Option<&Message>) -> String {
+    text(tx.slice(message.unwrap().body))
 }
 
 fn get(path: &str) -> String {

@@ -36,7 +36,7 @@ const BROTLI_HELLO: &[u8] = &[0x0f, 0x02, 0x80, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x
 fn undo(codings: &[&str], body: &[u8]) -> (Vec<u8>, Outcome) {
     let mut scratch = Scratch::default();
     // Twice, so that nothing of the first body is left in the decoders.
-    let mut results = [(); 2].map(|()| {
+    let [first, second] = [(); 2].map(|()| {
         let decoded = decode(
             codings.iter().map(|c| c.as_bytes()),
             body,
@@ -46,14 +46,8 @@ fn undo(codings: &[&str], body: &[u8]) -> (Vec<u8>, Outcome) {
         );
         (decoded.bytes.to_vec(), decoded.outcome)
     });
-    assert_eq!(results[0], results[1]);
-    std::mem::take(&mut results[0])
-}
-
-impl Default for Outcome {
-    fn default() -> Self {
-        Self::Identity
-    }
+    assert_eq!(first, second);
+    first
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::mem::take;
 use super::{Session, State, to_u64};
 use crate::cleartext::http::Context;
 use crate::cleartext::http::chunked::{Chunked, Step};
-use crate::cleartext::http::exchange::{Exchange, Mark};
+use crate::cleartext::http::exchange::Exchange;
 use crate::cleartext::http::head::Role;
-use crate::clock::EventTime;
 use crate::observation::Notes;
 use crate::tally::Tally;
 
@@ -17,11 +16,10 @@ impl Session {
         role: Role,
         rest: &[u8],
         left: u64,
-        at: Mark,
         cx: &mut Context<'_>,
     ) -> usize {
         let take = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.keep(role, rest.get(..take).unwrap_or_default(), at.time, cx);
+        self.keep(role, rest.get(..take).unwrap_or_default(), cx);
         let left = left.saturating_sub(to_u64(take));
         self.direction(role).state = State::Length(left);
         if left == 0 {
@@ -30,14 +28,8 @@ impl Session {
         take
     }
 
-    pub(super) fn close_bytes(
-        &mut self,
-        role: Role,
-        rest: &[u8],
-        at: Mark,
-        cx: &mut Context<'_>,
-    ) -> usize {
-        self.keep(role, rest, at.time, cx);
+    pub(super) fn close_bytes(&mut self, role: Role, rest: &[u8], cx: &mut Context<'_>) -> usize {
+        self.keep(role, rest, cx);
         rest.len()
     }
 
@@ -46,7 +38,6 @@ impl Session {
         role: Role,
         rest: &[u8],
         mut state: Chunked,
-        at: Mark,
         cx: &mut Context<'_>,
     ) -> usize {
         let step = state.step(rest);
@@ -54,7 +45,7 @@ impl Session {
         match step {
             Step::Coding(used) => used,
             Step::Body(used) => {
-                self.keep(role, rest.get(..used).unwrap_or_default(), at.time, cx);
+                self.keep(role, rest.get(..used).unwrap_or_default(), cx);
                 used
             }
             Step::Trailer(used) => {
@@ -112,7 +103,8 @@ impl Session {
         self.reuse(role, buf);
     }
 
-    fn keep(&mut self, role: Role, piece: &[u8], time: EventTime, cx: &Context<'_>) {
+    fn keep(&mut self, role: Role, piece: &[u8], cx: &Context<'_>) {
+        let seen = self.direction(role).seen;
         let Some(exchange) = self.current(role) else {
             return;
         };
@@ -120,7 +112,7 @@ impl Session {
         if exchange.body(role, piece, cx.limits.body_limit) {
             cx.tally.one(Tally::LimitBody);
         }
-        exchange.touch(time);
+        exchange.touch(seen);
         let after = exchange.footprint();
         self.held = self.held.wrapping_sub(before).wrapping_add(after);
     }

@@ -100,3 +100,11 @@ fn http_0_9_is_one_line_and_the_answer_is_not_read() {
     assert_eq!(script.lines(), ["GET /old 0 > no-response"]);
     assert_eq!(script.seen[0].protocol, Protocol::Http09);
 }
+
+#[test]
+fn a_server_whose_text_reads_like_an_old_request_is_no_client() {
+    let mut script = Script::new();
+    script.opened_by_client = true;
+    script.s("GET /out\r\n").c("bye\r\n");
+    assert_eq!(script.flow.is_http(), Some(false));
+}

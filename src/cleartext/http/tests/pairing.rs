@@ -41,7 +41,10 @@ fn a_final_response_before_the_request_has_ended() {
     let tx = &script.seen[0];
     assert!(tx.notes.contains(Notes::EARLY_RESPONSE));
     assert_eq!(
-        (body(tx, &tx.request), body(tx, &tx.response)),
+        (
+            body(tx, tx.request.as_ref()),
+            body(tx, tx.response.as_ref())
+        ),
         ("abcdef".into(), "nope".into())
     );
     assert_eq!(

@@ -32,8 +32,8 @@ fn exchange() -> impl Strategy<Value = (String, String)> {
 
 /// Everything about a transaction that must not depend on how the bytes were cut into segments.
 fn whole(tx: &Transaction) -> String {
-    let fields = |message: &Option<Message>| {
-        message.as_ref().map(|message| {
+    let fields = |message: Option<&Message>| {
+        message.map(|message| {
             let fields: Vec<_> = tx
                 .fields(message)
                 .map(|(n, v)| (text(n), text(v)))
@@ -49,8 +49,8 @@ fn whole(tx: &Transaction) -> String {
     format!(
         "{} {:?} {:?} {:?}",
         line(tx),
-        fields(&tx.request),
-        fields(&tx.response),
+        fields(tx.request.as_ref()),
+        fields(tx.response.as_ref()),
         tx.notes
     )
 }
