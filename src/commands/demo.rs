@@ -148,6 +148,16 @@ const CONFIG: &str = "\
 openapi = [\"openapi.yaml\"]
 geoip = \"countries.mmdb\"
 
+# The noise hides what this rate of one token can add. A token of the shop makes a call in three minutes on average;
+# what busier ones add beyond a call a minute (unused minutes count) is scaled down.
+[privacy]
+requests_per_minute = 1
+
+# One day is all there is to learn from.
+[detect]
+warm_up = \"6 h\"
+mature_days = 1
+
 [state]
 dir = \"state\"
 

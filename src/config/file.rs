@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
 use crate::analysis::settings as analysis;
+use crate::analysis::signals::Thresholds;
 use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::{flow, http, reassembly};
 use crate::error::Error;
@@ -216,6 +217,12 @@ section! {
 section! {
     /// `[detect]`
     Detect {
+        /// Learning before anything alerts.
+        warm_up: Span = Span::secs(Thresholds::default().warm_up_seconds),
+        /// Days on which a token must have been active before its own habits count.
+        mature_days: u32 = Thresholds::default().mature_days,
+        /// Calls that a token must have made before its own habits count.
+        mature_calls: u64 = Thresholds::default().mature_calls,
         /// Alerts remembered for the report and the operator page; the oldest go first.
         max_alerts: usize = analysis::Settings::default().max_alerts,
     }

@@ -3,6 +3,7 @@
 use super::file::{ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
 use crate::analysis::settings as analysis;
+use crate::analysis::signals::Thresholds;
 use crate::analysis::window::Unit;
 use crate::cleartext::anonymize::endpoint::{Hint, service};
 use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
@@ -85,6 +86,12 @@ impl Config {
             max_endpoints_per_principal: baseline.max_endpoints_per_principal,
             k: self.k(mode),
             max_alerts: self.settings.detect.max_alerts,
+            thresholds: Thresholds {
+                warm_up_seconds: self.settings.detect.warm_up.as_secs(),
+                mature_days: self.settings.detect.mature_days,
+                mature_calls: self.settings.detect.mature_calls,
+                ..Thresholds::default()
+            },
             summary_principals: match mode {
                 Mode::Live => defaults.summary_principals,
                 // A report leaves nobody out.
