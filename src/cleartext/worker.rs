@@ -1,24 +1,78 @@
-//! One worker's part of the cleartext room: a transaction goes in, an observation comes out, the bytes end here.
+//! One worker's part of the cleartext room: a transaction goes in, an observation comes out, and the bytes end here.
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Cache};
+
+use super::anonymize::lexicon::TextKind;
 use super::anonymize::{Anonymizer, AnonymizerShared, Facts};
-use super::http::transaction::Transaction;
+use super::http::body::{self, DecodeLimits, Outcome, Scratch};
+use super::http::transaction::{Message, Transaction};
+use super::mask::{Bodies, Body, Masker, Render, RuleSet};
 use crate::masked::MaskedText;
-use crate::observation::{Finding, Observation};
+use crate::observation::{Finding, Notes, Observation};
 use crate::tally::TallySheet;
 
 /// What all workers share.
 pub struct WorkerShared {
+    anonymizer: Arc<AnonymizerShared>,
+    rules: ArcSwap<RuleSet>,
+    decoding: DecodeLimits,
+    render: Render,
+}
+
+impl WorkerShared {
+    /// `render`: whether masked text is wanted, or counts only.
+    pub fn new(anonymizer: Arc<AnonymizerShared>, rules: Arc<RuleSet>, decoding: DecodeLimits, render: Render) -> Self {
+        let shared = Self { anonymizer, rules: ArcSwap::from(Arc::clone(&rules)), decoding, render };
+        shared.name(&rules);
+        shared
+    }
+
     /// Identity, endpoints, names.
-    pub anonymizer: Arc<AnonymizerShared>,
+    pub const fn anonymizer(&self) -> &Arc<AnonymizerShared> {
+        &self.anonymizer
+    }
+
+    /// The masking rules in force.
+    pub fn rules(&self) -> Arc<RuleSet> {
+        self.rules.load_full()
+    }
+
+    /// Puts other rules in force; every worker takes them up with its next transaction.
+    pub fn set_rules(&self, rules: Arc<RuleSet>) {
+        self.name(&rules);
+        self.rules.store(rules);
+    }
+
+    fn name(&self, rules: &RuleSet) {
+        let (types, names) = (rules.type_names().to_vec(), rules.rule_names().to_vec());
+        self.anonymizer.lexicon().set_rules(types, names);
+    }
 }
 
 /// One worker's tools. Keeps nothing of a transaction but caches of keyed hashes.
 pub struct Worker {
+    shared: Arc<WorkerShared>,
+    rules: Cache<SharedRules, Arc<RuleSet>>,
+    in_force: Arc<RuleSet>,
     anonymizer: Anonymizer,
+    masker: Masker,
+    request: Scratch,
+    response: Scratch,
     findings: Vec<Finding>,
-    _tally: Arc<TallySheet>,
+    tally: Arc<TallySheet>,
+}
+
+/// Lets a [`Cache`] keep the shared rules alive.
+struct SharedRules(Arc<WorkerShared>);
+
+impl std::ops::Deref for SharedRules {
+    type Target = ArcSwap<RuleSet>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.rules
+    }
 }
 
 /// What becomes of a transaction.
@@ -33,23 +87,104 @@ pub struct Seen<'a> {
 
 impl Worker {
     /// A worker that counts in `tally`, which belongs to its thread.
-    pub fn new(shared: &WorkerShared, tally: Arc<TallySheet>) -> Self {
+    pub fn new(shared: &Arc<WorkerShared>, tally: Arc<TallySheet>) -> Self {
+        let in_force = shared.rules();
+        let lexicon = Arc::clone(shared.anonymizer.lexicon());
+        let names = move |path: &[u8], known: bool| lexicon.intern(TextKind::Field, path, known);
+        let key = shared.anonymizer.keys().placeholder_key();
+        let masker = Masker::new(Arc::clone(&in_force), key, Box::new(names), Arc::clone(&tally));
         Self {
+            rules: Cache::new(SharedRules(Arc::clone(shared))),
+            in_force,
             anonymizer: Anonymizer::new(Arc::clone(&shared.anonymizer)),
+            masker,
+            request: Scratch::default(),
+            response: Scratch::default(),
             findings: Vec::new(),
-            _tally: tally,
+            tally,
+            shared: Arc::clone(shared),
         }
     }
 
     /// Identifies, masks and forgets a transaction.
     pub fn see(&mut self, transaction: Transaction) -> Seen<'_> {
+        self.take_up_rules();
         self.findings.clear();
         let identity = self.anonymizer.identify(&transaction);
-        drop(transaction);
-        Seen {
-            observation: identity.observe(Facts::default()),
-            findings: &self.findings,
-            text: None,
+        let limits = &self.shared.decoding;
+        let request = transaction.request.as_ref();
+        let request = undo(&transaction, request, limits, &self.tally, &mut self.request);
+        let response = transaction.response.as_ref();
+        let sent = transaction.response.as_ref().map(|message| message.body_bytes);
+        let response = undo(&transaction, response, limits, &self.tally, &mut self.response);
+        let facts = facts(&request, &response, sent);
+        let bodies = Bodies { request: request.body(&self.request), response: response.body(&self.response) };
+        let text = self.masker.mask(transaction, bodies, self.shared.render, &mut self.findings);
+        Seen { observation: identity.observe(facts), findings: &self.findings, text: text.map(Box::new) }
+    }
+
+    fn take_up_rules(&mut self) {
+        let rules = self.rules.load();
+        if !Arc::ptr_eq(rules, &self.in_force) {
+            self.in_force = Arc::clone(rules);
+            self.masker.set_rules(Arc::clone(&self.in_force));
         }
     }
+}
+
+/// A body after its content coding: where its bytes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undone {
+    None,
+    AsSent,
+    /// In the scratch space.
+    Decoded(usize),
+    Undecodable,
+}
+
+impl Undone {
+    fn body(self, scratch: &Scratch) -> Body<'_> {
+        match self {
+            Self::None => Body::None,
+            Self::AsSent => Body::AsSent,
+            Self::Decoded(_) => Body::Bytes(scratch.decoded()),
+            Self::Undecodable => Body::Undecodable,
+        }
+    }
+}
+
+fn undo(
+    transaction: &Transaction,
+    message: Option<&Message>,
+    limits: &DecodeLimits,
+    tally: &TallySheet,
+    scratch: &mut Scratch,
+) -> Undone {
+    let Some(message) = message else { return Undone::None };
+    let sent = transaction.slice(message.body);
+    if sent.is_empty() {
+        return Undone::None;
+    }
+    let fields = transaction.fields(message);
+    let codings = fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding")).map(|(_, value)| value);
+    let decoded = body::decode(codings, sent, limits, tally, scratch);
+    match decoded.outcome {
+        Outcome::Identity | Outcome::Mislabelled => Undone::AsSent,
+        Outcome::Decoded | Outcome::Short | Outcome::Capped => Undone::Decoded(decoded.bytes.len()),
+        Outcome::Undecodable => Undone::Undecodable,
+    }
+}
+
+/// What only decoding tells: flags, and how long the response was without its coding.
+fn facts(request: &Undone, response: &Undone, sent: Option<u64>) -> Facts {
+    let mut notes = Notes::default();
+    if [request, response].contains(&&Undone::Undecodable) {
+        notes.insert(Notes::UNDECODABLE);
+    }
+    let response_decoded = match response {
+        Undone::Decoded(len) => u64::try_from(*len).ok(),
+        Undone::AsSent => sent,
+        Undone::None | Undone::Undecodable => None,
+    };
+    Facts { response_decoded, notes }
 }

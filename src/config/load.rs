@@ -8,6 +8,7 @@ use crate::cleartext::anonymize::AnonymizerShared;
 use crate::cleartext::anonymize::endpoint::openapi::{OpenApi, OpenApiError};
 use crate::cleartext::anonymize::geo::Geo;
 use crate::cleartext::anonymize::keys::{KeyError, Keys, STATE_KEY_FILE, StateKey};
+use crate::cleartext::mask::RuleSet;
 use crate::error::{Error, Exit};
 
 /// A document and where it was read from.
@@ -56,6 +57,21 @@ impl Config {
     pub fn documents(&self) -> Result<Vec<Document>, Error> {
         let paths = &self.settings.anonymize.openapi;
         paths.iter().map(|path| read_document(path)).collect()
+    }
+
+    /// The masking rules: of the configured directory, else those built in. Ids of `previous` keep their meaning.
+    pub fn rules(&self, previous: Option<&RuleSet>) -> Result<RuleSet, Error> {
+        let rules = match &self.settings.mask.rules {
+            Some(dir) => RuleSet::load(dir, previous),
+            None => RuleSet::built_in(),
+        };
+        rules.map_err(|fault| {
+            let error = Error::config(fault.what).at(match fault.line {
+                0 => fault.file,
+                line => format!("{}:{line}", fault.file),
+            });
+            error.hint(fault.hint)
+        })
     }
 
     /// The country database, if one is configured.

@@ -33,7 +33,7 @@ impl Closer {
         opening: Opening,
         site: Arc<PublicSite>,
     ) -> Result<Self, Error> {
-        let plan = Arc::new(config.plan(rooms.worker.anonymizer.triples())?);
+        let plan = Arc::new(config.plan(rooms.worker.anonymizer().triples())?);
         let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
         let (releaser, start) =
             Releaser::open(Arc::clone(&plan), &config.settings.state.dir, opening)

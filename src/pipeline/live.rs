@@ -21,9 +21,10 @@ use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
 use crate::cleartext::capture::{FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
+use crate::cleartext::mask::Render;
 use crate::clock::{EventTime, wall_now};
 use crate::commands::{LiveOptions, LiveSource, Speed, faults};
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
 use crate::gauge::{Gauge, Gauges};
 use crate::observation::{Admitted, Names};
@@ -67,7 +68,7 @@ impl Daemon {
         let signals = Signals::install()?;
         let state_dir = &config.settings.state.dir;
         make_state_dir(state_dir)?;
-        let rooms = Rooms::build(config, &config.lasting_key()?)?;
+        let rooms = Rooms::build(config, &config.lasting_key()?, Render::Count)?;
         let (tallies, gauges) = (Tallies::default(), Gauges::default());
         let tally = tallies.sheet();
         let source = open_source(options, &signals, &tally)?;
@@ -153,6 +154,7 @@ impl Daemon {
             live,
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms: &rooms,
+            config: &options.config,
         };
         let outcome = thread::scope(|scope| {
             let capture = CaptureLoop {
@@ -208,6 +210,7 @@ struct Desk<'a> {
     live: bool,
     rotates: bool,
     rooms: &'a Rooms,
+    config: &'a Config,
 }
 
 impl Desk<'_> {
@@ -216,7 +219,7 @@ impl Desk<'_> {
         loop {
             if signals.take_reload() {
                 self.outputs.reopen()?;
-                self.rooms.reload();
+                self.rooms.reload(self.config);
             }
             match results.recv_timeout(LOOK) {
                 Ok(output) => self.take(output, signals)?,
@@ -254,7 +257,7 @@ impl Desk<'_> {
     fn publish(&mut self, summary: Summary) {
         let now = summary.time_range.map_or(EventTime::ZERO, |(_, last)| last);
         if self.rotates {
-            self.rooms.worker.anonymizer.keys().advance(now);
+            self.rooms.worker.anonymizer().keys().advance(now);
         }
         self.resolver = Resolver::new(Arc::clone(&self.names), summary.admitted.clone());
         self.operator.publish(summary, now);

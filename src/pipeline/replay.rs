@@ -14,6 +14,7 @@ use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
 use crate::cleartext::capture::{FileSource, SourceError};
 use crate::cleartext::engine::Engine;
+use crate::cleartext::mask::Render;
 use crate::commands::{ReplayOptions, Select, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
@@ -26,7 +27,8 @@ use crate::tally::{Tallies, TallySheet};
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
-    let rooms = Rooms::build(&options.config, &options.config.passing_key()?)?;
+    let render = if options.bodies { Render::Text } else { Render::Count };
+    let rooms = Rooms::build(&options.config, &options.config.passing_key()?, render)?;
     let tally = tallies.sheet();
     let mut source = open(options, Arc::clone(&tally))?;
     let settings = analysis::Settings {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::cleartext::anonymize::keys::StateKey;
+use crate::cleartext::http::body::DecodeLimits;
+use crate::cleartext::mask::Render;
 use crate::cleartext::worker::WorkerShared;
 use crate::config::Config;
 use crate::error::Error;
@@ -18,28 +20,38 @@ pub(super) struct Rooms {
 
 impl Rooms {
     /// Reads every file the configuration names; a fault says which one, why, and how to mend it.
-    pub(super) fn build(config: &Config, key: &StateKey) -> Result<Self, Error> {
+    pub(super) fn build(config: &Config, key: &StateKey, render: Render) -> Result<Self, Error> {
         let anonymizer = config.anonymizer(config.keys(key))?;
+        let rules = Arc::new(config.rules(None)?);
+        let worker = WorkerShared::new(anonymizer, rules, DecodeLimits::default(), render);
         Ok(Self {
-            worker: Arc::new(WorkerShared { anonymizer }),
+            worker: Arc::new(worker),
             workers: config.workers(),
             has_documents: !config.settings.anonymize.openapi.is_empty(),
         })
     }
 
-    /// Reads rules anew. What is wrong with them is logged, and the old ones stay in force.
-    pub(super) fn reload(&self) {}
+    /// Reads the masking rules anew. What is wrong with them is logged, and the old ones stay in force.
+    pub(super) fn reload(&self, config: &Config) {
+        match config.rules(Some(&self.worker.rules())) {
+            Ok(rules) => {
+                tracing::info!("{} masking rules in force", rules.len());
+                self.worker.set_rules(Arc::new(rules));
+            }
+            Err(error) => tracing::error!("the old masking rules stay in force: {error}"),
+        }
+    }
 
     /// Words for ids.
     pub(super) fn names(&self) -> Arc<dyn Names> {
-        let lexicon = Arc::clone(self.worker.anonymizer.lexicon());
+        let lexicon = Arc::clone(self.worker.anonymizer().lexicon());
         lexicon
     }
 
     /// What the OpenAPI documents promise; none where there is no document.
     pub(super) fn documents(&self) -> Option<Vec<Documented>> {
         self.has_documents.then(|| {
-            let promised = self.worker.anonymizer.promised().iter();
+            let promised = self.worker.anonymizer().promised().iter();
             promised
                 .map(|promised| Documented {
                     service: promised.name.service.clone(),

@@ -76,6 +76,11 @@ pub(in crate::cleartext) struct Scratch {
 }
 
 impl Scratch {
+    /// What the last body that was decoded into this space came to.
+    pub(in crate::cleartext) fn decoded(&self) -> &[u8] {
+        &self.out
+    }
+
     /// Heap bytes held by the buffers.
     pub(in crate::cleartext) fn memory(&self) -> usize {
         self.out.capacity().saturating_add(self.spare.capacity())
