@@ -23,8 +23,18 @@ pub struct WorkerShared {
 
 impl WorkerShared {
     /// `render`: whether masked text is wanted, or counts only.
-    pub fn new(anonymizer: Arc<AnonymizerShared>, rules: Arc<RuleSet>, decoding: DecodeLimits, render: Render) -> Self {
-        let shared = Self { anonymizer, rules: ArcSwap::from(Arc::clone(&rules)), decoding, render };
+    pub fn new(
+        anonymizer: Arc<AnonymizerShared>,
+        rules: Arc<RuleSet>,
+        decoding: DecodeLimits,
+        render: Render,
+    ) -> Self {
+        let shared = Self {
+            anonymizer,
+            rules: ArcSwap::from(Arc::clone(&rules)),
+            decoding,
+            render,
+        };
         shared.name(&rules);
         shared
     }
@@ -92,7 +102,12 @@ impl Worker {
         let lexicon = Arc::clone(shared.anonymizer.lexicon());
         let names = move |path: &[u8], known: bool| lexicon.intern(TextKind::Field, path, known);
         let key = shared.anonymizer.keys().placeholder_key();
-        let masker = Masker::new(Arc::clone(&in_force), key, Box::new(names), Arc::clone(&tally));
+        let masker = Masker::new(
+            Arc::clone(&in_force),
+            key,
+            Box::new(names),
+            Arc::clone(&tally),
+        );
         Self {
             rules: Cache::new(SharedRules(Arc::clone(shared))),
             in_force,
@@ -113,14 +128,38 @@ impl Worker {
         let identity = self.anonymizer.identify(&transaction);
         let limits = &self.shared.decoding;
         let request = transaction.request.as_ref();
-        let request = undo(&transaction, request, limits, &self.tally, &mut self.request);
+        let request = undo(
+            &transaction,
+            request,
+            limits,
+            &self.tally,
+            &mut self.request,
+        );
         let response = transaction.response.as_ref();
-        let sent = transaction.response.as_ref().map(|message| message.body_bytes);
-        let response = undo(&transaction, response, limits, &self.tally, &mut self.response);
+        let sent = transaction
+            .response
+            .as_ref()
+            .map(|message| message.body_bytes);
+        let response = undo(
+            &transaction,
+            response,
+            limits,
+            &self.tally,
+            &mut self.response,
+        );
         let facts = facts(&request, &response, sent);
-        let bodies = Bodies { request: request.body(&self.request), response: response.body(&self.response) };
-        let text = self.masker.mask(transaction, bodies, self.shared.render, &mut self.findings);
-        Seen { observation: identity.observe(facts), findings: &self.findings, text: text.map(Box::new) }
+        let bodies = Bodies {
+            request: request.body(&self.request),
+            response: response.body(&self.response),
+        };
+        let text = self
+            .masker
+            .mask(transaction, bodies, self.shared.render, &mut self.findings);
+        Seen {
+            observation: identity.observe(facts),
+            findings: &self.findings,
+            text: text.map(Box::new),
+        }
     }
 
     fn take_up_rules(&mut self) {
@@ -160,13 +199,17 @@ fn undo(
     tally: &TallySheet,
     scratch: &mut Scratch,
 ) -> Undone {
-    let Some(message) = message else { return Undone::None };
+    let Some(message) = message else {
+        return Undone::None;
+    };
     let sent = transaction.slice(message.body);
     if sent.is_empty() {
         return Undone::None;
     }
     let fields = transaction.fields(message);
-    let codings = fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding")).map(|(_, value)| value);
+    let codings = fields
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"))
+        .map(|(_, value)| value);
     let decoded = body::decode(codings, sent, limits, tally, scratch);
     match decoded.outcome {
         Outcome::Identity | Outcome::Mislabelled => Undone::AsSent,
@@ -186,5 +229,8 @@ fn facts(request: &Undone, response: &Undone, sent: Option<u64>) -> Facts {
         Undone::AsSent => sent,
         Undone::None | Undone::Undecodable => None,
     };
-    Facts { response_decoded, notes }
+    Facts {
+        response_decoded,
+        notes,
+    }
 }

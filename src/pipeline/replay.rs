@@ -27,7 +27,11 @@ use crate::tally::{Tallies, TallySheet};
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
-    let render = if options.bodies { Render::Text } else { Render::Count };
+    let render = if options.bodies {
+        Render::Text
+    } else {
+        Render::Count
+    };
     let rooms = Rooms::build(&options.config, &options.config.passing_key()?, render)?;
     let tally = tallies.sheet();
     let mut source = open(options, Arc::clone(&tally))?;
