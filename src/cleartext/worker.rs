@@ -25,10 +25,11 @@ impl WorkerShared {
     /// `render`: whether masked text is wanted, or counts only.
     pub fn new(
         anonymizer: Arc<AnonymizerShared>,
-        rules: Arc<RuleSet>,
+        rules: RuleSet,
         decoding: DecodeLimits,
         render: Render,
     ) -> Self {
+        let rules = Arc::new(rules);
         let shared = Self {
             anonymizer,
             rules: ArcSwap::from(Arc::clone(&rules)),

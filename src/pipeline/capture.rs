@@ -42,7 +42,7 @@ impl CaptureLoop<'_> {
         let handed = read.and_then(|()| self.hand_over(&mut rest));
         self.levels(source);
         if handed.is_ok() {
-            drop(self.feed.end());
+            let _ended = self.feed.end().is_ok();
         }
         faults
     }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::live::wait_until;
 use super::rooms::Rooms;
-use super::signals::Signals;
 use crate::analysis::clip::WindowSums;
 use crate::analysis::settings::ReleaseSums;
-use crate::analysis::window::{Schedule, Window};
+use crate::analysis::window::Window;
+use crate::clock::{EventTime, NANOS_PER_SECOND};
 use crate::config::Config;
 use crate::error::Error;
 use crate::release::exporter::{Exposition, PublicSite};
@@ -49,7 +48,7 @@ impl Closer {
             Some(fault) => tracing::error!("nothing will be released: {fault}"),
             None => {}
         }
-        let closer = Self {
+        let mut closer = Self {
             plan,
             high_water: start.high_water,
             site,
@@ -68,39 +67,32 @@ impl Closer {
         }
     }
 
-    /// Releases a window. A live window that the end cut short is not released: it was not observed whole, and an extra release
-    /// at shutdown would say when that was. Of a capture every window is, since its time range is public.
+    /// Releases a window and says when it is due on the public listener; [`Self::publish`] puts it there. None: there is
+    /// nothing to release. A live window that the end cut short is not released: it was not observed whole, and an extra
+    /// release at shutdown would say when that was. Of a capture every window is, since its time range is public.
     pub(super) fn close(
         &mut self,
         window: Window,
         sums: &WindowSums,
         last: bool,
-        live: bool,
-        signals: &Signals,
-    ) {
+    ) -> Option<EventTime> {
         if last && !self.is_capture {
-            return;
+            return None;
         }
         let outcome = self.releaser.release(window, sums);
         if let Some(fault) = &outcome.fault {
             tracing::error!("window {} was not released: {fault}", window.index);
         }
-        if live {
-            let schedule: Schedule = self.plan.schedule();
-            let due = schedule
-                .end(window)
-                .start()
-                .plus_nanos(RELEASE_DELAY * crate::clock::NANOS_PER_SECOND);
-            wait_until(due, signals);
-        }
-        self.publish();
+        let end = self.plan.schedule().end(window).start();
+        Some(end.plus_nanos(RELEASE_DELAY * NANOS_PER_SECOND))
+    }
+
+    /// Puts the last release on the public listener, and draws the noise of the next window ahead of time.
+    pub(super) fn publish(&mut self) {
+        self.site.publish(Exposition::of(&self.releaser.current()));
         if let Err(fault) = self.releaser.prepare() {
             tracing::error!("no noise for the next window: {fault}");
         }
-    }
-
-    fn publish(&self) {
-        self.site.publish(Exposition::of(&self.releaser.current()));
     }
 }
 

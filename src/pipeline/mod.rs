@@ -8,6 +8,8 @@
 
 mod capture;
 mod closer;
+mod desk;
+mod listeners;
 mod live;
 mod queue;
 mod replay;

@@ -14,11 +14,11 @@ use crate::gauge::{Gauge, Gauges};
 use crate::tally::{Tally, TallySheet};
 
 /// Transactions a batch holds at most.
-const BATCH_TRANSACTIONS: usize = 64;
+const BATCH_TRANSACTIONS: usize = 256;
 /// Bytes a batch holds at most, but for its last transaction.
-const BATCH_BYTES: usize = 128 * 1024;
+const BATCH_BYTES: usize = 512 * 1024;
 /// Batches in flight to one worker; with [`BATCH_BYTES`] this bounds the queue's memory.
-const BATCHES_IN_FLIGHT: usize = 24;
+const BATCHES_IN_FLIGHT: usize = 8;
 /// Room for markers beyond the batches, so that live capture never waits for a worker that is behind by less than an hour.
 const MARKERS_IN_FLIGHT: usize = 3_600;
 /// A marker is sent after this many transactions even within a tick, so that a burst does not pile up in the sinks.

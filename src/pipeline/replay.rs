@@ -74,10 +74,7 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
             stop.store(true, Ordering::Relaxed);
         }
         let damage = reader.join().map_err(|_| Error::internal())?;
-        for worker in workers {
-            // That the analysis was abandoned is a consequence; its cause is in `summary` or a panic.
-            drop(worker.join().map_err(|_| Error::internal())?);
-        }
+        workers::join(workers)?;
         Ok::<_, Error>((damage, summary?))
     })?;
     Ok(Outcome {

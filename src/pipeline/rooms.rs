@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cleartext::anonymize::keys::StateKey;
+use crate::cleartext::anonymize::lexicon::Lexicon;
 use crate::cleartext::http::body::DecodeLimits;
 use crate::cleartext::mask::Render;
 use crate::cleartext::worker::WorkerShared;
@@ -22,7 +23,7 @@ impl Rooms {
     /// Reads every file the configuration names; a fault says which one, why, and how to mend it.
     pub(super) fn build(config: &Config, key: &StateKey, render: Render) -> Result<Self, Error> {
         let anonymizer = config.anonymizer(config.keys(key))?;
-        let rules = Arc::new(config.rules(None)?);
+        let rules = config.rules(None)?;
         let worker = WorkerShared::new(anonymizer, rules, DecodeLimits::default(), render);
         Ok(Self {
             worker: Arc::new(worker),
@@ -44,8 +45,7 @@ impl Rooms {
 
     /// Words for ids.
     pub(super) fn names(&self) -> Arc<dyn Names> {
-        let lexicon = Arc::clone(self.worker.anonymizer().lexicon());
-        lexicon
+        Arc::<Lexicon>::clone(self.worker.anonymizer().lexicon())
     }
 
     /// What the OpenAPI documents promise; none where there is no document.

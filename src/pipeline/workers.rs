@@ -53,3 +53,11 @@ fn work(
     // The capture thread went away without an end: it has failed, and says so itself.
     Err(Abandoned)
 }
+
+/// Waits for all of them. That the analysis was abandoned is a consequence, told by whoever caused it; a panic is told here.
+pub(super) fn join(threads: Vec<ScopedJoinHandle<'_, Result<(), Abandoned>>>) -> Result<(), Error> {
+    for thread in threads {
+        let _ended = thread.join().map_err(|_| Error::internal())?.is_ok();
+    }
+    Ok(())
+}

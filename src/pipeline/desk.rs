@@ -1,0 +1,133 @@
+//! The `ht-closer`: takes what the analysis room hands out to files, listeners and the release room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::closer::Closer;
+use super::rooms::Rooms;
+use super::signals::Signals;
+use crate::analysis::Output;
+use crate::analysis::summary::Summary;
+use crate::clock::{EventTime, wall_now};
+use crate::commands::{LiveOptions, LiveSource};
+use crate::config::Config;
+use crate::error::Error;
+use crate::observation::{Admitted, Names};
+use crate::operator::OperatorState;
+use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
+
+/// How often signals and due releases are looked at while nothing comes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What the thread that reads outputs works with.
+pub(super) struct Desk<'a> {
+    records: RecordEncoder,
+    alerts: AlertEncoder,
+    resolver: Resolver,
+    lines: Lines,
+    outputs: Outputs,
+    operator: Arc<OperatorState>,
+    closer: Closer,
+    /// When the last release is due on the public listener, by the wall clock.
+    due: Option<EventTime>,
+    names: Arc<dyn Names>,
+    live: bool,
+    rotates: bool,
+    rooms: &'a Rooms,
+    config: &'a Config,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(
+        rooms: &'a Rooms,
+        options: &'a LiveOptions,
+        outputs: Outputs,
+        operator: Arc<OperatorState>,
+        closer: Closer,
+    ) -> Self {
+        let names = rooms.names();
+        Self {
+            records: RecordEncoder::new(Arc::clone(&names)),
+            alerts: AlertEncoder::new(Arc::clone(&names)),
+            resolver: Resolver::new(Arc::clone(&names), Admitted::default()),
+            lines: Lines::default(),
+            outputs,
+            operator,
+            closer,
+            due: None,
+            names,
+            live: matches!(options.source, LiveSource::Interfaces { .. }),
+            rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
+            rooms,
+            config: &options.config,
+        }
+    }
+
+    /// Reads outputs to their end.
+    pub(super) fn serve(
+        &mut self,
+        results: &Receiver<Output>,
+        signals: &Signals,
+    ) -> Result<(), Error> {
+        loop {
+            if signals.take_reload() {
+                self.outputs.reopen()?;
+                self.rooms.reload(self.config);
+            }
+            self.publish_if_due();
+            match results.recv_timeout(LOOK) {
+                Ok(output) => self.take(output)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&mut self, output: Output) -> Result<(), Error> {
+        match output {
+            Output::Rows { rows, .. } => {
+                for row in &rows {
+                    self.records.encode(row, &mut self.lines);
+                }
+                self.outputs.records(&mut self.lines, &mut self.resolver)?;
+            }
+            Output::Alerts(alerts) => {
+                for alert in &alerts {
+                    self.alerts.encode(alert, &mut self.lines);
+                }
+                for (_, line) in self.lines.iter() {
+                    self.operator.send_alert(&self.resolver.line(line));
+                }
+                self.outputs.alerts(&mut self.lines, &mut self.resolver)?;
+            }
+            Output::Window { window, sums, last } => {
+                self.due = self.closer.close(window, &sums, last);
+                if !self.live {
+                    self.due = self.due.map(|_| EventTime::ZERO);
+                }
+                self.publish_if_due();
+            }
+            Output::Summary { summary, .. } => self.publish(*summary),
+        }
+        Ok(())
+    }
+
+    /// A live release appears by schedule, whenever its sums were ready; that of a capture as soon as it is there.
+    fn publish_if_due(&mut self) {
+        if self.due.is_some_and(|due| wall_now() >= due) {
+            self.due = None;
+            self.closer.publish();
+        }
+    }
+
+    fn publish(&mut self, summary: Summary) {
+        let now = summary.time_range.map_or(EventTime::ZERO, |(_, last)| last);
+        if self.rotates {
+            self.rooms.worker.anonymizer().keys().advance(now);
+        }
+        self.resolver = Resolver::new(Arc::clone(&self.names), summary.admitted.clone());
+        self.operator.publish(summary, now);
+    }
+}
