@@ -505,3 +505,45 @@ fn pseudonyms_are_those_of_the_records() {
         .code(1)
         .stdout("colour\tred\t-\n");
 }
+
+#[test]
+fn mask_is_a_filter() {
+    let place = Place::new();
+    place
+        .hushtap(&["mask"])
+        .write_stdin("a password=hunter2 b\nplain\n")
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("hunter2").not())
+        .stdout(predicate::str::ends_with("\nplain\n"))
+        .stderr("");
+    place
+        .hushtap(&["mask", "--as", "json", "--explain"])
+        .write_stdin("{\"password\":\"hunter2\"}\n")
+        .assert()
+        .code(0)
+        .stdout("{\"password\":\"MASKED-password\"}\n")
+        .stderr(predicate::str::contains("hunter2").not())
+        .stderr(predicate::str::contains("\"type\":\"password\""));
+    place
+        .hushtap(&["mask", "--as", "ndjson-envelope"])
+        .write_stdin("{\"id\":1,\"text\":\"x\"}\nhunter2\n")
+        .assert()
+        .code(1)
+        .stdout("{\"id\":1,\"masked\":\"x\",\"found\":[]}\n")
+        .stderr(predicate::str::contains("line 2"))
+        .stderr(predicate::str::contains("hunter2").not());
+}
+
+#[test]
+fn a_bad_rule_exits_78_with_file_and_line() {
+    let place = Place::new();
+    fs::create_dir(place.path("rules")).expect("a directory");
+    place.write(
+        "rules/bad.toml",
+        "[[rule]]\nid = \"x\"\nkind = \"nonsense\"\n",
+    );
+    place.refuses(78, &["check", "--rules", "rules"], "bad.toml:3: ");
+    place.refuses(78, &["mask", "--rules", "rules"], "bad.toml:3: ");
+    place.refuses(78, &["check", "--rules", "absent"], "absent");
+}

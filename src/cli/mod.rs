@@ -52,6 +52,9 @@ pub enum Command {
     /// Analyse capture files and print a report
     #[command(after_help = replay::EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Copy standard input to standard output with every sensitive value replaced
+    #[command(after_help = MASK_EXAMPLES)]
+    Mask(MaskArgs),
     /// Validate config, rules, OpenAPI documents and GeoIP database, and show what is in force
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),

@@ -1,6 +1,7 @@
 //! `hushtap check`: validates everything that is configured and says what is in force and where it comes from.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use clap::ArgMatches;
 
@@ -25,6 +26,7 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
         Some(path) => format!("ok  config: {}", path.display()),
         None => "ok  config: no file, defaults".to_owned(),
     }];
+    lines.push(rules(config)?);
     for document in config.documents()? {
         let openapi = &document.openapi;
         let skipped = match openapi.skipped {
@@ -58,6 +60,31 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
         ));
     }
     Ok(lines)
+}
+
+/// Reads the masking rules and runs their examples.
+fn rules(config: &Config) -> Result<String, Error> {
+    let rules = Arc::new(config.rules(None)?);
+    let failures = rules.check_examples();
+    if let Some(first) = failures.first() {
+        let more = match failures.len() - 1 {
+            0 => String::new(),
+            n => format!("; {n} more examples fail"),
+        };
+        return Err(
+            Error::config(format!("rule `{}`: {}{more}", first.rule, first.what))
+                .at(format!("{}:{}", first.file, first.line))
+                .hint(format!("the example is: {}", first.example)),
+        );
+    }
+    let place = match &config.settings.mask.rules {
+        Some(dir) => dir.display().to_string(),
+        None => "built in".to_owned(),
+    };
+    Ok(format!(
+        "ok  rules: {place}: {} rules, all their examples hold",
+        rules.len()
+    ))
 }
 
 /// Every key with its value and origin, a paragraph a section.

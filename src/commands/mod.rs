@@ -7,6 +7,7 @@ pub mod faults;
 #[cfg(feature = "live")]
 mod interfaces;
 mod man;
+mod mask;
 mod options;
 mod progress;
 mod pseudonym;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
             pipeline::replay(&options, outputs)
         }),
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
+        Command::Mask(args) => mask::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),
         #[cfg(feature = "live")]
         Command::Interfaces => interfaces::run(),
