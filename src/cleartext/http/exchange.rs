@@ -103,7 +103,7 @@ impl Exchange {
     }
 
     /// Takes in the head of a message, read from the front of `src`.
-    pub(super) fn head(&mut self, role: Role, head: &Head, src: &[u8]) {
+    pub(super) fn head(&mut self, role: Role, head: &Head, read: &[Field], src: &[u8]) {
         if role == Role::Server && self.asking {
             self.side = Some(Box::default());
             self.tx.notes.insert(Notes::EARLY_RESPONSE);
@@ -113,7 +113,7 @@ impl Exchange {
         bytes.extend_from_slice(src.get(..head.len).unwrap_or(src));
         let end = bytes.len();
         let first_field = fields.len();
-        fields.extend(head.fields.iter().map(|field| shift(*field, base)));
+        fields.extend(read.iter().map(|field| shift(*field, base)));
         let message = Message {
             head: span(base, end),
             first: shift_span(head.first, base),

@@ -104,7 +104,7 @@ impl HttpFlow {
         if let Phase::Http(session) = &mut self.phase {
             session.expire(cx);
         }
-        self.phase = Phase::Refused;
+        self.refuse();
     }
 
     fn data(&mut self, from_low: bool, bytes: &[u8], mark: Mark, cx: &mut Context<'_>) {
@@ -196,7 +196,7 @@ impl HttpFlow {
         probe_state.refused = true;
         probe_state.seen = probe_state.seen.saturating_add(to_u64(rest.len()));
         if self.is_no_http(cx) {
-            self.phase = Phase::Refused;
+            self.refuse();
         }
         rest.len()
     }
@@ -236,7 +236,7 @@ impl HttpFlow {
         let client_is_low = session.role(true) == Role::Client;
         session.expire(cx);
         if switch == Switch::Upgrade {
-            self.phase = Phase::Refused;
+            self.refuse();
             return;
         }
         self.next_index = session.next_index();
@@ -252,8 +252,15 @@ impl HttpFlow {
         {
             session.expire(cx);
             cx.tally.one(Tally::HttpGaveUp);
-            self.phase = Phase::Refused;
+            self.refuse();
         }
+    }
+
+    /// No HTTP, or none any more: nothing is kept.
+    fn refuse(&mut self) {
+        self.phase = Phase::Refused;
+        self.low = Probe::default();
+        self.high = Probe::default();
     }
 
     fn probe_of(&mut self, from_low: bool) -> &mut Probe {

@@ -25,7 +25,28 @@ pub(super) enum Role {
 /// Fields read without an allocation.
 const INLINE_FIELDS: usize = 64;
 
-/// A head, as spans of the bytes it was read from.
+/// Where the fields of a head go: made by the caller, so that a kilobyte of them is not moved about with every head.
+pub(super) struct Fields {
+    list: SmallVec<[Field; INLINE_FIELDS]>,
+    max: usize,
+}
+
+impl Fields {
+    /// Room for at most `max` fields.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            list: SmallVec::new(),
+            max,
+        }
+    }
+
+    /// The fields, as spans of the bytes that were read.
+    pub(super) fn as_slice(&self) -> &[Field] {
+        &self.list
+    }
+}
+
+/// A head but for its fields, as spans of the bytes it was read from.
 #[derive(Debug)]
 pub(super) struct Head {
     /// Its length with the blank line that ends it.
@@ -38,8 +59,6 @@ pub(super) struct Head {
     pub(super) status: u16,
     /// Version.
     pub(super) protocol: Protocol,
-    /// The fields.
-    pub(super) fields: SmallVec<[Field; INLINE_FIELDS]>,
     /// What they say about the body.
     pub(super) framing: Framing,
     /// Its end is missing.
@@ -47,10 +66,6 @@ pub(super) struct Head {
 }
 
 /// The outcome of reading a head.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack for one call, and a box would be an allocation for each head"
-)]
 pub(super) enum Read {
     /// It is all there.
     Whole(Head),
@@ -61,21 +76,21 @@ pub(super) enum Read {
 }
 
 /// Reads a head that begins at the front of `src`, where blank lines have been skipped.
-pub(super) fn read(role: Role, src: &[u8], max_fields: usize) -> Read {
+pub(super) fn read(role: Role, src: &[u8], fields: &mut Fields) -> Read {
     let parsed = match role {
-        Role::Client => read_request(src),
-        Role::Server => read_response(src),
+        Role::Client => read_request(src, fields),
+        Role::Server => read_response(src, fields),
     };
     match parsed {
         Ok(Status::Complete(head)) => Read::Whole(head),
         // Its blank line may be one that only the tolerant reader takes for blank.
         Ok(Status::Partial) if find_end(src, 0).is_err() => Read::Partial,
-        Ok(Status::Partial) | Err(Refused) => read_tolerant(role, src, max_fields),
+        Ok(Status::Partial) | Err(Refused) => read_tolerant(role, src, fields),
     }
 }
 
 /// Reads what there is of a head whose rest will not come. None if its start line cannot be recognised.
-pub(super) fn read_cut(role: Role, src: &[u8], max_fields: usize) -> Option<Head> {
+pub(super) fn read_cut(role: Role, src: &[u8], fields: &mut Fields) -> Option<Head> {
     let newline = memchr2(b'\r', b'\n', src);
     let end = newline.unwrap_or(src.len());
     let mut head = start_line(role, src.get(..end)?)?;
@@ -83,7 +98,7 @@ pub(super) fn read_cut(role: Role, src: &[u8], max_fields: usize) -> Option<Head
         // The version was cut off rather than left out.
         head.protocol = Protocol::Http11;
     }
-    Some(with_fields(head, src, end, src.len(), max_fields))
+    Some(with_fields(head, src, (end, src.len()), fields))
 }
 
 /// Where the head at the front of `src` ends, its blank line included (white space on that line is tolerated).
@@ -158,7 +173,7 @@ impl From<httparse::Error> for Refused {
     }
 }
 
-fn read_request(src: &[u8]) -> Result<Status<Head>, Refused> {
+fn read_request(src: &[u8], fields: &mut Fields) -> Result<Status<Head>, Refused> {
     let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; INLINE_FIELDS];
     let mut request = Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(
@@ -169,20 +184,19 @@ fn read_request(src: &[u8]) -> Result<Status<Head>, Refused> {
     let Status::Complete(len) = parsed else {
         return Ok(Status::Partial);
     };
-    let (fields, framing) = spans(src, request.headers);
+    let framing = spans(src, request.headers, fields);
     Ok(Status::Complete(Head {
         len,
         first: within(src, request.method.unwrap_or_default().as_bytes()),
         target: within(src, request.path.unwrap_or_default().as_bytes()),
         status: 0,
         protocol: protocol(request.version),
-        fields,
         framing,
         cut: false,
     }))
 }
 
-fn read_response(src: &[u8]) -> Result<Status<Head>, Refused> {
+fn read_response(src: &[u8], fields: &mut Fields) -> Result<Status<Head>, Refused> {
     let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; INLINE_FIELDS];
     let mut response = Response::new(&mut []);
     let mut config = ParserConfig::default();
@@ -193,32 +207,29 @@ fn read_response(src: &[u8]) -> Result<Status<Head>, Refused> {
     let Status::Complete(len) = parsed else {
         return Ok(Status::Partial);
     };
-    let (fields, framing) = spans(src, response.headers);
+    let framing = spans(src, response.headers, fields);
     Ok(Status::Complete(Head {
         len,
         first: within(src, response.reason.unwrap_or_default().as_bytes()),
         target: Span::default(),
         status: response.code.unwrap_or_default(),
         protocol: protocol(response.version),
-        fields,
         framing,
         cut: false,
     }))
 }
 
-fn spans(src: &[u8], headers: &[Header<'_>]) -> (SmallVec<[Field; INLINE_FIELDS]>, Framing) {
+fn spans(src: &[u8], headers: &[Header<'_>], fields: &mut Fields) -> Framing {
     let mut framing = Framing::default();
-    let fields = headers
-        .iter()
-        .map(|header| {
-            framing.field(header.name.as_bytes(), header.value);
-            Field {
-                name: within(src, header.name.as_bytes()),
-                value: within(src, header.value),
-            }
-        })
-        .collect();
-    (fields, framing)
+    fields.list.clear();
+    fields.list.extend(headers.iter().map(|header| {
+        framing.field(header.name.as_bytes(), header.value);
+        Field {
+            name: within(src, header.name.as_bytes()),
+            value: within(src, header.value),
+        }
+    }));
+    framing
 }
 
 /// Where `part`, a slice of `src`, lies in it. An empty part, and one that is no slice of `src`, give the empty span.
@@ -239,7 +250,8 @@ fn protocol(minor: Option<u8>) -> Protocol {
     }
 }
 
-fn read_tolerant(role: Role, src: &[u8], max_fields: usize) -> Read {
+fn read_tolerant(role: Role, src: &[u8], fields: &mut Fields) -> Read {
+    fields.list.clear();
     let Some(line_end) = memchr(b'\n', src) else {
         return if probe(role, src) == line::Verdict::No {
             Read::Not
@@ -259,7 +271,7 @@ fn read_tolerant(role: Role, src: &[u8], max_fields: usize) -> Read {
     let Ok(end) = find_end(src, line_end) else {
         return Read::Partial;
     };
-    Read::Whole(with_fields(head, src, first_len, end, max_fields))
+    Read::Whole(with_fields(head, src, (first_len, end), fields))
 }
 
 /// Judges whether a start line of this role's kind begins here.
@@ -288,14 +300,19 @@ fn start_line(role: Role, text: &[u8]) -> Option<Head> {
         target: within(text, target),
         status,
         protocol,
-        fields: SmallVec::new(),
         framing: Framing::default(),
         cut: false,
     })
 }
 
 /// Adds the field lines between the end of the start line and the end of the head.
-fn with_fields(mut head: Head, src: &[u8], from: usize, to: usize, max_fields: usize) -> Head {
+fn with_fields(
+    mut head: Head,
+    src: &[u8],
+    (from, to): (usize, usize),
+    fields: &mut Fields,
+) -> Head {
+    fields.list.clear();
     head.len = to;
     let src = src.get(..to).unwrap_or(src);
     let mut lines = Lines {
@@ -303,13 +320,13 @@ fn with_fields(mut head: Head, src: &[u8], from: usize, to: usize, max_fields: u
         at: from.saturating_add(1),
     };
     while let Some((start, end)) = lines.next() {
-        if head.fields.len() >= max_fields {
+        if fields.list.len() >= fields.max {
             break;
         }
         if let Some(field) = field_line(src, start, end) {
             head.framing
                 .field(slice(src, field.name), slice(src, field.value));
-            head.fields.push(field);
+            fields.list.push(field);
         }
     }
     head
@@ -376,16 +393,31 @@ mod tests {
     use super::super::framing::{Asked, Extent};
     use super::*;
 
-    fn whole(role: Role, src: &[u8]) -> Head {
-        match read(role, src, 256) {
-            Read::Whole(head) => head,
+    /// A head with its fields.
+    struct Whole {
+        head: Head,
+        fields: Fields,
+    }
+
+    impl std::ops::Deref for Whole {
+        type Target = Head;
+
+        fn deref(&self) -> &Head {
+            &self.head
+        }
+    }
+
+    fn whole(role: Role, src: &[u8]) -> Whole {
+        let mut fields = Fields::new(256);
+        match read(role, src, &mut fields) {
+            Read::Whole(head) => Whole { head, fields },
             Read::Partial => panic!("partial"),
             Read::Not => panic!("not a head"),
         }
     }
 
-    fn field<'a>(head: &Head, src: &'a [u8], index: usize) -> (&'a [u8], &'a [u8]) {
-        let field = head.fields[index];
+    fn field<'a>(head: &Whole, src: &'a [u8], index: usize) -> (&'a [u8], &'a [u8]) {
+        let field = head.fields.as_slice()[index];
         (slice(src, field.name), slice(src, field.value))
     }
 
@@ -405,7 +437,7 @@ mod tests {
         let src =
             b"GET / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\nno colon here\r\nA : b\r\n\r\n";
         let head = whole(Role::Client, src);
-        assert_eq!(head.fields.len(), 2);
+        assert_eq!(head.fields.as_slice().len(), 2);
         assert_eq!(head.framing.request(), Extent::Chunked);
         assert_eq!(field(&head, src, 1), (&b"A"[..], &b"b"[..]));
     }
@@ -423,7 +455,7 @@ mod tests {
     fn a_bare_cr_hides_nothing() {
         let src = b"HTTP/1.1 200\rTransfer-Encoding:chunked\r\nA: x\rB\x0b: y\r\n\r\n";
         let head = whole(Role::Server, src);
-        assert_eq!((head.status, head.fields.len()), (200, 3));
+        assert_eq!((head.status, head.fields.as_slice().len()), (200, 3));
         assert_eq!(head.framing.response(200, Asked::Other), Extent::Chunked);
         assert_eq!(field(&head, src, 2), (&b"B"[..], &b"y"[..]));
         assert_eq!(whole(Role::Server, b"HTTP/1.1\r 200 OK\r\n\r\n").status, 0);
@@ -444,18 +476,20 @@ mod tests {
         }
         src.extend_from_slice(b"\r\n");
         let head = whole(Role::Client, &src);
-        assert_eq!((head.fields.len(), head.len), (256, src.len()));
+        assert_eq!((head.fields.as_slice().len(), head.len), (256, src.len()));
     }
 
     #[test]
     fn a_cut_head_gives_what_it_has() {
-        let head = read_cut(Role::Client, b"GET / HTTP/1.1\r\nHost: a.b\r\nCook", 256).unwrap();
-        assert_eq!(head.fields.len(), 1);
+        let mut fields = Fields::new(256);
+        let cut = b"GET / HTTP/1.1\r\nHost: a.b\r\nCook";
+        assert!(read_cut(Role::Client, cut, &mut fields).is_some());
+        assert_eq!(fields.as_slice().len(), 1);
         assert!(
-            read_cut(Role::Client, b"GET /half", 256)
+            read_cut(Role::Client, b"GET /half", &mut fields)
                 .is_some_and(|h| h.protocol == Protocol::Http11)
         );
-        assert!(read_cut(Role::Server, b"<html>", 256).is_none());
+        assert!(read_cut(Role::Server, b"<html>", &mut fields).is_none());
     }
 
     #[test]

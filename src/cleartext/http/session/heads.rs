@@ -8,8 +8,9 @@ use crate::cleartext::http::Context;
 use crate::cleartext::http::chunked::Chunked;
 use crate::cleartext::http::exchange::{Exchange, Mark, part};
 use crate::cleartext::http::framing::{Asked, Extent};
-use crate::cleartext::http::head::{self, Head, Read, Role};
+use crate::cleartext::http::head::{self, Fields, Head, Read, Role};
 use crate::cleartext::http::line::blank_len;
+use crate::cleartext::http::transaction::Field;
 use crate::observation::Notes;
 use crate::tally::Tally;
 
@@ -22,6 +23,7 @@ const RESERVE: usize = 64 << 10;
 #[derive(Clone, Copy)]
 struct Found<'a> {
     head: &'a Head,
+    fields: &'a [Field],
     src: &'a [u8],
     mark: Mark,
 }
@@ -46,10 +48,12 @@ impl Session {
             offset: at.offset.wrapping_add(to_u64(blank)),
             ..at
         };
-        match head::read(role, src, cx.limits.max_fields) {
+        let mut fields = Fields::new(cx.limits.max_fields);
+        match head::read(role, src, &mut fields) {
             Read::Whole(head) => {
                 let found = Found {
                     head: &head,
+                    fields: fields.as_slice(),
                     src,
                     mark: at,
                 };
@@ -95,10 +99,12 @@ impl Session {
         }
         let buf = take(&mut direction.buf);
         let mark = direction.mark;
-        match head::read(role, &buf, cx.limits.max_fields) {
+        let mut fields = Fields::new(cx.limits.max_fields);
+        match head::read(role, &buf, &mut fields) {
             Read::Whole(head) => {
                 let found = Found {
                     head: &head,
+                    fields: fields.as_slice(),
                     src: &buf,
                     mark,
                 };
@@ -140,10 +146,12 @@ impl Session {
     pub(super) fn cut_head(&mut self, role: Role, whole: bool, cx: &mut Context<'_>) {
         let buf = take(&mut self.direction(role).buf);
         let mark = self.direction(role).mark;
-        if let Some(mut head) = head::read_cut(role, &buf, cx.limits.max_fields) {
+        let mut fields = Fields::new(cx.limits.max_fields);
+        if let Some(mut head) = head::read_cut(role, &buf, &mut fields) {
             head.cut = !whole;
             let found = Found {
                 head: &head,
+                fields: fields.as_slice(),
                 src: &buf,
                 mark,
             };
@@ -201,24 +209,34 @@ impl Session {
     }
 
     fn open_request(&mut self, found: &Found<'_>, cx: &mut Context<'_>) {
-        let Found { head, src, mark } = *found;
+        let Found {
+            head,
+            fields,
+            src,
+            mark,
+        } = *found;
         self.bound_queue(cx);
         let mut exchange = self.new_exchange(mark, cx);
         exchange.reserve(
             head.len.max(self.size_hint),
-            head.fields.len().max(self.fields_hint),
+            fields.len().max(self.fields_hint),
         );
         exchange.asked_at = Some(mark);
         exchange.asked = Asked::from_method(part(src, head.first));
         exchange.asking = true;
-        exchange.head(Role::Client, head, src);
+        exchange.head(Role::Client, head, fields, src);
         exchange.begin(Role::Client, mark.time);
         self.held = self.held.saturating_add(exchange.footprint());
         self.queue.push_back(exchange);
     }
 
     fn open_response(&mut self, found: &Found<'_>, cx: &mut Context<'_>) {
-        let Found { head, src, mark } = *found;
+        let Found {
+            head,
+            fields,
+            src,
+            mark,
+        } = *found;
         if !self.answer(mark, cx) {
             let exchange = self.new_exchange(mark, cx);
             self.queue.push_front(exchange);
@@ -226,7 +244,7 @@ impl Session {
         self.answering = true;
         if let Some(exchange) = self.queue.front_mut() {
             let before = exchange.footprint();
-            exchange.head(Role::Server, head, src);
+            exchange.head(Role::Server, head, fields, src);
             exchange.begin(Role::Server, mark.time);
             self.held = self
                 .held

@@ -108,3 +108,15 @@ fn a_server_whose_text_reads_like_an_old_request_is_no_client() {
     script.s("GET /out\r\n").c("bye\r\n");
     assert_eq!(script.flow.is_http(), Some(false));
 }
+
+#[test]
+fn an_undecided_flow_leaves_nothing_behind() {
+    let mut script = Script::new();
+    script.c("GET /half").s("HT");
+    assert!(script.flow.memory() > 0);
+    script.expire();
+    assert_eq!(
+        (script.flow.memory(), script.flow.is_http()),
+        (0, Some(false))
+    );
+}
