@@ -376,7 +376,7 @@ fn field_line(src: &[u8], start: usize, end: usize) -> Option<Field> {
 
 /// Without white space and control characters around it.
 fn trim_controls(mut text: &[u8]) -> &[u8] {
-    while let [..=b' ', rest @ ..] | [rest @ .., ..=b' '] = text {
+    while let [(..=b' '), rest @ ..] | [rest @ .., (..=b' ')] = text {
         text = rest;
     }
     text
