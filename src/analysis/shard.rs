@@ -169,6 +169,10 @@ impl Shard {
 
     fn count(&mut self, who: Who, seen: Seen<'_>, cx: &mut Context<'_>) {
         let observation = seen.observation;
+        // First, so that what is released never depends on the state of detection.
+        if let Some(clip) = &mut self.clip {
+            clip.observe(who.key, observation, seen.findings);
+        }
         let (endpoint, place) = self.place(observation.endpoint, cx.snapshot);
         let table = if who.is_token {
             &mut self.tokens
@@ -185,9 +189,6 @@ impl Shard {
         let firsts = principal.observe(observation, endpoint, limit);
         let scene = principal.scene(who, observation, cx);
 
-        if let Some(clip) = &mut self.clip {
-            clip.observe(who.key, observation, seen.findings);
-        }
         cx.share.totals.observe(observation, seen.findings);
         let epoch = &mut cx.share.epoch;
         epoch.first = Some(

@@ -15,6 +15,9 @@ use crate::release::plan::Plan;
 use crate::release::releaser::{ReleaseError, Releaser};
 use crate::release::render::RELEASE_DELAY;
 
+/// The ledger's directory inside the state directory.
+const LEDGER_DIR: &str = "ledger";
+
 /// Owns the releaser and feeds the public site.
 pub(super) struct Closer {
     releaser: Releaser,
@@ -34,9 +37,12 @@ impl Closer {
     ) -> Result<Self, Error> {
         let plan = Arc::new(config.plan(rooms.worker.anonymizer().triples())?);
         let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
-        let (releaser, start) =
-            Releaser::open(Arc::clone(&plan), &config.settings.state.dir, opening)
-                .map_err(|error| refused(&error))?;
+        let (releaser, start) = Releaser::open(
+            Arc::clone(&plan),
+            &config.settings.state.dir.join(LEDGER_DIR),
+            opening,
+        )
+        .map_err(|error| refused(&error))?;
         match start.fault {
             // Without a ledger nothing may be released; live capture for the operator would still make sense, but a start
             // that quietly releases nothing is what nobody wants.

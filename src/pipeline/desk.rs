@@ -76,11 +76,17 @@ impl<'a> Desk<'a> {
                 self.outputs.reopen()?;
                 self.rooms.reload(self.config);
             }
-            self.publish_if_due();
+            // Of a capture that is read faster than real time only the newest release is worth rendering.
+            if self.live || results.is_empty() {
+                self.publish_if_due();
+            }
             match results.recv_timeout(LOOK) {
                 Ok(output) => self.take(output)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.publish_if_due();
+                    return Ok(());
+                }
             }
         }
     }
@@ -107,7 +113,6 @@ impl<'a> Desk<'a> {
                 if !self.live {
                     self.due = self.due.map(|_| EventTime::ZERO);
                 }
-                self.publish_if_due();
             }
             Output::Summary { summary, .. } => self.publish(*summary),
         }
