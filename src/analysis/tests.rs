@@ -133,13 +133,13 @@ pub(super) fn run(
     (outcome, last, tallies)
 }
 
-fn release() -> Option<ReleaseSums> {
+fn release() -> ReleaseSums {
     let schedule = Schedule::new(Unit::PrincipalDay, 60).unwrap();
     let plan = ClipPlan::new(schedule, 1, [1_000; 5], 4, 8).unwrap();
-    Some(ReleaseSums {
+    ReleaseSums {
         plan: Arc::new(plan),
         high_water: None,
-    })
+    }
 }
 
 /// Thresholds at which almost everything alerts.
@@ -275,7 +275,7 @@ proptest! {
             max_sensitive_per_shard: 8,
             max_deferred_per_shard: 2,
             max_endpoints_per_principal: 3,
-            release: release(),
+            release: Some(release()),
             thresholds: nervous(),
             ..with_rows()
         };
@@ -324,10 +324,10 @@ fn every_window_comes_once_and_in_order_also_over_a_gap() {
     let ticks = [60, 119, 120, 121, 301, 86_400 + 61];
     let markers: Vec<_> = ticks.map(|tick| (Tick(tick), vec![])).into();
     let settings = Settings {
-        release: release(),
+        release: Some(release()),
         ..Settings::default()
     };
-    let schedule = release().unwrap().plan.schedule();
+    let schedule = release().plan.schedule();
     for workers in [1, 3] {
         let (outcome, ..) = run(&settings, workers, &markers, &|_| 0);
         assert_eq!(outcome.windows.len(), 1 + 1_440);

@@ -28,13 +28,6 @@ impl<T> Raw<T> {
     }
 }
 
-impl<T: Copy> Raw<&T> {
-    /// Copies what is behind the reference, still wrapped.
-    pub(in crate::cleartext) const fn copied(&self) -> Raw<T> {
-        Raw(*self.0)
-    }
-}
-
 impl<T: Zeroize> Zeroize for Raw<T> {
     fn zeroize(&mut self) {
         self.0.zeroize();

@@ -203,15 +203,10 @@ fn undo(
     let Some(message) = message else {
         return Undone::None;
     };
-    let sent = transaction.slice(message.body);
-    if sent.is_empty() {
+    let decoded = body::decode_body(transaction, message, limits, tally, scratch);
+    if decoded.bytes.is_empty() && decoded.outcome != Outcome::Undecodable {
         return Undone::None;
     }
-    let fields = transaction.fields(message);
-    let codings = fields
-        .filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"))
-        .map(|(_, value)| value);
-    let decoded = body::decode(codings, sent, limits, tally, scratch);
     match decoded.outcome {
         Outcome::Identity | Outcome::Mislabelled => Undone::AsSent,
         Outcome::Decoded | Outcome::Short | Outcome::Capped => Undone::Decoded(decoded.bytes.len()),

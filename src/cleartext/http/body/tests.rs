@@ -96,7 +96,10 @@ fn without_coding_the_body_itself_is_given() {
         &mut scratch,
     );
     assert!(std::ptr::eq(decoded.bytes, JSON));
-    assert_eq!((decoded.outcome, scratch.memory()), (Outcome::Identity, 0));
+    assert_eq!(
+        (decoded.outcome, scratch.out.capacity()),
+        (Outcome::Identity, 0)
+    );
 }
 
 #[test]
