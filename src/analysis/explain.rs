@@ -82,13 +82,14 @@ fn newness(alert: &Alert, who: &str, place: &str) -> String {
     if alert.update == 0 {
         return format!("{place} answered with success for the first time, to {who}; {known}.");
     }
+    let many = if users > 1.0 { "users" } else { "user" };
     let taken_up = if alert.severity == Severity::Info {
         "looks like a deploy"
     } else {
         "is not taken up like a deploy"
     };
     format!(
-        "{place}, new since {} ago, has {} successful users, the first being {who}, and {taken_up}; {known}.",
+        "{place}, first seen {} before, has {} successful {many}, the first being {who}, and {taken_up}; {known}.",
         span(exact(seconds)),
         number(users),
     )

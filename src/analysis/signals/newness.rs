@@ -105,6 +105,8 @@ fn finding(
 ) -> Finding {
     let (first, ..) = call.order;
     let time = if verdict.is_some() { around.now } else { first };
+    // Those known before it.
+    let known = around.endpoints - usize::from(verdict.is_some()).min(around.endpoints);
     let learned = around
         .started
         .map_or(0, |started| first.nanos_since(started));
@@ -127,7 +129,7 @@ fn finding(
             evidence("observed_users", users as f64),
             evidence("usual_users", 0.0),
             evidence("most_ever_users", 0.0),
-            evidence("known_endpoints", around.endpoints as f64),
+            evidence("known_endpoints", known as f64),
             evidence("known_days", libm::round(learned as f64 / 8_640e9) / 10.0),
         ],
     }

@@ -259,6 +259,17 @@ impl Names for Letters {
 }
 
 #[test]
+fn a_verdict_on_a_new_endpoint_explains_itself() {
+    let mut story = office(4);
+    story.call(3 * DAY + 14 * HOUR, 3, |o| o.endpoint = EndpointId(99));
+    let alerts = story.alerts();
+    assert_eq!(
+        explain::sentence(&alerts[1], &Letters),
+        "GET /e99, first seen an hour before, has 1 successful user, the first being token tk_3, and is not taken up like a deploy; usual and most ever before were 0, over 3.2 days and 1 known endpoints."
+    );
+}
+
+#[test]
 fn every_alert_explains_itself() {
     let mut story = office(4);
     story.call(4 * DAY, 2, |o| o.response_bytes = 60_000);
