@@ -343,3 +343,6 @@ fn why(error: &Error) -> &'static str {
         "reading from the interface failed"
     }
 }
+
+#[cfg(test)]
+mod tests;
