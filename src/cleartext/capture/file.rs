@@ -282,15 +282,13 @@ impl FileSource {
         };
         let path = file.path.clone();
         let meter = Arc::clone(&self.progress.read);
-        let state = match self.records(&path, &meter) {
-            Ok(mut records) => self
-                .advance(index, &mut records)
-                .map(|record| State::Open(records, Some(record))),
-            Err(_) => {
-                let what = "the file changed while it was to be read";
-                self.note(index, Damage { offset: 0, what });
-                None
-            }
+        let state = if let Ok(mut records) = self.records(&path, &meter) {
+            self.advance(index, &mut records)
+                .map(|record| State::Open(records, Some(record)))
+        } else {
+            let what = "the file changed while it was to be read";
+            self.note(index, Damage { offset: 0, what });
+            None
         };
         if let Some(file) = self.files.get_mut(index) {
             file.state = state.unwrap_or(State::Done);
@@ -380,7 +378,7 @@ fn total_size(files: &[PathBuf]) -> Option<u64> {
         .iter()
         .map(|path| {
             let meta = std::fs::metadata(path).ok()?;
-            meta.is_file().then(|| meta.len())
+            meta.is_file().then_some(meta.len())
         })
         .sum()
 }

@@ -14,6 +14,10 @@ pub(super) struct Filter {
 #[cfg(feature = "live")]
 impl Filter {
     /// A filter by expression; none lets everything pass.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "without libpcap it fails, and the signature is one"
+    )]
     pub(super) fn new(expression: Option<&str>) -> Result<Self, OpenFault> {
         Ok(Self {
             expression: expression.map(str::to_owned),

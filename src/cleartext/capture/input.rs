@@ -146,6 +146,10 @@ pub(super) fn section_length(head: &[u8]) -> Option<usize> {
 }
 
 /// What an I/O error at open means to the user.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "all other kinds are told as they are"
+)]
 pub(super) fn fault(error: &io::Error) -> OpenFault {
     match error.kind() {
         io::ErrorKind::NotFound => OpenFault::NotFound,

@@ -1,6 +1,6 @@
 //! Live capture from one interface through libpcap, one thread each.
 //!
-//! libpcap's own read timeout does not fire on an idle link (TPACKET_V3), so the handle is non-blocking and this waits on
+//! libpcap's own read timeout does not fire on an idle link (`TPACKET_V3`), so the handle is non-blocking and this waits on
 //! its descriptor, never longer than [`POLL`]. Needs `CAP_NET_RAW` and nothing else.
 
 use std::os::fd::AsFd;

@@ -1,4 +1,5 @@
-//! The engine on whole captures.
+//! The engine on packet scripts and on whole captures.
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use super::*;
 use crate::cleartext::capture::{
@@ -37,7 +38,13 @@ impl Script {
         }
     }
 
-    fn send(&mut self, from: Who, port: u16, (seq, ack): (u32, u32), flags: &str, payload: &str) {
+    fn send(
+        &mut self,
+        (from, port): (Who, u16),
+        (seq, ack): (u32, u32),
+        flags: &str,
+        payload: &str,
+    ) {
         self.now += 1_000_000;
         let mut tcp = TcpHeader::new(port, 80, seq, 65_000);
         let (mut source, mut target) = ([10, 0, 0, 9], [10, 0, 0, 1]);
@@ -73,9 +80,9 @@ impl Script {
     }
 
     fn connect(&mut self, port: u16, (client, server): (u32, u32)) {
-        self.send(Client, port, (client, 0), "S", "");
-        self.send(Server, port, (server, client + 1), "SA", "");
-        self.send(Client, port, (client + 1, server + 1), "A", "");
+        self.send((Client, port), (client, 0), "S", "");
+        self.send((Server, port), (server, client + 1), "SA", "");
+        self.send((Client, port), (client + 1, server + 1), "A", "");
     }
 
     /// A request and its response; the next sequence numbers.
@@ -85,8 +92,8 @@ impl Script {
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         );
         let after = (client + there.len() as u32, server + back.len() as u32);
-        self.send(Client, port, (client, server), "A", there);
-        self.send(Server, port, (server, after.0), "A", back);
+        self.send((Client, port), (client, server), "A", there);
+        self.send((Server, port), (server, after.0), "A", back);
         after
     }
 
@@ -131,9 +138,9 @@ fn a_new_handshake_on_the_same_ports_is_a_new_flow() {
     let mut s = Script::new(Settings::default());
     s.connect(5_000, (100, 900));
     let (client, server) = s.exchange(5_000, (101, 901));
-    s.send(Client, 5_000, (client, server), "FA", "");
-    s.send(Server, 5_000, (server, client + 1), "FA", "");
-    s.send(Server, 5_000, (server, client + 1), "FA", "");
+    s.send((Client, 5_000), (client, server), "FA", "");
+    s.send((Server, 5_000), (server, client + 1), "FA", "");
+    s.send((Server, 5_000), (server, client + 1), "FA", "");
     s.connect(5_000, (70_000, 80_000));
     s.exchange(5_000, (70_001, 80_001));
     // Also without any farewell.
@@ -146,23 +153,21 @@ fn a_new_handshake_on_the_same_ports_is_a_new_flow() {
 #[test]
 fn a_repeated_syn_and_a_late_one_change_nothing() {
     let mut s = Script::new(Settings::default());
-    s.send(Client, 5_000, (100, 0), "S", "");
+    s.send((Client, 5_000), (100, 0), "S", "");
     s.connect(5_000, (100, 900));
     let (client, server) = s.exchange(5_000, (101, 901));
-    s.send(Client, 5_000, (100, 0), "S", "");
+    s.send((Client, 5_000), (100, 0), "S", "");
     s.exchange(5_000, (client, server));
     // The SYN of another flow is captured after its first request.
     s.send(
-        Client,
-        6_000,
+        (Client, 6_000),
         (101, 901),
         "A",
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     );
-    s.send(Client, 6_000, (100, 0), "S", "");
+    s.send((Client, 6_000), (100, 0), "S", "");
     s.send(
-        Server,
-        6_000,
+        (Server, 6_000),
         (901, 128),
         "A",
         "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
@@ -191,11 +196,10 @@ fn a_connection_whose_handshake_was_missed_is_found_again() {
 #[test]
 fn flows_end_by_timeout_on_packet_time() {
     let mut s = Script::new(Settings::default());
-    s.send(Client, 5_000, (100, 0), "S", "");
+    s.send((Client, 5_000), (100, 0), "S", "");
     s.connect(5_001, (100, 900));
     s.send(
-        Client,
-        5_001,
+        (Client, 5_001),
         (101, 901),
         "A",
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -215,13 +219,12 @@ fn closed_flows_linger_only_briefly() {
     let mut s = Script::new(Settings::default());
     s.connect(5_000, (100, 900));
     s.send(
-        Client,
-        5_000,
+        (Client, 5_000),
         (101, 901),
         "A",
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     );
-    s.send(Server, 5_000, (901, 128), "R", "");
+    s.send((Server, 5_000), (901, 128), "R", "");
     assert_eq!(s.engine.flows(), 1);
     s.wait(6);
     assert_eq!((s.engine.flows(), s.seen.as_slice()), (0, &[(1, None)][..]));
@@ -238,7 +241,7 @@ fn the_table_stays_inside_its_limits_and_says_what_it_gave_up() {
         ..Settings::default()
     });
     for port in 0..100 {
-        s.send(Client, 5_000 + port, (100, 0), "S", "");
+        s.send((Client, 5_000 + port), (100, 0), "S", "");
     }
     assert_eq!(s.engine.flows(), 10);
     assert_eq!(s.count(Tally::FlowsEvicted), 90);
@@ -255,7 +258,12 @@ fn the_table_stays_inside_its_limits_and_says_what_it_gave_up() {
     for port in 0..100 {
         s.connect(5_000 + port, (100, 900));
         // Behind a hole, so that it is held.
-        s.send(Client, 5_000 + port, (1_101, 901), "A", &"x".repeat(1_000));
+        s.send(
+            (Client, 5_000 + port),
+            (1_101, 901),
+            "A",
+            &"x".repeat(1_000),
+        );
         assert!(s.engine.memory() <= limit);
     }
     assert!(s.count(Tally::FlowsEvicted) > 20);
@@ -280,7 +288,7 @@ fn payload_that_is_no_http_is_passed_over() {
     let mut seq = 101;
     for _ in 0..50 {
         let noise = "\x16\x03\x01\x02 nothing of interest ".repeat(40);
-        s.send(Client, 5_000, (seq, 901), "A", &noise);
+        s.send((Client, 5_000), (seq, 901), "A", &noise);
         seq += noise.len() as u32;
     }
     assert!(s.count(Tally::StreamBytesNotHttp) > 20_000);
@@ -294,7 +302,7 @@ fn one_packet_from_the_far_future_ends_nothing() {
     s.connect(5_000, (100, 900));
     let now = s.now;
     s.now += 1_000_000 * NANOS_PER_SECOND;
-    s.send(Client, 6_000, (1, 0), "S", "");
+    s.send((Client, 6_000), (1, 0), "S", "");
     s.now = now;
     s.exchange(5_000, (101, 901));
     assert_eq!(s.seen, [(1, Some(200))]);
@@ -387,37 +395,6 @@ fn damaged_captures_do_no_harm() {
                 damaged[at] = random as u8;
             }
             assert!(fuzz_capture(&damaged));
-        }
-    }
-}
-
-/// A tool for development: prints the transactions of `HUSHTAP_PCAP` as the scorer of the captures reads them.
-#[test]
-#[ignore = "a tool, not a test"]
-fn print_transactions() {
-    let path = PathBuf::from(std::env::var_os("HUSHTAP_PCAP").unwrap());
-    let tally = Arc::new(TallySheet::default());
-    let end = replay(&path, &tally, &mut |tx| {
-        let method = tx
-            .request
-            .as_ref()
-            .map(|m| String::from_utf8_lossy(tx.slice(m.first)));
-        let body = |m: &Option<crate::cleartext::http::transaction::Message>| {
-            m.as_ref().map(|m| m.body_bytes)
-        };
-        println!(
-            "\n{}",
-            serde_json::json!({
-                "method": method, "status": tx.response.as_ref().map(|m| m.status),
-                "protocol": tx.protocol.name(), "state": format!("{:?}", tx.state), "flow": tx.flow.0,
-                "request_body_bytes": body(&tx.request), "response_body_bytes": body(&tx.response),
-            })
-        );
-    });
-    eprintln!("{end:?}");
-    for t in Tally::ALL {
-        if tally.get(*t) > 0 {
-            eprintln!("{:?}={}", t, tally.get(*t));
         }
     }
 }

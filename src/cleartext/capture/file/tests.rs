@@ -121,8 +121,7 @@ fn drain(source: &mut FileSource) -> Read {
             Ok(Polled::Packet(p)) => {
                 packets.push((p.time.nanos(), p.link.0, p.data.expose().to_vec()));
             }
-            Ok(Polled::Idle) => break,
-            Ok(Polled::End) => break,
+            Ok(Polled::Idle | Polled::End) => break,
             Err(error) => errors.push(error),
         }
     }
@@ -206,7 +205,7 @@ fn pcapng_with_interfaces_of_different_kinds() {
             100_i64.to_le_bytes()
         };
         interface(&mut b, 101, &[(9, &[9]), (14, &offset)]);
-        interface(&mut b, 1, &[(9, &[0x80 | 10])]);
+        interface(&mut b, 1, &[(9, &[0x8a])]);
         b.block(0x0000_0bad, b"unknown blocks are passed over");
         enhanced(&mut b, 0, 3_000_001, FRAME);
         enhanced(&mut b, 1, 4_000_000_001, FRAME);

@@ -1,4 +1,5 @@
 //! Live capture on the loopback interface. Skipped, loudly, where this user may not capture.
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use super::*;
 use crate::cleartext::engine::{Engine, Settings};
