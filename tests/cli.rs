@@ -543,7 +543,11 @@ fn a_bad_rule_exits_78_with_file_and_line() {
         "rules/bad.toml",
         "[[rule]]\nid = \"x\"\nkind = \"nonsense\"\n",
     );
-    place.refuses(78, &["check", "--rules", "rules"], "bad.toml:3: ");
+    place.refuses(
+        78,
+        &["check", "--rules", "rules"],
+        "bad.toml:3: unknown key `kind`\n\nhint: allowed here: `id`",
+    );
     place.refuses(78, &["mask", "--rules", "rules"], "bad.toml:3: ");
     place.refuses(78, &["check", "--rules", "absent"], "absent");
 }

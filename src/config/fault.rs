@@ -73,9 +73,9 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The candidate with the smallest edit distance, if that is at most a third of the word's length (at least 2).
+/// The candidate with the smallest edit distance, if that is at most a third of the word's length (at least 1).
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(2);
+    let limit = (word.chars().count() / 3).max(1);
     candidates
         .iter()
         .map(|candidate| (distance(word, candidate), *candidate))

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Config;
+use super::fault::explain;
 use crate::cleartext::anonymize::AnonymizerShared;
 use crate::cleartext::anonymize::endpoint::openapi::{OpenApi, OpenApiError};
 use crate::cleartext::anonymize::geo::Geo;
@@ -66,11 +67,15 @@ impl Config {
             None => RuleSet::built_in(),
         };
         rules.map_err(|fault| {
-            let error = Error::config(fault.what).at(match fault.line {
+            let error = if fault.what.starts_with("unknown ") {
+                explain(&fault.what, None)
+            } else {
+                Error::config(fault.what).hint(fault.hint)
+            };
+            error.at(match fault.line {
                 0 => fault.file,
                 line => format!("{}:{line}", fault.file),
-            });
-            error.hint(fault.hint)
+            })
         })
     }
 
