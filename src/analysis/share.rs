@@ -9,7 +9,7 @@ use super::shard::Deferred;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
-use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId, TxState};
+use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId};
 
 /// Sums of one worker: totals since the start, and what the current epoch adds.
 #[derive(Debug, Default)]
@@ -123,8 +123,7 @@ fn slot(
 pub(super) struct Totals {
     pub(super) first: Option<EventTime>,
     pub(super) last: EventTime,
-    pub(super) transactions: TransactionCounts,
-    pub(super) protocols: [u64; 4],
+    pub(super) protocols: [TransactionCounts; 4],
     pub(super) countries: BTreeMap<Country, u64>,
     pub(super) rules: Vec<u64>,
     /// The country of the observation before, which most often is that of the next.
@@ -136,8 +135,7 @@ impl Default for Totals {
         Self {
             first: None,
             last: EventTime::ZERO,
-            transactions: TransactionCounts::default(),
-            protocols: [0; 4],
+            protocols: [TransactionCounts::default(); 4],
             countries: BTreeMap::new(),
             rules: Vec::new(),
             recent: (Country::UNKNOWN, 0),
@@ -158,15 +156,8 @@ impl Totals {
         let start = observation.start.min(observation.end);
         self.first = Some(self.first.map_or(start, |first| first.min(start)));
         self.last = self.last.max(observation.end);
-        let counts = &mut self.transactions;
-        match observation.state {
-            TxState::Complete => counts.complete += 1,
-            TxState::NoResponse => counts.no_response += 1,
-            TxState::NoRequest => counts.no_request += 1,
-            TxState::Truncated => counts.truncated += 1,
-        }
-        if let Some(n) = self.protocols.get_mut(observation.protocol as usize) {
-            *n += 1;
+        if let Some(counts) = self.protocols.get_mut(observation.protocol as usize) {
+            counts.count(observation.state);
         }
         if self.recent.0 != observation.country {
             self.file_recent();
@@ -191,12 +182,8 @@ impl Totals {
             (a, b) => a.or(b),
         };
         self.last = self.last.max(other.last);
-        self.transactions.complete += other.transactions.complete;
-        self.transactions.no_response += other.transactions.no_response;
-        self.transactions.no_request += other.transactions.no_request;
-        self.transactions.truncated += other.transactions.truncated;
-        for (n, m) in self.protocols.iter_mut().zip(other.protocols) {
-            *n += m;
+        for (mine, others) in self.protocols.iter_mut().zip(other.protocols) {
+            mine.merge(others);
         }
         for (&country, n) in &other.countries {
             *self.countries.entry(country).or_default() += n;

@@ -9,7 +9,9 @@ use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
 use super::shard::OwnShards;
 use super::share::{PROTOCOLS, Share, Totals};
-use super::summary::{EndpointSummary, PrincipalSummary, SensitiveEntry, Summary};
+use super::summary::{
+    EndpointSummary, PrincipalSummary, SensitiveEntry, Summary, TransactionCounts,
+};
 use crate::observation::{EndpointId, Part, PrincipalKey, RuleId, TextId, TypeId};
 
 /// Collects the shares; the order in which they come does not matter.
@@ -66,11 +68,15 @@ impl Summarizer {
         self.principals.truncate(limit);
         let mut countries: Vec<_> = self.totals.countries.into_iter().collect();
         countries.sort_by_key(|&(country, n)| (Reverse(n), country));
+        let mut transactions = TransactionCounts::default();
+        for counts in self.totals.protocols {
+            transactions.merge(counts);
+        }
         let protocols = PROTOCOLS.into_iter().zip(self.totals.protocols);
         Summary {
             time_range: self.totals.first.map(|first| (first, self.totals.last)),
-            transactions: self.totals.transactions,
-            protocols: protocols.filter(|&(_, n)| n > 0).collect(),
+            transactions,
+            protocols: protocols.filter(|(_, counts)| counts.total() > 0).collect(),
             endpoints,
             principals: self.principals,
             countries,

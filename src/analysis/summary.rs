@@ -5,7 +5,7 @@ use super::alert::Alert;
 use crate::clock::EventTime;
 use crate::observation::{
     Admitted, Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId,
-    TextId, TokenKind, TypeId,
+    TextId, TokenKind, TxState, TypeId,
 };
 
 /// The whole picture. Built at the end of a replay and, live, every few seconds.
@@ -16,7 +16,7 @@ pub struct Summary {
     /// Transactions by state.
     pub transactions: TransactionCounts,
     /// Transactions by protocol.
-    pub protocols: Vec<(Protocol, u64)>,
+    pub protocols: Vec<(Protocol, TransactionCounts)>,
     /// By endpoint, busiest first.
     pub endpoints: Vec<EndpointSummary>,
     /// By principal, busiest first.
@@ -44,6 +44,41 @@ pub struct TransactionCounts {
     pub no_request: u64,
     /// With a hole.
     pub truncated: u64,
+}
+
+impl TransactionCounts {
+    /// Counts one more.
+    pub const fn count(&mut self, state: TxState) {
+        match state {
+            TxState::Complete => self.complete += 1,
+            TxState::NoResponse => self.no_response += 1,
+            TxState::NoRequest => self.no_request += 1,
+            TxState::Truncated => self.truncated += 1,
+        }
+    }
+
+    /// Adds others.
+    pub const fn merge(&mut self, other: Self) {
+        self.complete += other.complete;
+        self.no_response += other.no_response;
+        self.no_request += other.no_request;
+        self.truncated += other.truncated;
+    }
+
+    /// All of them.
+    pub const fn total(self) -> u64 {
+        self.complete + self.no_response + self.no_request + self.truncated
+    }
+
+    /// By state, as the `state` label has it.
+    pub const fn by_state(self) -> [(TxState, u64); 4] {
+        [
+            (TxState::Complete, self.complete),
+            (TxState::NoResponse, self.no_response),
+            (TxState::NoRequest, self.no_request),
+            (TxState::Truncated, self.truncated),
+        ]
+    }
 }
 
 /// Latency quantiles in microseconds, from a log histogram (relative error at most 2 %).

@@ -208,29 +208,12 @@ fn levels(state: &OperatorState, families: &mut Families) {
 }
 
 fn transactions(summary: &Summary, families: &mut Families) {
-    let help = "HTTP transactions by protocol.";
-    for (protocol, count) in &summary.protocols {
-        families.counter(
-            "hushtap_protocol_transactions_total",
-            help,
-            &[("protocol", protocol.name())],
-            *count,
-        );
-    }
-    let help = "HTTP transactions by how whole they are.";
-    let counts = &summary.transactions;
-    for (state, count) in [
-        ("complete", counts.complete),
-        ("no-response", counts.no_response),
-        ("no-request", counts.no_request),
-        ("truncated", counts.truncated),
-    ] {
-        families.counter(
-            "hushtap_transactions_total",
-            help,
-            &[("state", state)],
-            count,
-        );
+    let help = "HTTP transactions by protocol and by how whole they are.";
+    for (protocol, counts) in &summary.protocols {
+        for (state, count) in counts.by_state() {
+            let labels = [("protocol", protocol.name()), ("state", state.name())];
+            families.counter("hushtap_transactions_total", help, &labels, count);
+        }
     }
 }
 
@@ -362,19 +345,29 @@ impl SubjectWords {
 }
 
 fn process(families: &mut Families) {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = status
-        .split_whitespace()
-        .nth(1)
-        .and_then(|field| field.parse().ok())
-        .unwrap_or(0);
-    if pages > 0 {
+    let read = |name: &str| std::fs::read_to_string(name).unwrap_or_default();
+    let number = |text: &str, place: usize| -> Option<u64> {
+        text.split_whitespace().nth(place)?.parse().ok()
+    };
+    if let Some(pages) = number(&read("/proc/self/statm"), 1) {
         let help = "Resident memory of the process.";
         families.gauge(
             "process_resident_memory_bytes",
             help,
             &[],
             pages * PAGE_BYTES,
+        );
+    }
+    // proc_pid_stat(5): behind the name in parentheses, user and system time are the 12th and 13th field.
+    let stat = read("/proc/self/stat");
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    if let (Some(user), Some(system)) = (number(behind, 11), number(behind, 12)) {
+        let help = "CPU time of the process.";
+        families.counter(
+            "process_cpu_seconds_total",
+            help,
+            &[],
+            (user + system) / TICKS_PER_SECOND,
         );
     }
     if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
@@ -389,3 +382,5 @@ fn process(families: &mut Families) {
 
 /// Memory pages of the platforms hushtap runs on.
 const PAGE_BYTES: u64 = 4_096;
+/// `USER_HZ`, fixed at 100 on every platform hushtap runs on.
+const TICKS_PER_SECOND: u64 = 100;

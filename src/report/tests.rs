@@ -114,7 +114,15 @@ fn outcome() -> Outcome {
                 no_request: 0,
                 truncated: 1,
             },
-            protocols: vec![(Protocol::Http11, 1_503)],
+            protocols: vec![(
+                Protocol::Http11,
+                TransactionCounts {
+                    complete: 1_500,
+                    no_response: 2,
+                    no_request: 0,
+                    truncated: 1,
+                },
+            )],
             endpoints: vec![endpoint(4, 500, false), endpoint(3, 1_003, true)],
             principals: vec![principal(7, Some(TokenKind::BearerJwt)), principal(9, None)],
             countries: vec![(Country::from_code("DE"), 1_500), (Country::UNKNOWN, 3)],

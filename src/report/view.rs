@@ -199,7 +199,7 @@ impl View {
             protocols: summary
                 .protocols
                 .iter()
-                .map(|(protocol, count)| (protocol.name().to_owned(), *count))
+                .map(|(protocol, counts)| (protocol.name().to_owned(), counts.total()))
                 .collect(),
             loss: loss(tallies),
             has_documents: documents.is_some(),
