@@ -9,7 +9,7 @@ use super::capture::{self, Packet};
 use super::decode::{self, Segment};
 use super::flow::state::{Flow, Tools};
 use super::flow::table::{Age, Slot, Table};
-use super::http::transaction::Transaction;
+use super::http::transaction::{Spare, Storage, Transaction};
 use super::reassembly::EndReason;
 use super::{flow, http, reassembly};
 use crate::clock::{EventTime, PacketClock};
@@ -35,6 +35,7 @@ pub struct Engine {
     settings: Settings,
     tally: Arc<TallySheet>,
     clock: PacketClock,
+    spare: Spare,
     table: Table<Flow>,
     /// Heap bytes of all flows.
     memory: usize,
@@ -51,6 +52,7 @@ impl Engine {
             settings,
             tally,
             clock: PacketClock::default(),
+            spare: Spare::default(),
             table: Table::new(),
             memory: 0,
             held: 0,
@@ -98,6 +100,11 @@ impl Engine {
         self.held = 0;
     }
 
+    /// Takes back the memory of transactions that were masked and forgotten.
+    pub fn reuse(&self, storages: Vec<Storage>) {
+        self.spare.put(storages);
+    }
+
     /// The packet clock.
     pub const fn now(&self) -> EventTime {
         self.clock.now()
@@ -138,6 +145,7 @@ impl Engine {
             http: &self.settings.http,
             tally: &self.tally,
             room: room.saturating_sub(self.held),
+            spare: &self.spare,
             emit,
         };
         let Some((key, flow)) = self.table.get_mut(slot) else {
@@ -242,6 +250,7 @@ impl Engine {
             http: &self.settings.http,
             tally: &self.tally,
             room: self.settings.reassembly.max_held_total,
+            spare: &self.spare,
             emit,
         }
     }

@@ -7,7 +7,7 @@ use arc_swap::{ArcSwap, Cache};
 use super::anonymize::lexicon::TextKind;
 use super::anonymize::{Anonymizer, AnonymizerShared, Facts};
 use super::http::body::{self, DecodeLimits, Outcome, Scratch};
-use super::http::transaction::{Message, Transaction};
+use super::http::transaction::{Message, Storage, Transaction};
 use super::mask::{Bodies, Body, Masker, Render, RuleSet};
 use crate::masked::MaskedText;
 use crate::observation::{Finding, Notes, Observation};
@@ -161,6 +161,11 @@ impl Worker {
             findings: &self.findings,
             text: text.map(Box::new),
         }
+    }
+
+    /// The memory of the transactions seen since the last call: the capture thread can use it again.
+    pub fn take_spent(&mut self) -> Vec<Storage> {
+        self.masker.take_spent()
     }
 
     fn take_up_rules(&mut self) {

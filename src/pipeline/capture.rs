@@ -97,7 +97,13 @@ impl CaptureLoop<'_> {
 
     /// What one packet completed belongs to the tick the clock now stands in.
     fn hand_over(&mut self, emitted: &mut Vec<Transaction>) -> Result<(), WorkersGone> {
+        if emitted.is_empty() {
+            return self.feed.advance(self.engine.now().tick());
+        }
         self.feed.advance(self.engine.now().tick())?;
+        for spent in self.feed.returned() {
+            self.engine.reuse(spent);
+        }
         emitted
             .drain(..)
             .try_for_each(|transaction| self.feed.push(transaction))

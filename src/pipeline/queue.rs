@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::cleartext::http::transaction::Transaction;
+use crate::cleartext::http::transaction::{Storage, Transaction};
 use crate::clock::Tick;
 use crate::gauge::{Gauge, Gauges};
 use crate::tally::{Tally, TallySheet};
@@ -47,8 +47,16 @@ pub(super) enum WhenFull {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct WorkersGone;
 
+/// A worker's end.
+pub(super) struct Intake {
+    pub(super) messages: Receiver<Message>,
+    /// Takes the memory of forgotten transactions back to the capture thread.
+    pub(super) spent: Sender<Vec<Storage>>,
+}
+
 /// The capture thread's end.
 pub(super) struct Feed {
+    spent: Receiver<Vec<Storage>>,
     workers: Vec<Sender<Message>>,
     next: usize,
     tick: Option<Tick>,
@@ -66,7 +74,7 @@ pub(super) fn feed(
     when_full: WhenFull,
     tally: Arc<TallySheet>,
     gauges: Gauges,
-) -> (Feed, Vec<Receiver<Message>>) {
+) -> (Feed, Vec<Intake>) {
     let room = match when_full {
         WhenFull::Block => BATCHES_IN_FLIGHT,
         WhenFull::Drop => BATCHES_IN_FLIGHT + MARKERS_IN_FLIGHT,
@@ -74,7 +82,16 @@ pub(super) fn feed(
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(|_| bounded(room)).unzip();
     let limit = senders.len() * BATCHES_IN_FLIGHT * BATCH_BYTES;
     gauges.set(Gauge::QueueMemoryLimit, limit as u64);
+    let (spent, returned) = bounded(senders.len() * BATCHES_IN_FLIGHT);
+    let intakes = receivers
+        .into_iter()
+        .map(|messages| Intake {
+            messages,
+            spent: spent.clone(),
+        })
+        .collect();
     let feed = Feed {
+        spent: returned,
         workers: senders,
         next: 0,
         tick: None,
@@ -85,7 +102,7 @@ pub(super) fn feed(
         tally,
         gauges,
     };
-    (feed, receivers)
+    (feed, intakes)
 }
 
 impl Feed {
@@ -136,6 +153,11 @@ impl Feed {
             return Ok(());
         }
         worker.send(Message::Batch(batch)).map_err(|_| WorkersGone)
+    }
+
+    /// Memory of forgotten transactions that came back since the last call.
+    pub(super) fn returned(&self) -> impl Iterator<Item = Vec<Storage>> {
+        self.spent.try_iter()
     }
 
     /// The capture has ended.

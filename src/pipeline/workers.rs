@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use crossbeam_channel::Receiver;
-
-use super::queue::Message;
+use super::queue::{Intake, Message};
 use crate::analysis::{Abandoned, TickSink};
 use crate::cleartext::worker::{Worker, WorkerShared};
 use crate::error::Error;
@@ -16,35 +14,33 @@ pub(super) fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     shared: &Arc<WorkerShared>,
     tallies: &Tallies,
-    channels: Vec<Receiver<Message>>,
+    intakes: Vec<Intake>,
     sinks: Vec<TickSink>,
 ) -> Result<Vec<ScopedJoinHandle<'scope, Result<(), Abandoned>>>, Error> {
-    let threads = channels
+    let threads = intakes
         .into_iter()
         .zip(sinks)
         .enumerate()
-        .map(|(number, (messages, sink))| {
+        .map(|(number, (intake, sink))| {
             let worker = Worker::new(shared, tallies.sheet());
             Builder::new()
                 .name(format!("ht-worker-{number}"))
-                .spawn_scoped(scope, move || work(worker, &messages, sink))
+                .spawn_scoped(scope, move || work(worker, &intake, sink))
                 .map_err(|error| Error::io("cannot start a thread", "ht-worker", &error))
         });
     threads.collect()
 }
 
-fn work(
-    mut worker: Worker,
-    messages: &Receiver<Message>,
-    mut sink: TickSink,
-) -> Result<(), Abandoned> {
-    for message in messages {
+fn work(mut worker: Worker, intake: &Intake, mut sink: TickSink) -> Result<(), Abandoned> {
+    for message in &intake.messages {
         match message {
             Message::Batch(transactions) => {
                 for transaction in transactions {
                     let seen = worker.see(transaction);
                     sink.push(seen.observation, seen.findings, seen.text);
                 }
+                // If the capture thread has enough already, the allocator takes it.
+                let _kept = intake.spent.try_send(worker.take_spent()).is_ok();
             }
             Message::Over(tick) => sink.end_tick(tick),
             Message::End(tick) => return sink.finish(tick),

@@ -5,7 +5,7 @@
 
 use crate::cleartext::decode::{FlowInfo, FlowKey, Segment};
 use crate::cleartext::flow::table::Age;
-use crate::cleartext::http::transaction::Transaction;
+use crate::cleartext::http::transaction::{Spare, Transaction};
 use crate::cleartext::http::{self, Context, HttpFlow};
 use crate::cleartext::reassembly::{self, Bench, EndReason, Pair, StreamChunk};
 use crate::clock::EventTime;
@@ -68,6 +68,8 @@ pub(in crate::cleartext) struct Tools<'a> {
     pub(in crate::cleartext) tally: &'a TallySheet,
     /// Bytes all flows together may still hold out of order.
     pub(in crate::cleartext) room: usize,
+    /// Memory for new transactions.
+    pub(in crate::cleartext) spare: &'a Spare,
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
 }
 
@@ -252,6 +254,7 @@ impl Flow {
             initiator_is_low: self.initiator_is_low,
             limits: tools.http,
             tally: tools.tally,
+            spare: tools.spare,
             emit: &mut *tools.emit,
         };
         let bench = Bench {
@@ -303,6 +306,7 @@ impl Flow {
             initiator_is_low: self.initiator_is_low,
             limits: tools.http,
             tally: tools.tally,
+            spare: tools.spare,
             emit: &mut *tools.emit,
         };
         let bench = Bench {

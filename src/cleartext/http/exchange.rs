@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Context;
 use super::framing::Asked;
 use super::head::{Head, Role, read_trailer, shift, shift_span, span};
-use super::transaction::{Field, Message, Span, Transaction};
+use super::transaction::{Field, Message, Span, Storage, Transaction};
 use crate::cleartext::decode::Peer;
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
@@ -69,6 +69,7 @@ impl Exchange {
         if cx.info.midstream {
             notes.insert(Notes::MIDSTREAM);
         }
+        let Storage { fields, bytes } = cx.spare.take();
         Self {
             tx: Transaction {
                 flow: cx.info.id,
@@ -84,8 +85,8 @@ impl Exchange {
                 end: start.time,
                 state: TxState::Complete,
                 notes,
-                fields: Vec::new(),
-                bytes: Raw::new(Vec::new()),
+                fields,
+                bytes,
             },
             asked_at: None,
             asked: Asked::Other,

@@ -51,6 +51,7 @@ pub(in crate::cleartext) fn fuzz_flow(data: &[u8]) {
         initiator_is_low: None,
         limits: &limits,
         tally: &TallySheet::default(),
+        spare: &super::transaction::Spare::default(),
         emit: &mut emit,
     };
     let mut flow = HttpFlow::default();

@@ -34,7 +34,7 @@ pub(in crate::cleartext) use flow::HttpFlow;
 
 use crate::cleartext::decode::{FlowInfo, FlowKey};
 use crate::tally::TallySheet;
-use transaction::Transaction;
+use transaction::{Spare, Transaction};
 
 /// What bounds the HTTP layer. Sizes are in bytes and hold per flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +84,8 @@ pub(in crate::cleartext) struct Context<'a> {
     pub(in crate::cleartext) limits: &'a Limits,
     /// Where to count.
     pub(in crate::cleartext) tally: &'a TallySheet,
+    /// Memory for new transactions.
+    pub(in crate::cleartext) spare: &'a Spare,
     /// Where finished transactions go.
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
 }

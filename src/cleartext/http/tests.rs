@@ -74,6 +74,7 @@ impl Script {
             initiator_is_low: self.opened_by_client.then_some(true),
             limits: &self.limits,
             tally: &self.tally,
+            spare: &super::transaction::Spare::default(),
             emit: &mut emit,
         };
         self.flow.chunk(from_low, chunk, &mut cx);
@@ -164,6 +165,7 @@ impl Script {
             initiator_is_low: self.opened_by_client.then_some(true),
             limits: &self.limits,
             tally: &self.tally,
+            spare: &super::transaction::Spare::default(),
             emit: &mut emit,
         };
         self.flow.expire(EventTime::from_secs(self.now), &mut cx);

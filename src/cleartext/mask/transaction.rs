@@ -6,7 +6,7 @@ use super::format::Format;
 use super::placeholder;
 use super::rules::RuleSet;
 use super::walk::{PathNames, Render, State, Stretch, Walk};
-use crate::cleartext::http::transaction::{Field, Message, Span, Transaction};
+use crate::cleartext::http::transaction::{Field, Message, Span, Storage, Transaction};
 use crate::masked::{Masked, MaskedText};
 use crate::observation::{Finding, Part};
 use crate::tally::{Tally, TallySheet};
@@ -38,6 +38,7 @@ pub struct Masker {
     rules: Arc<RuleSet>,
     state: State,
     tally: Arc<TallySheet>,
+    spent: Vec<Storage>,
 }
 
 impl Masker {
@@ -53,6 +54,7 @@ impl Masker {
             rules,
             state: State::new(key, names),
             tally,
+            spent: Vec::new(),
         }
     }
 
@@ -103,7 +105,13 @@ impl Masker {
         if let Some(message) = response {
             (text.response_head, text.response_body) = one.message(message, bodies.response, true);
         }
+        self.spent.extend(Storage::emptied(bytes, fields));
         (render == Render::Text).then_some(text)
+    }
+
+    /// The memory of the transactions masked since the last call, to be used again.
+    pub fn take_spent(&mut self) -> Vec<Storage> {
+        std::mem::take(&mut self.spent)
     }
 }
 
@@ -208,6 +216,7 @@ impl One<'_> {
             rules,
             state,
             tally: _,
+            spent: _,
         } = &mut *self.masker;
         state.clear(render);
         Walk { rules, s: state }
@@ -219,6 +228,7 @@ impl One<'_> {
             rules,
             state,
             tally,
+            spent: _,
         } = &mut *self.masker;
         let failed = std::mem::take(&mut state.failed_closed);
         if failed > 0 {
