@@ -132,7 +132,7 @@ impl EndpointEpoch {
         if firsts.success {
             self.adopters_ok += 1;
             let call = FirstCall {
-                order: observation.order(),
+                order: (scene.now, observation.flow, observation.index),
                 token: Some(scene.principal).filter(|_| scene.is_token),
                 client: observation.client,
                 country: observation.country,

@@ -22,7 +22,8 @@ use crate::tally::TallySheet;
 /// What the analysis room hands out. Each kind comes in order; the same capture gives the same outputs.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// The observations of one tick marker, sorted by (end, flow, index). Only if [`Settings::rows`].
+    /// Observations of one tick marker, sorted by (end, flow, index); many come in several outputs, so that those that wait
+    /// for their reader are bounded in size. Only if [`Settings::rows`].
     Rows {
         /// The tick of the marker.
         tick: Tick,
@@ -49,6 +50,9 @@ pub enum Output {
         last: bool,
     },
 }
+
+/// Rows in one output.
+const MAX_ROWS: usize = 1_024;
 
 /// Rows and alerts of one tick marker, from one worker or from all.
 #[derive(Debug)]
@@ -214,10 +218,7 @@ impl Exchange {
             let mut part = first.remove();
             part.rows
                 .sort_unstable_by_key(|row| row.observation.order());
-            if !part.rows.is_empty() {
-                let (tick, rows) = (part.tick, part.rows);
-                self.send(Output::Rows { tick, rows });
-            }
+            self.send_rows(part.tick, part.rows);
             self.send_alerts(part.alerts);
         }
     }
@@ -282,6 +283,17 @@ impl Exchange {
                 summary: Box::new(summary),
                 last: from.last,
             });
+        }
+    }
+
+    fn send_rows(&mut self, tick: Tick, rows: Vec<Row>) {
+        let mut rows = rows.into_iter();
+        loop {
+            let rows: Vec<_> = rows.by_ref().take(MAX_ROWS).collect();
+            if rows.is_empty() {
+                return;
+            }
+            self.send(Output::Rows { tick, rows });
         }
     }
 

@@ -114,14 +114,17 @@ impl Principal {
         observation: &'a Observation,
         cx: &Context<'a>,
     ) -> Scene<'a> {
-        self.habits.be_active(self.last);
+        // Not beyond the tick: one corrupt stamp must not stop this principal's time.
+        let now = self
+            .habits
+            .advance(observation.end.min(cx.tick.next().start()));
         let thresholds = &cx.settings.thresholds;
         Scene {
             observation,
             principal: who.key,
             is_token: who.is_token,
-            now: self.last,
-            warm: thresholds.warm(cx.snapshot.started, self.last),
+            now,
+            warm: thresholds.warm(cx.snapshot.started, now),
             days: self.habits.days,
             calls: self.requests,
             thresholds,

@@ -68,7 +68,7 @@ impl Default for Settings {
             summary_seconds: None,
             summary_principals: 1_000,
             max_alerts: 10_000,
-            max_outputs: 64,
+            max_outputs: 16,
             thresholds: Thresholds::default(),
         }
     }

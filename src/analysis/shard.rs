@@ -133,7 +133,7 @@ impl Shard {
     }
 
     /// Brings tables back to their limits. To be called at the end of a tick that brought observations.
-    pub(super) fn end_tick(&mut self, cx: &mut Context<'_>) {
+    fn end_tick(&mut self, cx: &mut Context<'_>) {
         let gone = self.tokens.shrink() + self.clients.shrink();
         if gone > 0 {
             cx.tally.add(Tally::LimitTokens, gone as u64);
@@ -191,11 +191,9 @@ impl Shard {
 
         cx.share.totals.observe(observation, seen.findings);
         let epoch = &mut cx.share.epoch;
-        epoch.first = Some(
-            epoch
-                .first
-                .map_or(observation.end, |t| t.min(observation.end)),
-        );
+        // By the clock, which one corrupt stamp does not move.
+        let tick = cx.tick.start();
+        epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
         // Behind one client address there may be anybody: only tokens have a volume of their own.
         let volume = if who.is_token {
             let habit = &mut principal.habits.volume;
@@ -293,6 +291,15 @@ impl OwnShards {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Shard> {
         self.shards.iter()
+    }
+
+    /// Brings the shards of `touched` (one bit each) back to their limits at the end of a tick.
+    pub(super) fn end_tick(&mut self, touched: u64, cx: &mut Context<'_>) {
+        for number in (0..SHARDS).filter(|shard| touched >> shard & 1 == 1) {
+            if let Some(shard) = self.get_mut(number) {
+                shard.end_tick(cx);
+            }
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Shard> {

@@ -376,19 +376,18 @@ impl TickSink {
             tally: &self.tally,
             alerts: &mut alerts,
         };
+        let mut touched = 0_u64;
         let mine = |shard: usize| shard % self.workers == self.worker;
         for deferred in deferred.iter() {
-            let shard = deferred.observation.client.shard();
-            if mine(shard)
-                && let Some(shard) = self.shards.get_mut(shard)
+            let number = deferred.observation.client.shard();
+            if mine(number)
+                && let Some(shard) = self.shards.get_mut(number)
             {
+                touched |= 1 << number;
                 shard.apply_deferred(deferred, &mut cx);
             }
         }
-        // Now, not with the next observation of any shard: which shards share a worker must not matter.
-        self.shards
-            .iter_mut()
-            .for_each(|shard| shard.end_tick(&mut cx));
+        self.shards.end_tick(touched, &mut cx);
         self.keep_part(tick, Vec::new(), alerts);
     }
 
@@ -415,7 +414,7 @@ impl TickSink {
             tally: &self.tally,
             alerts: &mut alerts,
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut touched) = (Vec::new(), 0_u64);
         for &(.., b, i) in &self.order {
             let Some(batch) = batches.get_mut(b) else {
                 continue;
@@ -427,10 +426,11 @@ impl TickSink {
                 .findings
                 .get(item.findings.clone())
                 .unwrap_or_default();
-            let shard = settled_principal(&item.observation).shard();
-            let Some(shard) = self.shards.get_mut(shard) else {
+            let number = settled_principal(&item.observation).shard();
+            let Some(shard) = self.shards.get_mut(number) else {
                 continue;
             };
+            touched |= 1 << number;
             let seen = Seen {
                 observation: &item.observation,
                 findings,
@@ -445,9 +445,7 @@ impl TickSink {
                 });
             }
         }
-        self.shards
-            .iter_mut()
-            .for_each(|shard| shard.end_tick(&mut cx));
+        self.shards.end_tick(touched, &mut cx);
         self.keep_part(tick, rows, alerts);
         self.recycle(batches);
     }

@@ -104,18 +104,21 @@ pub(super) struct Habits {
     pub(super) days: u32,
     /// The last of them, counted from the epoch.
     day: u32,
+    now: EventTime,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
 }
 
 impl Habits {
-    /// Notes that the principal is active at `now`.
-    pub(super) fn be_active(&mut self, now: EventTime) {
-        let day = u32::try_from(now.secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX);
+    /// Notes that the principal is active at `time`; returns its own time, which never runs backwards.
+    pub(super) fn advance(&mut self, time: EventTime) -> EventTime {
+        self.now = self.now.max(time);
+        let day = u32::try_from(self.now.secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX);
         if day > self.day {
             self.day = day;
             self.days += 1;
         }
+        self.now
     }
 }
 

@@ -14,7 +14,7 @@ use crate::analysis::Settings;
 use crate::analysis::alert::{Alert, Severity, Signal, Subject};
 use crate::analysis::explain;
 use crate::analysis::tests::{Tagged, observation, run};
-use crate::clock::Tick;
+use crate::clock::{EventTime, Tick};
 use crate::observation::{
     Admitted, EndpointId, EndpointName, IntegrationId, Names, Observation, PrincipalKey, RuleId,
     ServiceId, Status, TextId, TypeId,
@@ -39,9 +39,7 @@ impl Story {
         self.0.push(call);
     }
 
-    /// Alerts by 1 worker, after a check that 3 workers say the same.
-    fn alerts(mut self) -> Vec<Alert> {
-        self.0.sort_by_key(Observation::order);
+    fn markers(self) -> Vec<(Tick, Vec<Tagged>)> {
         let mut markers: Vec<(Tick, Vec<Tagged>)> = Vec::new();
         for call in self.0 {
             let tick = call.end.tick();
@@ -50,6 +48,13 @@ impl Story {
             }
             markers.last_mut().unwrap().1.push((call, Vec::new()));
         }
+        markers
+    }
+
+    /// Alerts by 1 worker, after a check that 3 workers say the same.
+    fn alerts(mut self) -> Vec<Alert> {
+        self.0.sort_by_key(Observation::order);
+        let markers = self.markers();
         let settings = Settings::default();
         let (one, ..) = run(&settings, 1, &markers, &|_| 0);
         let (three, ..) = run(&settings, 3, &markers, &|n| n * 7 / 3);
@@ -256,6 +261,21 @@ impl Names for Letters {
     fn integration(&self, _: IntegrationId) -> String {
         String::new()
     }
+}
+
+#[test]
+fn one_corrupt_stamp_does_not_silence_a_token() {
+    let mut story = office(6);
+    let burst = 6 * DAY + 9 * HOUR;
+    (0..200).for_each(|n| story.call(burst + n / 4, 1, |_| ()));
+    story.0.sort_by_key(Observation::order);
+    let mut markers = story.markers();
+    // Stamped in the year 2100, carried in a tick of the first day.
+    assert_eq!(markers[2].1[0].0.token, Some(PrincipalKey(1)));
+    markers[2].1[0].0.end = EventTime::from_secs(4_102_444_800);
+    let (outcome, ..) = run(&Settings::default(), 1, &markers, &|_| 0);
+    let volume = outcome.alerts.iter().filter(|a| a.signal == Signal::Volume);
+    assert!(volume.count() > 0);
 }
 
 #[test]
