@@ -53,7 +53,7 @@ def check_run(folder, requests):
     """Runs the demo itself and looks at its released counts."""
     process = subprocess.Popen([binary(), "demo", "--speed", "max", "--allow-root", "-o", folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        end, total = time.monotonic() + 90, 0.0
+        end, total = time.monotonic() + 300, 0.0
         while time.monotonic() < end:
             time.sleep(1)
             try:
