@@ -82,7 +82,7 @@ def heads():
     yield request("/v1/x", [f"Authorization: {a('unknown scheme')} {s('unknown scheme credential')}"])
     yield request("/v1/x", [f"Proxy-Authorization: Bearer {s('proxy bearer')}"])
     yield request("/v1/x", [f"X-API-Key: {s('api key')}", f"X-Auth-Token: {s('auth token')}"])
-    yield request("/v1/x", [f"Cookie: sid={s('session cookie')}; theme={s('other cookie')}; {a('cookie name')}=1"])
+    yield request("/v1/x", [f"Cookie: sid={s('session cookie')}; basket={s('other cookie')}; theme={a('preference cookie')}; {a('cookie name')}=1"])
     yield request("/v1/x", [f"X-Forwarded-For: {a('forwarded for')}", f"From: {s('from header')}@example.com"])
     yield request("/v1/x", [f"X-Folded: one\r\n {a('folded header')}"])
     yield request("/v1/x", method=canary(ANY, "method").upper())

@@ -63,6 +63,8 @@ impl Format {
             Self::Xml
         } else if kind.starts_with(b"text/") || has(b"yaml") || has(b"javascript") || has(b"csv") {
             Self::Text
+        } else if MEDIA.iter().any(|family| kind.starts_with(family)) {
+            Self::Binary
         } else {
             Self::Auto
         }
@@ -113,6 +115,9 @@ impl Walk<'_> {
         }
     }
 }
+
+/// Families of types that hold no text, whatever their first bytes look like.
+const MEDIA: [&[u8]; 4] = [b"image/", b"audio/", b"video/", b"font/"];
 
 /// Neither text in UTF-8 nor in a one-byte charset: NUL bytes or many controls.
 fn is_binary(text: &[u8]) -> bool {

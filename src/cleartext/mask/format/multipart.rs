@@ -71,7 +71,7 @@ impl Walk<'_> {
         let key = self.classify(Space::Param, name);
         let mark = self.s.enter(&[name], key.is(Key::KNOWN));
         let json = find(fields, 0, b"json").is_some();
-        if super::is_binary(value.of(buffer)) {
+        if is_media(fields) || super::is_binary(value.of(buffer)) {
             self.drop_binary(value);
         } else if json && !key.hits() {
             self.body(buffer, value, Format::Json);
@@ -80,6 +80,15 @@ impl Walk<'_> {
         }
         self.s.leave(mark);
     }
+}
+
+/// Whether the part says that it is an image, a sound, a film or a font.
+fn is_media(fields: &[u8]) -> bool {
+    fields.split(|b| *b == b'\n').any(|line| {
+        let (name, value) = line.split_at_checked(13).unwrap_or((line, b""));
+        name.eq_ignore_ascii_case(b"content-type:")
+            && Format::from_content_type(value) == Format::Binary
+    })
 }
 
 /// The quoted or plain value behind `name`.
