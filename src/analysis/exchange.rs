@@ -33,7 +33,7 @@ pub enum Output {
     /// Alerts and updates of one tick marker or of the end of an epoch, by (signal, subject).
     Alerts(Vec<Alert>),
     /// A release window that every shard has passed. From the first one on every window comes once, in order, also those
-    /// without traffic. Only if [`Settings::release`].
+    /// without traffic; only whole budget periods without a packet are left out. Only if [`Settings::release`].
     Window {
         /// Which.
         window: Window,
@@ -248,6 +248,11 @@ impl Exchange {
                 last: false,
             });
             gap = schedule.next(gap);
+            // Whole periods without a packet split the time range: releasing them one by one would take a capture with a
+            // leap of years as long as those years have windows.
+            if gap.index == 1 && gap.period < window.period {
+                gap.period = window.period;
+            }
         }
         self.send(Output::Window { window, sums, last });
         self.next_window = Some(schedule.next(window));

@@ -342,6 +342,19 @@ fn every_window_comes_once_and_in_order_also_over_a_gap() {
 }
 
 #[test]
+fn a_leap_of_years_costs_two_days_of_windows_at_most() {
+    let markers = [(Tick(60), vec![]), (Tick(20 * 365 * 86_400 + 61), vec![])];
+    let settings = Settings {
+        release: Some(release()),
+        ..Settings::default()
+    };
+    let (outcome, ..) = run(&settings, 1, &markers, &|_| 0);
+    let windows: Vec<_> = outcome.windows.iter().map(|(window, ..)| *window).collect();
+    assert_eq!(windows.len(), 1_439 + 2);
+    assert!(windows.is_sorted());
+}
+
+#[test]
 fn a_403_counts_to_the_token_only_once_it_has_succeeded() {
     let call = |tick: u64, status: u16, proof| {
         let mut o = observation(tick * SECOND + 1, tick, 42);
