@@ -1,6 +1,6 @@
 //! Where packets come from: a NIC, or capture files merged by time.
 //!
-//! [`file`] reads pcap and pcapng (also compressed, also from standard input), [`live`] reads a network interface. Both are a
+//! [`mod@file`] reads pcap and pcapng (also compressed, also from standard input), [`mod@live`] reads a network interface. Both are a
 //! [`Source`]; what is behind it does not matter to the rest. Nothing here looks into a packet: see [`decode`](super::decode).
 
 pub mod file;

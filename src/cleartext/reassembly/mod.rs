@@ -1,6 +1,6 @@
 //! Segments to in-order bytes, one direction at a time.
 //!
-//! A [`Stream`] is one direction. What comes in order is handed on without a copy; what comes early is held, within limits,
+//! A [`Stream`](stream::Stream) is one direction. What comes in order is handed on without a copy; what comes early is held, within limits,
 //! until the hole before it is filled or given up. A hole is given up when the receiver has acknowledged it (it was sent, but
 //! not captured), when the limits are reached, or when the flow ends: then a [`Gap`] says how long it was. On overlap the
 //! first copy wins. Read first: RFC 9293 sections 3.4 and 3.10.7.4, RFC 7323 section 2.3.
