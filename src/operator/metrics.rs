@@ -261,10 +261,13 @@ fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
         let mut cumulative = 0;
         for (bound, count) in LATENCY_BOUNDS.iter().zip(endpoint.latency_buckets) {
             cumulative += count;
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(*bound);
-            bucket.set_cumulative_count(cumulative);
-            buckets.push(bucket);
+            // The open bucket is the count: the encoder writes it as `+Inf`.
+            if bound.is_finite() {
+                let mut bucket = Bucket::default();
+                bucket.set_upper_bound(*bound);
+                bucket.set_cumulative_count(cumulative);
+                buckets.push(bucket);
+            }
         }
         histogram.set_bucket(buckets);
         histogram.set_sample_count(cumulative);

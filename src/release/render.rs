@@ -271,10 +271,13 @@ fn histogram(metric: Metric, labels: &[&str], buckets: &[i64]) -> prometheus::pr
         let count = u64::try_from(*count).unwrap_or(0);
         cumulative = cumulative.saturating_add(count);
         sum_us += i128::from(count) * i128::from(midpoint_us(index));
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(bound_seconds(index));
-        bucket.set_cumulative_count(cumulative);
-        shown.push(bucket);
+        // The open bucket is the count: both encoders write it as `+Inf`.
+        if let Some(bound) = LATENCY_BOUNDS_US.get(index) {
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(seconds(*bound));
+            bucket.set_cumulative_count(cumulative);
+            shown.push(bucket);
+        }
     }
     let mut histogram = Histogram::default();
     histogram.set_sample_count(cumulative);
@@ -298,10 +301,8 @@ fn midpoint_us(bucket: usize) -> u64 {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "at most 10^7")]
-fn bound_seconds(bucket: usize) -> f64 {
-    LATENCY_BOUNDS_US
-        .get(bucket)
-        .map_or(f64::INFINITY, |bound| *bound as f64 / 1e6)
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 #[allow(clippy::cast_precision_loss, reason = "Prometheus knows floats only")]

@@ -34,6 +34,7 @@ pub(super) fn encode(families: &[MetricFamily]) -> Vec<u8> {
                         line(&mut text, &buckets, labels, Some(&le), count);
                     }
                     let count = super::number(histogram.get_sample_count());
+                    line(&mut text, &buckets, labels, Some("+Inf"), count);
                     line(&mut text, &format!("{name}_count"), labels, None, count);
                     let sum = histogram.get_sample_sum();
                     line(&mut text, &format!("{name}_sum"), labels, None, sum);
