@@ -95,7 +95,8 @@ impl AnonymizerShared {
         let lexicon = Arc::new(Lexicon::new(
             Arc::clone(&keys),
             settings.limits,
-            endpoints.names().to_vec(),
+            // The lexicon puts `default` in front itself.
+            endpoints.names().iter().skip(1).cloned().collect(),
             names(&settings.integrations),
         ));
         // What documents promise has a name before it is first seen.

@@ -242,6 +242,25 @@ fn documents_hints_and_vocabulary_name_endpoints() {
 }
 
 #[test]
+fn the_service_of_an_observation_and_of_its_endpoint_have_one_name() {
+    let service = Service {
+        name: "shop".to_owned(),
+        hosts: vec!["api.shop.test".to_owned()],
+    };
+    let shared = shared(Settings {
+        services: vec![service],
+        ..Settings::default()
+    });
+    for (host, name) in [("api.shop.test", "shop"), ("elsewhere.test", "default")] {
+        let request = format!("GET /v1/orders\nHost: {host}");
+        let seen = observe(&shared, &request, 200);
+        assert_eq!(shared.lexicon().service(seen.service), name);
+        let endpoint = shared.lexicon().endpoint(seen.endpoint).unwrap();
+        assert_eq!(endpoint.service, name);
+    }
+}
+
+#[test]
 fn head_and_options_are_implied_by_a_document_but_count_in_other() {
     let shared = shared(Settings::default());
     for (line, implied) in [
