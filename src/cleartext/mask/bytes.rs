@@ -9,19 +9,36 @@ impl Set {
     pub(super) const EMPTY: Self = Self(0);
 
     /// The bytes of `text`.
-    pub(super) fn of(text: &[u8]) -> Self {
-        text.iter().fold(Self::EMPTY, |set, &b| set.with(b))
+    pub(super) const fn of(text: &[u8]) -> Self {
+        let (mut set, mut rest) = (Self::EMPTY, text);
+        while let [first, tail @ ..] = rest {
+            set = set.with(*first);
+            rest = tail;
+        }
+        set
     }
 
     /// The bytes from `low` to `high`.
-    pub(super) fn range(low: u8, high: u8) -> Self {
-        (low..=high).fold(Self::EMPTY, Self::with)
+    pub(super) const fn range(low: u8, high: u8) -> Self {
+        let (mut set, mut byte) = (Self::EMPTY, low);
+        while byte <= high && byte < 128 {
+            set = set.with(byte);
+            byte = byte.wrapping_add(1);
+        }
+        set
     }
 
     /// This set and one byte more.
     #[must_use]
-    pub(super) fn with(self, byte: u8) -> Self {
-        Self(self.0 | 1_u128.checked_shl(u32::from(byte)).unwrap_or(0))
+    #[allow(
+        clippy::as_conversions,
+        reason = "widens in a const fn, where From is not to be had"
+    )]
+    pub(super) const fn with(self, byte: u8) -> Self {
+        match 1_u128.checked_shl(byte as u32) {
+            Some(bit) => Self(self.0 | bit),
+            None => self,
+        }
     }
 
     /// Both sets together.
@@ -41,6 +58,11 @@ impl Set {
         (0..128_u8).filter(move |&b| self.has(b))
     }
 }
+
+/// Letters and digits.
+pub(super) const BASE62: Set = Set::range(b'0', b'9')
+    .and(Set::range(b'a', b'z'))
+    .and(Set::range(b'A', b'Z'));
 
 /// Decimal digit.
 pub(super) const DIGIT: u8 = 1;

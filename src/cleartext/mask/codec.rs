@@ -238,6 +238,7 @@ fn entity(name: &[u8]) -> Option<u32> {
 /// The codec that still lies on a text that its format has already been taken off: a second percent layer, entities, or
 /// JSON escapes inside a string. Only if it is really there.
 pub(super) fn layer(text: &[u8]) -> Option<Codec> {
+    memchr::memchr3(b'%', b'\\', b'&', text)?;
     let escape =
         |i: usize| hex(at(text, plus(i, 1))).is_some() && hex(at(text, plus(i, 2))).is_some();
     if memchr::memchr_iter(b'%', text).take(64).any(escape) {

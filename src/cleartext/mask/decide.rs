@@ -60,6 +60,9 @@ pub(super) fn is_harmless(rules: &RuleSet, value: &[u8]) -> bool {
 
 /// Whether `value` is what a rule, or the masker itself, writes.
 pub(super) fn is_placeholder(rules: &RuleSet, value: &[u8]) -> bool {
+    if !value.starts_with(b"MASKED-") {
+        return false;
+    }
     let plain = match value
         .iter()
         .rposition(|b| *b == b'-')

@@ -6,8 +6,10 @@
 use ahash::RandomState;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hasher as _};
 
 use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, class, cut, is, minus, plus};
+use super::shape;
 
 /// Names longer than this are judged by their last bytes.
 const LONGEST_NAME: usize = 96;
@@ -30,6 +32,17 @@ pub(super) enum Space {
     Cookie,
     /// A query, form or path parameter.
     Param,
+}
+
+impl Space {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Field => 0,
+            Self::Header => 1,
+            Self::Cookie => 2,
+            Self::Param => 3,
+        }
+    }
 }
 
 /// What a name says.
@@ -60,6 +73,8 @@ impl Key {
     pub(super) const URL: u8 = 1 << 5;
     /// On a list of names whose values are not looked into.
     pub(super) const SAFE: u8 = 1 << 6;
+    /// The name itself holds nothing that could be sensitive by its looks.
+    pub(super) const PLAIN: u8 = 1 << 7;
 
     /// A key that triggers a rule.
     pub(super) const fn of(slot: Slot) -> Self {
@@ -206,6 +221,12 @@ impl NameTable {
 
     /// What a name says on its own.
     pub(super) fn classify(&self, space: Space, raw: &[u8]) -> Key {
+        let plain = shape::survey(raw).is_plain(raw.len()) && memchr::memchr(b'\\', raw).is_none();
+        self.by_words(space, raw)
+            .with(if plain { Key::PLAIN } else { 0 })
+    }
+
+    fn by_words(&self, space: Space, raw: &[u8]) -> Key {
         let split = Split::of(raw);
         if split.len() == 0 {
             return self.fallback(space, Key::NONE);
@@ -214,6 +235,9 @@ impl NameTable {
         let flags = self.flags(space, &split, &all);
         if let Some(&slot) = self.special.get(&(space, Box::from(all.as_slice()))) {
             return Key { slot, flags };
+        }
+        if flags & Key::SAFE != 0 {
+            return Key::NONE.with(flags);
         }
         let key = self.common_key(&split, true).with(flags);
         self.fallback(space, key)
@@ -490,7 +514,10 @@ impl KeyCache {
     /// What `raw` says, and its hash.
     #[inline]
     pub(super) fn classify(&mut self, names: &NameTable, space: Space, raw: &[u8]) -> (Key, u64) {
-        let hash = self.state.hash_one((raw, space));
+        let mut hasher = self.state.build_hasher();
+        hasher.write(raw);
+        hasher.write_u8(space.number());
+        let hash = hasher.finish();
         (self.remember(hash, || names.classify(space, raw)), hash)
     }
 

@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 
 use super::bytes::{ALNUM, MARK, at, cut, is, minus, plus, trim};
 use super::codec::{Codec, layer};
-use super::decide::{Decision, decide};
+use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
 use super::rules::RuleSet;
-use super::shape::{self, FoundList};
+use super::shape::{self, FoundList, Survey};
 use crate::observation::{Part, TextId};
 
 /// Layers of encoding that are undone within one value.
@@ -370,9 +370,16 @@ impl Walk<'_> {
 
     /// A value whose name says nothing: a document inside it, another layer of encoding, or its looks.
     pub(super) fn look(&mut self, buffer: &[u8], at: Stretch, key: Key) {
+        self.look_surveyed(buffer, at, key, shape::survey(at.of(buffer)));
+    }
+
+    /// The same where the survey was already made.
+    pub(super) fn look_surveyed(&mut self, buffer: &[u8], at: Stretch, key: Key, survey: Survey) {
         let text = at.of(buffer);
-        let survey = shape::survey(text);
-        if survey.is_plain(text.len()) || super::decide::is_placeholder(self.rules, text) {
+        if survey.is_plain(text.len())
+            || shape::is_harmless_shape(text)
+            || is_placeholder(self.rules, text)
+        {
             return;
         }
         if survey.classes & MARK != 0 {

@@ -2,13 +2,13 @@
 
 use smallvec::SmallVec;
 
-use crate::cleartext::mask::bytes::{DIGIT, MARK, QUOTE, at, class, cut, digit, is, plus, rest};
+use crate::cleartext::mask::bytes::{DIGIT, QUOTE, at, class, cut, digit, is, plus, rest};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
 use crate::cleartext::mask::names::{Key, NO_RULE, Slot, Space};
 use crate::cleartext::mask::placeholder;
 use crate::cleartext::mask::rules::Detector;
-use crate::cleartext::mask::shape::Survey;
+use crate::cleartext::mask::shape::{self, Survey};
 use crate::cleartext::mask::validate;
 use crate::cleartext::mask::walk::{PathMark, Stretch, Walk, trimmed};
 
@@ -247,11 +247,14 @@ impl Reader<'_, '_, '_> {
         let start = plus(self.i, 1);
         let text = cut(self.buffer, start, self.end);
         let mut survey = Survey::default();
-        let (mut run, mut i) = (0_u32, 0_usize);
+        let mut i = 0_usize;
         while let Some(&byte) = text.get(i) {
             let class = class(byte);
+            survey.classes |= class;
+            survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
             if class & QUOTE != 0 {
                 if byte == b'"' {
+                    survey.longest = shape::longest_run(cut(text, 0, i));
                     return Text {
                         at: Stretch::new(start, plus(start, i)),
                         survey,
@@ -262,9 +265,9 @@ impl Reader<'_, '_, '_> {
                     i = plus(i, 1);
                 }
             }
-            survey.take(class, &mut run);
             i = plus(i, 1);
         }
+        survey.longest = shape::longest_run(text);
         Text {
             at: Stretch::new(start, self.end),
             survey,
@@ -272,32 +275,59 @@ impl Reader<'_, '_, '_> {
         }
     }
 
+    /// Finds the end of a key: what it says about itself is remembered with what it says about its value.
+    #[inline]
+    fn scan_key(&self) -> Text {
+        let start = plus(self.i, 1);
+        let text = cut(self.buffer, start, self.end);
+        let mut i = 0_usize;
+        while let Some(&byte) = text.get(i) {
+            if byte == b'"' {
+                return Text {
+                    at: Stretch::new(start, plus(start, i)),
+                    survey: Survey::default(),
+                    closed: true,
+                };
+            }
+            i = plus(i, if byte == b'\\' { 2 } else { 1 });
+        }
+        Text {
+            at: Stretch::new(start, self.end),
+            survey: Survey::default(),
+            closed: false,
+        }
+    }
+
     fn string(&mut self) -> Result<(), NotJson> {
-        let text = self.scan_string();
+        let is_key = self.stack.last().is_some_and(|top| top.key_next);
+        let text = if is_key {
+            self.scan_key()
+        } else {
+            self.scan_string()
+        };
         self.i = if text.closed {
             plus(text.at.end, 1)
         } else {
             self.end
         };
-        match self.stack.last() {
-            Some(top) if top.key_next => self.key(&text),
-            _ => {
-                self.values = plus(self.values, 1);
-                self.value(&text);
-            }
+        if is_key {
+            self.key(&text);
+        } else {
+            self.values = plus(self.values, 1);
+            self.value(&text);
         }
         Ok(())
     }
 
     fn key(&mut self, text: &Text) {
         let raw = text.at.of(self.buffer);
-        let mut class = if text.survey.classes & MARK != 0 && Codec::Json.applies(raw) {
+        let mut class = self.walk.classify(Space::Field, raw);
+        let plain = class.is(Key::PLAIN);
+        if !plain && Codec::Json.applies(raw) {
             let mut name = Vec::new();
             Codec::Json.decode(raw, &mut name);
-            self.walk.classify(Space::Field, &name)
-        } else {
-            self.walk.classify(Space::Field, raw)
-        };
+            class = self.walk.classify(Space::Field, &name);
+        }
         if class.is(Key::WEAK)
             && !class.hits()
             && let Some(parent) = self.parent_key()
@@ -314,10 +344,7 @@ impl Reader<'_, '_, '_> {
             Shown::Unknown
         };
         // A sensitive value may itself be a key: `{"jane@example.org": {...}}`.
-        if !text
-            .survey
-            .is_plain(text.at.end.saturating_sub(text.at.start))
-        {
+        if !plain {
             let before = self.walk.s.hits.len();
             let mark = self.walk.s.enter(&[b".{key}"], true);
             self.walk.leaf(self.buffer, text.at, Codec::Json, Key::NONE);
@@ -368,7 +395,14 @@ impl Reader<'_, '_, '_> {
         {
             return;
         }
-        self.masked(|walk, buffer| walk.leaf(buffer, text.at, Codec::Json, key));
+        if !key.hits() && shape::is_harmless_shape(text.at.of(self.buffer)) {
+            return;
+        }
+        let plain = !key.hits() && !Codec::Json.applies(text.at.of(self.buffer));
+        self.masked(|walk, buffer| match plain {
+            true => walk.look_surveyed(buffer, text.at, key, text.survey),
+            false => walk.leaf(buffer, text.at, Codec::Json, key),
+        });
     }
 
     /// `{"name": "password", "value": "x"}`, in either order.

@@ -104,8 +104,9 @@ impl Walk<'_> {
                 self.body(buffer, at, guess);
             }
             Format::Binary => self.drop_binary(at),
-            _ if is_binary(text) && format != Format::Multipart => self.drop_binary(at),
+            // The reader of JSON refuses what is none.
             Format::Json => self.json_body(buffer, at),
+            _ if is_binary(text) && format != Format::Multipart => self.drop_binary(at),
             Format::Form => self.form(buffer, at),
             Format::Xml => self.xml(buffer, at),
             Format::Multipart => self.multipart(buffer, at),

@@ -68,6 +68,10 @@ impl Walk<'_> {
             };
             let name = pair.name.of(buffer);
             let key = self.classify(space, name);
+            // Without a name that counts, the value is judged by its looks, or as an escaped token.
+            if !key.hits() && !pair.in_query {
+                continue;
+            }
             let value = pair.value(buffer, all, self.reach(key));
             if value.start >= value.end {
                 continue;
@@ -206,17 +210,18 @@ impl Pair {
             && follows != b'='
             && follows != b':'
             && cut(buffer, start, plus(start, 2)) != b"//";
-        let line = buffer.get(all.start..name.start)?;
-        let line = line
-            .get(memchr::memrchr(b'\n', line).map_or(0, |n| plus(n, 1))..)
-            .unwrap_or_default();
-        let lead = trim(line);
-        is_pair.then_some(Self {
+        if !is_pair {
+            return None;
+        }
+        let lead = line_before(buffer, all, name.start);
+        Some(Self {
             name,
             start: plus(start, gap),
             separator,
             in_query: matches!(before(buffer, name.start), b'?' | b'&' | b';') && separator == b'=',
-            leads_line: lead.is_empty() || matches!(lead, b"-" | b"export" | b"\"" | b"'" | b"set"),
+            leads_line: lead.is_some_and(|lead| {
+                lead.is_empty() || matches!(lead, b"-" | b"export" | b"\"" | b"'" | b"set")
+            }),
         })
     }
 
@@ -228,18 +233,31 @@ impl Pair {
         if let Some(quoted) = quoted(text) {
             return Stretch::new(plus(start, quoted.start), plus(start, quoted.end));
         }
-        let line = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+        let line = || memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
         let len = if self.in_query {
             text.iter()
                 .take_while(|b| !b.is_ascii_whitespace() && !b"&\"'<>#;".contains(b))
                 .count()
-        } else if self.leads_line && (self.separator == b':' || !has_more_pairs(cut(text, 0, line)))
+        } else if self.leads_line
+            && (self.separator == b':' || !has_more_pairs(cut(text, 0, line())))
         {
-            cut(text, 0, line).trim_ascii_end().len()
+            cut(text, 0, line()).trim_ascii_end().len()
         } else {
-            unquoted_len(cut(text, 0, line), reach)
+            unquoted_len(text, reach)
         };
         Stretch::new(start, plus(start, len))
+    }
+}
+
+/// What stands before `start` in its line, if that is short.
+fn line_before(buffer: &[u8], all: Stretch, start: usize) -> Option<&[u8]> {
+    const SHORT: usize = 40;
+    let floor = minus(start, SHORT).max(all.start);
+    let head = buffer.get(floor..start)?;
+    match memchr::memrchr(b'\n', head) {
+        Some(end) => Some(trim(cut(head, plus(end, 1), head.len()))),
+        None if floor == all.start => Some(trim(head)),
+        None => None,
     }
 }
 

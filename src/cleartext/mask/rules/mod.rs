@@ -72,6 +72,11 @@ macro_rules! detectors {
             pub(super) const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
+
+            #[allow(clippy::as_conversions, reason = "the discriminant of a fieldless enum")]
+            const fn index(self) -> usize {
+                self as usize
+            }
         }
     };
 }
@@ -133,11 +138,28 @@ pub(super) struct Format {
     pub(super) slot: Slot,
     pattern: Pattern,
     validator: Option<Validator>,
+    /// The fewest bytes a match has.
+    min_len: usize,
+    /// The shortest first run, and the byte behind it (see [`Pattern::first_run`]).
+    first_run: (usize, Option<u8>),
 }
 
 impl Format {
+    fn new(slot: Slot, pattern: &Pattern, validator: Option<Validator>) -> Self {
+        Self {
+            slot,
+            pattern: pattern.clone(),
+            validator,
+            min_len: pattern.min_len(),
+            first_run: pattern.first_run(),
+        }
+    }
+
     /// The end of a value of this format at `start`.
     pub(super) fn match_at(&self, text: &[u8], start: usize) -> Option<usize> {
+        if text.len().saturating_sub(start) < self.min_len {
+            return None;
+        }
         let end = self.pattern.match_at(text, start)?;
         let valid = self
             .validator
@@ -181,6 +203,8 @@ pub struct RuleSet {
     loose: Vec<u16>,
     near: Vec<Near>,
     context: HashMap<Box<[u8]>, SmallVec<[u16; 4]>, RandomState>,
+    /// Bit (b0 & 63, b1 & 63) is set if a context word starts with these bytes.
+    context_two: [u64; 64],
     detectors: [Option<Slot>; Detector::ALL.len()],
     ids: Ids,
     examples: Vec<example::Examples>,
@@ -272,8 +296,7 @@ impl RuleSet {
     /// The rule that switched a detector on.
     #[inline]
     pub(super) fn detector(&self, detector: Detector) -> Option<Slot> {
-        let place = Detector::ALL.iter().position(|d| *d == detector)?;
-        self.detectors.get(place).copied().flatten()
+        self.detectors.get(detector.index()).copied().flatten()
     }
 
     /// The format that matches at `start`, a place where a run of letters and digits begins, and where it ends.
@@ -296,18 +319,38 @@ impl RuleSet {
             .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
     }
 
-    /// The same for formats that start with a class.
-    pub(super) fn loose_format_at(&self, text: &[u8], start: usize) -> Option<(Slot, usize)> {
+    /// The same for formats that start with a class; the run there ends at `end`.
+    pub(super) fn loose_format_at(
+        &self,
+        text: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Option<(Slot, usize)> {
+        let (len, next) = (end.saturating_sub(start), at(text, end));
+        let fits = |format: &&Format| {
+            let (min, behind) = format.first_run;
+            len >= min && behind.is_none_or(|byte| byte == next)
+        };
         self.loose
             .iter()
             .filter_map(|&i| self.formats.get(usize::from(i)))
+            .filter(fits)
             .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
     }
 
     /// The groups of formats that count next to `word`.
     #[inline]
     pub(super) fn context(&self, word: &[u8]) -> Option<&SmallVec<[u16; 4]>> {
-        self.context.get(word)
+        let (first, second) = (at(word, 0), at(word, 1));
+        let row = self
+            .context_two
+            .get(usize::from(first & 63))
+            .copied()
+            .unwrap_or(0);
+        match row.wrapping_shr(u32::from(second & 63)) & 1 {
+            0 => None,
+            _ => self.context.get(word),
+        }
     }
 
     /// Formats that count next to context words, by the number [`Self::context`] gave.
@@ -335,6 +378,7 @@ impl RuleSet {
             loose: Vec::new(),
             near: Vec::new(),
             context: HashMap::default(),
+            context_two: [0; 64],
             detectors: [None; Detector::ALL.len()],
             ids,
             examples: Vec::new(),
@@ -407,8 +451,7 @@ impl RuleSet {
 
     fn add_shapes(&mut self, slot: Slot, rule: &Parsed) {
         if let Some(detector) = rule.detector {
-            let place = Detector::ALL.iter().position(|d| *d == detector);
-            if let Some(entry) = place.and_then(|place| self.detectors.get_mut(place)) {
+            if let Some(entry) = self.detectors.get_mut(detector.index()) {
                 *entry = Some(slot);
             }
             if detector == Detector::Cookie {
@@ -416,11 +459,7 @@ impl RuleSet {
             }
         }
         for pattern in &rule.formats {
-            self.add_format(Format {
-                slot,
-                pattern: pattern.clone(),
-                validator: rule.validator,
-            });
+            self.add_format(Format::new(slot, pattern, rule.validator));
         }
         if rule.near.is_empty() {
             return;
@@ -432,10 +471,11 @@ impl RuleSet {
             validator: rule.validator,
         });
         for word in rule.context.iter().chain(&rule.names).chain(&rule.exact) {
-            let list = self
-                .context
-                .entry(Split::of(word.as_bytes()).whole())
-                .or_default();
+            let whole = Split::of(word.as_bytes()).whole();
+            if let Some(row) = self.context_two.get_mut(usize::from(at(&whole, 0) & 63)) {
+                *row |= 1_u64.wrapping_shl(u32::from(at(&whole, 1) & 63));
+            }
+            let list = self.context.entry(whole).or_default();
             if !list.contains(&number) {
                 list.push(number);
             }

@@ -7,7 +7,7 @@
 //! ```
 //! Classes are greedy and never give back what they took, so matching is linear.
 
-use crate::cleartext::mask::bytes::{ALNUM, RUN, Set, at, class, plus, skip_set};
+use crate::cleartext::mask::bytes::{ALNUM, BASE62, RUN, Set, at, class, plus, skip_set};
 
 /// The longest a class with an open end may run.
 const OPEN_END: usize = 4_096;
@@ -104,6 +104,31 @@ impl Pattern {
         Ok(Self { items })
     }
 
+    /// The fewest bytes a match has.
+    pub(in crate::cleartext::mask) fn min_len(&self) -> usize {
+        let lens = self.items.iter().map(|item| match item {
+            Item::Literal(bytes) => bytes.len(),
+            Item::Class { min, .. } => *min,
+        });
+        lens.sum()
+    }
+
+    /// Of a format that starts with a class of run bytes: how long its first run is at least, and the byte behind that run
+    /// where the format says so.
+    pub(in crate::cleartext::mask) fn first_run(&self) -> (usize, Option<u8>) {
+        match self.items.as_slice() {
+            [Item::Class { set, min, .. }, tail @ ..] if set.and(RUN_SET) == RUN_SET => {
+                match tail.first() {
+                    Some(Item::Literal(bytes)) if !RUN_SET.has(at(bytes, 0)) => {
+                        (*min, bytes.first().copied())
+                    }
+                    _ => (*min, None),
+                }
+            }
+            _ => (1, None),
+        }
+    }
+
     /// The literal bytes it starts with; empty if it starts with a class.
     pub(in crate::cleartext::mask) fn prefix(&self) -> &[u8] {
         match self.items.first() {
@@ -144,7 +169,7 @@ impl Pattern {
             if literal < SELECTIVE {
                 return None;
             }
-            i = skip_set(text, i, run_set(), OPEN_END);
+            i = skip_set(text, i, RUN_SET, OPEN_END);
         }
         Some(i)
     }
@@ -175,12 +200,8 @@ impl Pattern {
     }
 }
 
-fn run_set() -> Set {
-    Set::range(b'0', b'9')
-        .and(Set::range(b'a', b'z'))
-        .and(Set::range(b'A', b'Z'))
-        .and(Set::of(b"-_"))
-}
+/// Bytes of a run.
+const RUN_SET: Set = BASE62.and(Set::of(b"-_"));
 
 fn push_literal(items: &mut Vec<Item>, byte: u8) {
     if let Some(Item::Literal(bytes)) = items.last_mut() {

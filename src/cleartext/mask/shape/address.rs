@@ -12,6 +12,12 @@ const LONGEST_LOCAL: usize = 80;
 /// The longest domain (RFC 1035 section 2.3.4).
 const LONGEST_DOMAIN: usize = 255;
 
+/// Bytes of an IPv6 or MAC address.
+const ADDRESS: Set = Set::range(b'0', b'9')
+    .and(Set::range(b'a', b'f'))
+    .and(Set::range(b'A', b'F'))
+    .and(Set::of(b":."));
+
 /// Every e-mail address.
 pub(super) fn emails(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
     let Some(slot) = rules.detector(Detector::Email) else {
@@ -36,6 +42,9 @@ fn email(slot: Slot, text: &[u8], sign: usize) -> Option<Found> {
     let is_local = |b: u8| is(b, ALNUM | HIGH) || b"._%+-'!#$*^~{|}`".contains(&b);
     let head = text.get(minus(sign, LONGEST_LOCAL)..sign)?;
     let local = head.iter().rev().take_while(|b| is_local(**b)).count();
+    if local == 0 {
+        return None;
+    }
     let tail = rest(text, plus(sign, 1)).iter().take(LONGEST_DOMAIN);
     let domain_len = tail
         .take_while(|b| is(**b, ALNUM | HIGH) || matches!(b, b'.' | b'-'))
@@ -56,7 +65,7 @@ fn email(slot: Slot, text: &[u8], sign: usize) -> Option<Found> {
         end: plus(plus(sign, 1), domain.len()),
         slot,
     };
-    (local > 0 && named && alphabetic).then_some(found)
+    (named && alphabetic).then_some(found)
 }
 
 /// `scheme://user:password@host`: the user part of every URL that has a password in it.
@@ -93,10 +102,6 @@ pub(super) fn userinfo(rules: &RuleSet, text: &[u8], first_colon: usize, out: &m
 
 /// IPv6 and MAC addresses.
 pub(super) fn colon_separated(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
-    let bytes = Set::range(b'0', b'9')
-        .and(Set::range(b'a', b'f'))
-        .and(Set::range(b'A', b'F'))
-        .and(Set::of(b":."));
     let mut i = 0;
     while let Some(colon) = memchr::memchr(b':', rest(text, i)).map(|at| plus(i, at)) {
         let floor = text.get(i..colon).unwrap_or_default();
@@ -104,10 +109,10 @@ pub(super) fn colon_separated(rules: &RuleSet, text: &[u8], out: &mut FoundList)
             .iter()
             .rev()
             .take(5)
-            .take_while(|b| bytes.has(**b) && **b != b'.')
+            .take_while(|b| ADDRESS.has(**b) && **b != b'.')
             .count();
         let start = minus(colon, back);
-        let mut end = skip_set(text, start, bytes, 64);
+        let mut end = skip_set(text, start, ADDRESS, 64);
         while end > start && matches!(before(text, end), b'.') {
             end = minus(end, 1);
         }

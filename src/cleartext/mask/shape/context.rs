@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Found, is_boundary};
-use crate::cleartext::mask::bytes::{ALNUM, UPPER, at, before, cut, is, minus, rest};
+use crate::cleartext::mask::bytes::{ALNUM, DIGIT, JOIN, UPPER, at, before, cut, is, minus, rest};
 use crate::cleartext::mask::rules::RuleSet;
 
 /// How far, in bytes, a context word reaches.
@@ -34,7 +34,8 @@ impl Context {
             open.words = open.words.saturating_add(1);
         }
         let raw = cut(text, start, end);
-        if !(2..=24).contains(&raw.len()) {
+        // A number names nothing, but it lies between.
+        if !(2..=24).contains(&raw.len()) || is(at(text, start), DIGIT) {
             self.previous.clear();
             return;
         }
@@ -64,22 +65,45 @@ impl Context {
 
     /// A value at `start` of a format that one of the words calls for.
     pub(super) fn near(&mut self, rules: &RuleSet, text: &[u8], start: usize) -> Option<Found> {
-        if self.open.is_empty() || !is_candidate(text, start) {
+        if self.open.is_empty() || is(before(text, start), JOIN) || !is_candidate(text, start) {
             return None;
         }
         self.open
             .retain(|open| open.words <= WORDS && minus(start, open.end) <= REACH);
         // The nearest word wins.
-        self.open.iter().rev().find_map(|open| {
-            let group = rules.near(open.group)?;
-            let end = group.match_at(text, start)?;
-            let free = is_boundary(at(text, end)) || is_boundary(before(text, end));
-            free.then_some(Found {
-                start,
-                end,
-                slot: group.slot,
-            })
-        })
+        let found = self
+            .open
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(place, open)| {
+                let group = rules.near(open.group)?;
+                let end = group.match_at(text, start)?;
+                let free = is_boundary(at(text, end)) || is_boundary(before(text, end));
+                free.then_some((
+                    place,
+                    Found {
+                        start,
+                        end,
+                        slot: group.slot,
+                    },
+                ))
+            });
+        // A word names one value.
+        let (place, found) = found?;
+        self.open.remove(place);
+        Some(found)
+    }
+
+    /// A line ends: what comes next has words of its own.
+    pub(super) fn end_line(&mut self) {
+        self.open.clear();
+        self.previous.clear();
+    }
+
+    /// `=` or `:` at `sign`: what comes next is the value of the name right before, and of no other word.
+    pub(super) fn separator(&mut self, sign: usize) {
+        self.open.retain(|open| minus(sign, open.end) <= 2);
     }
 }
 

@@ -11,8 +11,8 @@ mod wrapped;
 use smallvec::SmallVec;
 
 use super::bytes::{
-    ALNUM, DIGIT, DOT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find, is, minus,
-    plus, rest, skip, skip_set,
+    ALNUM, BASE62, DIGIT, DOT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find,
+    is, minus, plus, rest, skip, skip_set,
 };
 use super::names::Slot;
 use super::rules::{Detector, RuleSet};
@@ -48,19 +48,6 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Takes one more byte; `run` is the length of the run it continues.
-    #[inline]
-    pub(super) fn take(&mut self, class: u8, run: &mut u32) {
-        self.classes |= class;
-        self.digits = self.digits.wrapping_add(u32::from(class & DIGIT));
-        *run = if class & RUN == 0 {
-            0
-        } else {
-            run.wrapping_add(1)
-        };
-        self.longest = self.longest.max(*run);
-    }
-
     /// Whether no shape can possibly be in a text of `len` bytes: no mark, too few digits for any number, no run long enough
     /// for a token.
     #[inline]
@@ -70,7 +57,7 @@ impl Survey {
         } else {
             FEWEST_BESIDE_A_WORD
         };
-        self.classes & MARK == 0 && self.digits < few && self.longest < SHORTEST_TOKEN
+        self.classes & MARK == 0 && self.digits < few && self.longest < SHORTEST_RUN
     }
 }
 
@@ -83,24 +70,43 @@ const PHRASE: usize = 7;
 /// The shortest identifier that is known by its structure alone.
 const SHORTEST_ID: usize = 11;
 /// The shortest run that can be part of a token.
-const SHORTEST_TOKEN: u32 = 16;
+const SHORTEST_TOKEN: usize = 16;
+/// The same, as a count.
+const SHORTEST_RUN: u32 = 16;
 
 /// Surveys a value.
 #[inline]
 pub(super) fn survey(text: &[u8]) -> Survey {
     let mut survey = Survey::default();
-    let mut run = 0;
     for &byte in text {
-        survey.take(class(byte), &mut run);
+        let class = class(byte);
+        survey.classes |= class;
+        survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
     }
+    survey.longest = longest_run(text);
     survey
+}
+
+/// The longest run of letters, digits, `_` and `-`; a text too short for a token is not looked at.
+#[inline]
+pub(super) fn longest_run(text: &[u8]) -> u32 {
+    if text.len() < SHORTEST_TOKEN {
+        return 0;
+    }
+    let (mut longest, mut run) = (0_u32, 0_u32);
+    for &byte in text {
+        run = if class(byte) & RUN == 0 {
+            0
+        } else {
+            run.wrapping_add(1)
+        };
+        longest = longest.max(run);
+    }
+    longest
 }
 
 /// Everything sensitive in `text` by its looks.
 pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut FoundList) {
-    if is_harmless_shape(text) {
-        return;
-    }
     let mut colons = memchr::memchr_iter(b':', text);
     if let Some(first) = colons.next() {
         address::userinfo(rules, text, first, out);
@@ -113,6 +119,8 @@ pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: 
     Runs {
         rules,
         text,
+        // A single token has no words beside it.
+        in_words: memchr::memchr3(b' ', b'\n', b'\t', text).is_some(),
         context: Context::default(),
         out,
         unwrapped,
@@ -121,8 +129,8 @@ pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: 
     tidy(out);
 }
 
-/// Shapes so common that a look saves the scan: UUIDs, dates and times, hex digests.
-fn is_harmless_shape(text: &[u8]) -> bool {
+/// Shapes of whole values so common that a look saves the scan: UUIDs, dates and times, hex digests.
+pub(super) fn is_harmless_shape(text: &[u8]) -> bool {
     match text.len() {
         36 => is_uuid(text),
         10 | 19..=35 if is_timestamp(text) => true,
@@ -179,6 +187,7 @@ fn tidy(out: &mut FoundList) {
 struct Runs<'a, 'u> {
     rules: &'a RuleSet,
     text: &'a [u8],
+    in_words: bool,
     context: Context,
     out: &'a mut FoundList,
     unwrapped: Unwrapped<'u>,
@@ -211,6 +220,14 @@ impl Runs<'_, '_> {
             b'+' => number::international(self.rules, self.text, i),
             b'(' => number::parenthesised(self.rules, self.text, i),
             b'-' => self.pem(i),
+            b'\n' => {
+                self.context.end_line();
+                None
+            }
+            b'=' | b':' => {
+                self.context.separator(i);
+                None
+            }
             b'%' | b';' => number::track(self.rules, self.text, i),
             _ => None,
         };
@@ -227,6 +244,9 @@ impl Runs<'_, '_> {
     fn run(&mut self, start: usize) -> usize {
         let run = read_run(self.text, start);
         let len = minus(run.end, run.start);
+        if len == 6 && is_data_url(self.text, run) {
+            return skip_set(self.text, plus(run.end, 1), BASE64, usize::MAX);
+        }
         if len == 36 && is_uuid(cut(self.text, run.start, run.end)) {
             return run.end;
         }
@@ -277,7 +297,7 @@ impl Runs<'_, '_> {
             && cut(text, run.start, plus(run.start, 3)) == b"eyJ"
         {
             if validate::jwt(cut(text, run.start, text.len().min(plus(run.start, 1_100)))) {
-                let end = skip_set(text, run.start, credential_bytes(), usize::MAX);
+                let end = skip_set(text, run.start, CREDENTIAL, usize::MAX);
                 return Some(Found {
                     start: run.start,
                     end,
@@ -287,12 +307,12 @@ impl Runs<'_, '_> {
         }
         let next = at(text, run.end);
         let digits = run.classes & DIGIT != 0;
-        if (digits
-            && (matches!(next, b'.' | b':' | b'~')
-                || run.classes & JOIN != 0
-                || len >= SHORTEST_ID)
-            || matches!(next, b'/' | b'+'))
-            && let Some((slot, end)) = rules.loose_format_at(text, run.start)
+        let telling =
+            matches!(next, b'.' | b':' | b'~') || run.classes & JOIN != 0 || len >= SHORTEST_ID;
+        // Base64 with `/` or `+` in it: only from its true start.
+        let base64 = matches!(next, b'/' | b'+') && !BASE64.has(before(text, run.start));
+        if ((digits && telling) || base64)
+            && let Some((slot, end)) = rules.loose_format_at(text, run.start, run.end)
         {
             return Some(Found {
                 start: run.start,
@@ -316,6 +336,9 @@ impl Runs<'_, '_> {
         {
             return Some(found);
         }
+        if !self.in_words {
+            return None;
+        }
         if let Some(found) = self.context.near(rules, text, start) {
             return Some(found);
         }
@@ -329,15 +352,19 @@ impl Runs<'_, '_> {
     /// `Bearer abc`, `Basic abc` in running text.
     fn credentials(&self, start: usize, end: usize) -> Option<Found> {
         let word = cut(self.text, start, end);
-        if !(word.eq_ignore_ascii_case(b"bearer") || word.eq_ignore_ascii_case(b"basic"))
+        if !matches!(word.len(), 5 | 6)
+            || !(word.eq_ignore_ascii_case(b"bearer") || word.eq_ignore_ascii_case(b"basic"))
             || at(self.text, end) != b' '
         {
             return None;
         }
         let from = plus(end, 1);
-        let to = skip_set(self.text, from, credential_bytes(), usize::MAX);
+        let to = skip_set(self.text, from, CREDENTIAL, usize::MAX);
         let value = cut(self.text, from, to);
-        let looks = value.len() >= 8
+        // `token_type=bearer shipment=123` is two pairs.
+        let pair = memchr::memchr(b'=', value).is_some_and(|i| is(at(value, plus(i, 1)), ALNUM));
+        let looks = !pair
+            && value.len() >= 8
             && value
                 .iter()
                 .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'=');
@@ -369,6 +396,22 @@ impl Runs<'_, '_> {
     }
 }
 
+/// `data:image/png;base64,`: what follows is a picture, in which anything may seem to be.
+fn is_data_url(text: &[u8], run: Run) -> bool {
+    let media = [
+        &b"data:image/"[..],
+        b"data:font/",
+        b"data:audio/",
+        b"data:video/",
+    ];
+    let head = text
+        .get(minus(run.start, 48)..run.start)
+        .unwrap_or_default();
+    cut(text, run.start, run.end) == b"base64"
+        && at(text, run.end) == b','
+        && media.iter().any(|kind| find(head, 0, kind).is_some())
+}
+
 fn read_run(text: &[u8], start: usize) -> Run {
     let mut classes = 0;
     let mut end = start;
@@ -388,12 +431,9 @@ fn read_run(text: &[u8], start: usize) -> Run {
 }
 
 /// Bytes of a `token68` (RFC 9110 section 11.2).
-fn credential_bytes() -> Set {
-    Set::range(b'0', b'9')
-        .and(Set::range(b'a', b'z'))
-        .and(Set::range(b'A', b'Z'))
-        .and(Set::of(b"-._~+/="))
-}
+const CREDENTIAL: Set = BASE62.and(Set::of(b"-._~+/="));
+/// Bytes of base64.
+const BASE64: Set = BASE62.and(Set::of(b"+/"));
 
 /// Whether a byte may stand beside a number without being part of it.
 fn is_boundary(byte: u8) -> bool {

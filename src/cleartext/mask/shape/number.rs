@@ -1,7 +1,5 @@
 //! Numbers by their groups: cards, social security numbers, telephone numbers, IPv4 addresses, stripes, IBANs.
 
-use smallvec::SmallVec;
-
 use super::{Found, continues_number, is_boundary};
 use crate::cleartext::mask::bytes::{
     ALNUM, DIGIT, LOWER, UPPER, at, before, cut, is, minus, plus, rest, skip,
@@ -14,40 +12,53 @@ const MOST_DIGITS: usize = 24;
 
 /// Digits in groups with one kind of separator.
 struct Groups {
-    /// (length, end) of each group.
-    groups: SmallVec<[(usize, usize); 8]>,
+    /// Lengths of the groups.
+    lengths: [usize; MOST_GROUPS],
+    /// Where each ends.
+    ends: [usize; MOST_GROUPS],
+    count: usize,
+    digits: usize,
     separator: u8,
 }
 
+/// More groups than this are no number anyone writes.
+const MOST_GROUPS: usize = 8;
+
 impl Groups {
     fn read(text: &[u8], start: usize) -> Self {
-        let mut groups = SmallVec::new();
-        let (mut i, mut total, mut separator) = (start, 0_usize, 0_u8);
-        loop {
-            let end = skip(text, i, DIGIT);
-            let len = minus(end, i);
-            total = plus(total, len);
-            groups.push((len, end));
-            let next = at(text, end);
+        let mut all = Self {
+            lengths: [0; MOST_GROUPS],
+            ends: [0; MOST_GROUPS],
+            count: 0,
+            digits: 0,
+            separator: 0,
+        };
+        let mut i = start;
+        for (length, end) in all.lengths.iter_mut().zip(&mut all.ends) {
+            *end = skip(text, i, DIGIT);
+            *length = minus(*end, i);
+            all.count = plus(all.count, 1);
+            all.digits = plus(all.digits, *length);
+            let next = at(text, *end);
             let goes_on = matches!(next, b' ' | b'-' | b'.')
-                && (separator == 0 || separator == next)
-                && is(at(text, plus(end, 1)), DIGIT)
-                && total < MOST_DIGITS
-                && groups.len() < 8;
+                && (all.separator == 0 || all.separator == next)
+                && is(at(text, plus(*end, 1)), DIGIT)
+                && all.digits < MOST_DIGITS;
             if !goes_on {
-                return Self { groups, separator };
+                break;
             }
-            separator = next;
-            i = plus(end, 1);
+            all.separator = next;
+            i = plus(*end, 1);
         }
+        all
     }
 
     fn end(&self, groups: usize) -> usize {
-        self.groups.get(minus(groups, 1)).map_or(0, |(_, end)| *end)
+        self.ends.get(minus(groups, 1)).copied().unwrap_or(0)
     }
 
-    fn lengths(&self) -> SmallVec<[usize; 8]> {
-        self.groups.iter().map(|(len, _)| *len).collect()
+    fn lengths(&self) -> &[usize] {
+        self.lengths.get(..self.count).unwrap_or_default()
     }
 }
 
@@ -68,7 +79,10 @@ fn card(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
     let slot = rules.detector(Detector::Card)?;
     let lengths = groups.lengths();
     let count = lengths.len();
-    let mut digits: usize = lengths.iter().sum();
+    let mut digits = groups.digits;
+    if digits < 13 {
+        return None;
+    }
     for taken in (1..=count).rev() {
         let end = groups.end(taken);
         let head = lengths.get(..taken).unwrap_or_default();
@@ -85,7 +99,7 @@ fn card(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
 
 /// `a.b.c.d` with each part at most 255 and no leading zero; loopback and unspecified survive, versions too.
 fn ipv4(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<Found> {
-    if groups.separator != b'.' || groups.groups.len() != 4 {
+    if groups.separator != b'.' || groups.count != 4 {
         return None;
     }
     let slot = rules.detector(Detector::Ipv4)?;
@@ -108,7 +122,7 @@ fn grouped(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Optio
         return None;
     }
     let value = cut(text, start, end);
-    match (lengths.as_slice(), groups.separator) {
+    match (lengths, groups.separator) {
         ([3, 2, 4], b'-') if validate::ssn(value) => rules
             .detector(Detector::Ssn)
             .map(|slot| Found { start, end, slot }),

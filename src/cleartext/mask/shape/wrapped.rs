@@ -5,7 +5,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::{Found, Unwrapped};
-use crate::cleartext::mask::bytes::{Set, before, cut, hex, minus, plus, skip_set};
+use crate::cleartext::mask::bytes::{BASE62, Set, before, cut, hex, minus, plus, skip_set};
 
 /// Shorter texts wrap nothing worth a look.
 const SHORTEST: usize = 16;
@@ -21,10 +21,10 @@ const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 /// If the text at `start` wraps something sensitive, all of it.
 pub(super) fn unwrap(text: &[u8], start: usize, unwrapped: Unwrapped<'_>) -> Option<Found> {
     // Only from the true start of such a run: from each of its words on, the work would be quadratic.
-    if alphabet().has(before(text, start)) {
+    if ALPHABET.has(before(text, start)) {
         return None;
     }
-    let end = skip_set(text, start, alphabet(), LONGEST);
+    let end = skip_set(text, start, ALPHABET, LONGEST);
     let run = cut(text, start, end);
     if run.len() < SHORTEST {
         return None;
@@ -42,12 +42,8 @@ pub(super) fn unwrap(text: &[u8], start: usize, unwrapped: Unwrapped<'_>) -> Opt
     })
 }
 
-fn alphabet() -> Set {
-    Set::range(b'0', b'9')
-        .and(Set::range(b'a', b'z'))
-        .and(Set::range(b'A', b'Z'))
-        .and(Set::of(b"+/-_"))
-}
+/// Of base64 and base64url (RFC 4648 sections 4 and 5); hex lies within.
+const ALPHABET: Set = BASE62.and(Set::of(b"+/-_"));
 
 /// The printable text inside, from base64, base64url or hex.
 pub(in crate::cleartext::mask) fn decode(run: &[u8]) -> Option<Vec<u8>> {
