@@ -1,12 +1,15 @@
 //! Byte classes and small helpers that every scanner uses. Nothing here allocates.
 
-/// A set of ASCII bytes. Bytes from 128 up are never members.
+/// A set of ASCII bytes: bits 0 to 63 and 64 to 127. Bytes from 128 up are never members.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Set(u128);
+pub(super) struct Set {
+    low: u64,
+    high: u64,
+}
 
 impl Set {
     /// No byte.
-    pub(super) const EMPTY: Self = Self(0);
+    pub(super) const EMPTY: Self = Self { low: 0, high: 0 };
 
     /// The bytes of `text`.
     pub(super) const fn of(text: &[u8]) -> Self {
@@ -30,27 +33,43 @@ impl Set {
 
     /// This set and one byte more.
     #[must_use]
+    pub(super) const fn with(self, byte: u8) -> Self {
+        let bit = Self::bit(byte);
+        match byte {
+            0..=63 => Self {
+                low: self.low | bit,
+                ..self
+            },
+            64..=127 => Self {
+                high: self.high | bit,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     #[allow(
         clippy::as_conversions,
         reason = "widens in a const fn, where From is not to be had"
     )]
-    pub(super) const fn with(self, byte: u8) -> Self {
-        match 1_u128.checked_shl(byte as u32) {
-            Some(bit) => Self(self.0 | bit),
-            None => self,
-        }
+    const fn bit(byte: u8) -> u64 {
+        1_u64.wrapping_shl(byte as u32)
     }
 
     /// Both sets together.
     #[must_use]
     pub(super) const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self {
+            low: self.low | other.low,
+            high: self.high | other.high,
+        }
     }
 
     /// Whether `byte` is a member.
     #[inline]
-    pub(super) fn has(self, byte: u8) -> bool {
-        byte < 128 && self.0.wrapping_shr(u32::from(byte)) & 1 == 1
+    pub(super) const fn has(self, byte: u8) -> bool {
+        let half = if byte < 64 { self.low } else { self.high };
+        byte < 128 && half & Self::bit(byte) != 0
     }
 
     /// The members in ascending order.
@@ -74,8 +93,8 @@ pub(super) const UPPER: u8 = 1 << 2;
 pub(super) const JOIN: u8 = 1 << 3;
 /// A byte that only a careful look can judge: `@ % & = : \ + ~ $`.
 pub(super) const MARK: u8 = 1 << 4;
-/// `.` and `/`.
-pub(super) const DOT: u8 = 1 << 5;
+/// Any other byte of ASCII: `.`, `/`, space, brackets...
+pub(super) const OTHER: u8 = 1 << 5;
 /// Any byte from 128 up.
 pub(super) const HIGH: u8 = 1 << 6;
 /// `"`, `\` and control bytes: where a JSON string needs a look.
@@ -102,11 +121,10 @@ const fn classes() -> [u8; 256] {
             b'A'..=b'Z' => UPPER,
             b'_' | b'-' => JOIN,
             b'@' | b'%' | b'&' | b'=' | b':' | b'+' | b'~' | b'$' => MARK,
-            b'.' | b'/' => DOT,
             b'"' | 0..=31 => QUOTE,
             b'\\' => QUOTE | MARK,
             128..=255 => HIGH,
-            _ => 0,
+            _ => OTHER,
         };
         if byte == 255 {
             return table;

@@ -221,7 +221,7 @@ impl NameTable {
 
     /// What a name says on its own.
     pub(super) fn classify(&self, space: Space, raw: &[u8]) -> Key {
-        let plain = shape::survey(raw).is_plain(raw.len()) && memchr::memchr(b'\\', raw).is_none();
+        let plain = shape::survey(raw).is_plain(raw) && memchr::memchr(b'\\', raw).is_none();
         self.by_words(space, raw)
             .with(if plain { Key::PLAIN } else { 0 })
     }
@@ -495,30 +495,32 @@ fn joined(name: &str) -> Box<[u8]> {
 /// A worker's memory of names it has seen, by keyed hash: the common case costs one hash and one look.
 pub(super) struct KeyCache {
     state: RandomState,
-    slots: Box<[(u64, Key)]>,
+    /// Pairs of entries; within a pair the newer one stands first.
+    sets: Box<[[(u64, Key); 2]]>,
 }
 
-/// Slots of the cache; a power of two.
-const CACHE_SLOTS: usize = 4_096;
+/// Pairs of the cache; a power of two.
+const CACHE_SETS: usize = 2_048;
+/// Selects a pair.
+const CACHE_MASK: u64 = 0x7ff;
 
 impl Default for KeyCache {
     fn default() -> Self {
         Self {
             state: RandomState::new(),
-            slots: vec![(0, Key::NONE); CACHE_SLOTS].into(),
+            sets: vec![[(0, Key::NONE); 2]; CACHE_SETS].into(),
         }
     }
 }
 
 impl KeyCache {
-    /// What `raw` says, and its hash.
+    /// What `raw` says.
     #[inline]
-    pub(super) fn classify(&mut self, names: &NameTable, space: Space, raw: &[u8]) -> (Key, u64) {
+    pub(super) fn classify(&mut self, names: &NameTable, space: Space, raw: &[u8]) -> Key {
         let mut hasher = self.state.build_hasher();
         hasher.write(raw);
         hasher.write_u8(space.number());
-        let hash = hasher.finish();
-        (self.remember(hash, || names.classify(space, raw)), hash)
+        self.remember(hasher.finish(), || names.classify(space, raw))
     }
 
     /// What `raw` says under `parent`.
@@ -529,17 +531,19 @@ impl KeyCache {
 
     #[inline]
     fn remember(&mut self, hash: u64, decide: impl FnOnce() -> Key) -> Key {
-        // 0 marks a free slot; a name that hashes to it is simply never remembered.
-        let index = usize::try_from(hash & 0xfff).unwrap_or(0);
-        match self.slots.get_mut(index) {
-            Some((seen, key)) if *seen == hash && hash != 0 => *key,
-            Some(slot) => {
-                let key = decide();
-                *slot = (hash, key);
-                key
-            }
-            None => decide(),
+        // 0 marks a free place; a name that hashes to it is simply never remembered.
+        let index = usize::try_from(hash & CACHE_MASK).unwrap_or(0);
+        let Some([first, second]) = self.sets.get_mut(index) else {
+            return decide();
+        };
+        if first.0 == hash && hash != 0 {
+            return first.1;
         }
+        if second.0 != hash || hash == 0 {
+            *second = (hash, decide());
+        }
+        std::mem::swap(first, second);
+        first.1
     }
 }
 

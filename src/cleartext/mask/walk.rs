@@ -22,6 +22,9 @@ const MOST_HITS: usize = 4_096;
 /// Slots of the path cache; a power of two.
 const PATH_SLOTS: usize = 1_024;
 
+/// Slots of the cache of clean fields; a power of two.
+const CLEAN_SLOTS: usize = 1_024;
+
 /// Gives a field path its id; the worker's lexicon, or a list in `hushtap mask`. The flag: every part of it may be shown.
 pub type PathNames = Box<dyn FnMut(&[u8], bool) -> TextId + Send>;
 
@@ -93,6 +96,8 @@ pub(super) struct State {
     names: PathNames,
     path_hash: RandomState,
     path_cache: Box<[(u64, TextId)]>,
+    /// Hashes of header fields that were found clean: clients send the same ones again and again.
+    clean: Box<[u64]>,
     key: [u8; 32],
 }
 
@@ -113,6 +118,7 @@ impl State {
             names,
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
+            clean: vec![0; CLEAN_SLOTS].into(),
             key,
         }
     }
@@ -120,6 +126,7 @@ impl State {
     /// Forgets names under the rules that were in force so far.
     pub(super) fn forget(&mut self) {
         self.cache = KeyCache::default();
+        self.clean.fill(0);
     }
 
     /// Forgets the ids of paths.
@@ -206,7 +213,7 @@ impl Walk<'_> {
     /// Classifies a name.
     #[inline]
     pub(super) fn classify(&mut self, space: Space, name: &[u8]) -> Key {
-        self.s.cache.classify(&self.rules.names, space, name).0
+        self.s.cache.classify(&self.rules.names, space, name)
     }
 
     /// Masks a stretch whole by a rule. `value` is its decoded form.
@@ -265,6 +272,22 @@ impl Walk<'_> {
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);
+        }
+    }
+
+    /// Runs `look` over a field of a header, unless the same field was found clean before.
+    pub(super) fn unless_clean(&mut self, name: &[u8], value: &[u8], look: impl FnOnce(&mut Self)) {
+        let hash = self.s.path_hash.hash_one((name, value));
+        let index = usize::try_from(hash & 0x3ff).unwrap_or(0);
+        if hash != 0 && self.s.clean.get(index) == Some(&hash) {
+            return;
+        }
+        let before = (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed);
+        look(self);
+        if before == (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed)
+            && let Some(slot) = self.s.clean.get_mut(index)
+        {
+            *slot = hash;
         }
     }
 
@@ -376,7 +399,10 @@ impl Walk<'_> {
     /// The same where the survey was already made.
     pub(super) fn look_surveyed(&mut self, buffer: &[u8], at: Stretch, key: Key, survey: Survey) {
         let text = at.of(buffer);
-        if survey.is_plain(text.len())
+        if survey.is_plain(text)
+            || self
+                .rules
+                .is_too_short(survey.classes, survey.digits, text.len())
             || shape::is_harmless_shape(text)
             || is_placeholder(self.rules, text)
         {

@@ -36,6 +36,17 @@ impl Walk<'_> {
             self.s.part = Part::ResponseCookie;
             return self.set_cookie(buffer, value);
         }
+        if key.hits() {
+            self.field_value(buffer, name, value, key);
+        } else {
+            self.unless_clean(text, value.of(buffer), |walk| {
+                walk.field_value(buffer, name, value, key)
+            });
+        }
+    }
+
+    fn field_value(&mut self, buffer: &[u8], name: Stretch, value: Stretch, key: Key) {
+        let text = name.of(buffer);
         let mut lower = [0_u8; 64];
         for (to, from) in lower.iter_mut().zip(text) {
             *to = from.to_ascii_lowercase();

@@ -248,30 +248,37 @@ impl Reader<'_, '_, '_> {
         let text = cut(self.buffer, start, self.end);
         let mut survey = Survey::default();
         let mut i = 0_usize;
-        while let Some(&byte) = text.get(i) {
-            let class = class(byte);
-            survey.classes |= class;
-            survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
-            if class & QUOTE != 0 {
-                if byte == b'"' {
-                    survey.longest = shape::longest_run(cut(text, 0, i));
+        loop {
+            for &byte in rest(text, i) {
+                let class = class(byte);
+                if class & QUOTE != 0 {
+                    break;
+                }
+                survey.classes |= class;
+                survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
+                i = plus(i, 1);
+            }
+            match text.get(i) {
+                Some(b'"') => {
                     return Text {
                         at: Stretch::new(start, plus(start, i)),
                         survey,
                         closed: true,
                     };
                 }
-                if byte == b'\\' {
-                    i = plus(i, 1);
+                Some(b'\\') => {
+                    survey.classes |= class(b'\\');
+                    i = plus(i, 2);
+                }
+                Some(_) => i = plus(i, 1),
+                None => {
+                    return Text {
+                        at: Stretch::new(start, self.end),
+                        survey,
+                        closed: false,
+                    };
                 }
             }
-            i = plus(i, 1);
-        }
-        survey.longest = shape::longest_run(text);
-        Text {
-            at: Stretch::new(start, self.end),
-            survey,
-            closed: false,
         }
     }
 
@@ -383,19 +390,21 @@ impl Reader<'_, '_, '_> {
         }
         // Cut off in the middle: what is left of a sensitive value may no longer show what it was.
         if !text.closed && !key.hits() {
-            if self.stack.is_empty() || text.survey.longest >= 4 {
+            if self.stack.is_empty() || text.at.end.saturating_sub(text.at.start) >= 4 {
                 self.masked(|walk, _| walk.fail_closed(text.at, placeholder::UNPARSED));
             }
             return;
         }
-        if !key.hits()
-            && text
-                .survey
-                .is_plain(text.at.end.saturating_sub(text.at.start))
-        {
+        if !key.hits() && text.survey.is_plain(text.at.of(self.buffer)) {
             return;
         }
-        if !key.hits() && shape::is_harmless_shape(text.at.of(self.buffer)) {
+        let raw = text.at.of(self.buffer);
+        let short = || {
+            self.walk
+                .rules
+                .is_too_short(text.survey.classes, text.survey.digits, raw.len())
+        };
+        if !key.hits() && (short() || shape::is_harmless_shape(raw)) {
             return;
         }
         let plain = !key.hits() && !Codec::Json.applies(text.at.of(self.buffer));

@@ -10,6 +10,9 @@ use crate::cleartext::mask::shape;
 use crate::cleartext::mask::walk::{Stretch, Walk};
 use crate::observation::Part;
 
+/// A segment longer than this names nothing.
+const LONGEST_NAME: usize = 40;
+
 /// How findings in an URL are filed: by part where it is the request target, else all under the field that held it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::cleartext::mask) enum Filing {
@@ -86,7 +89,11 @@ impl Walk<'_> {
     /// Only the looks of a stretch: no documents, no pairs.
     pub(in crate::cleartext::mask) fn looks(&mut self, buffer: &[u8], at: Stretch) {
         let text = at.of(buffer);
-        if shape::survey(text).is_plain(text.len()) {
+        let survey = shape::survey(text);
+        let short = self
+            .rules
+            .is_too_short(survey.classes, survey.digits, text.len());
+        if survey.is_plain(text) || short || shape::is_harmless_shape(text) {
             return;
         }
         for found in self.shapes(text) {
@@ -97,7 +104,7 @@ impl Walk<'_> {
 
     fn path(&mut self, buffer: &[u8], at: Stretch) {
         let text = at.of(buffer);
-        if shape::survey(text).is_plain(text.len()) {
+        if shape::survey(text).is_plain(text) {
             return;
         }
         let (mut i, mut key) = (at.start, Key::NONE);
@@ -109,14 +116,14 @@ impl Walk<'_> {
                 .count();
             let end = plus(i, len);
             if len > 0 {
-                key = self.segment(buffer, Stretch::new(i, end), key);
+                key = self.segment(buffer, Stretch::new(i, end), key, at.end);
             }
             i = plus(end, 1);
         }
     }
 
     /// A segment with its matrix parameters; gives what it says as a name about the next one.
-    fn segment(&mut self, buffer: &[u8], at: Stretch, key: Key) -> Key {
+    fn segment(&mut self, buffer: &[u8], at: Stretch, key: Key, path_end: usize) -> Key {
         let text = at.of(buffer);
         let split = memchr::memchr(b';', text).unwrap_or(text.len());
         let own = Stretch::new(at.start, plus(at.start, split));
@@ -126,7 +133,15 @@ impl Walk<'_> {
         if split < text.len() {
             self.parameters(buffer, Stretch::new(plus(own.end, 1), at.end), b";");
         }
-        self.classify(Space::Field, own.of(buffer))
+        // Only what may be a name is one: identifiers would fill the cache of names.
+        let name = own.of(buffer);
+        match name.len() <= LONGEST_NAME
+            && !name.iter().any(u8::is_ascii_digit)
+            && at.end < path_end
+        {
+            true => self.classify(Space::Field, name),
+            false => Key::NONE,
+        }
     }
 
     fn segment_value(&mut self, buffer: &[u8], at: Stretch, key: Key) {
@@ -208,7 +223,7 @@ impl Walk<'_> {
 
     /// A parameter whose name is the value.
     fn sensitive_name(&mut self, buffer: &[u8], at: Stretch) {
-        if !shape::survey(at.of(buffer)).is_plain(minus(at.end, at.start)) {
+        if !shape::survey(at.of(buffer)).is_plain(at.of(buffer)) {
             let mark = self.s.enter(&[b"{name}"], true);
             self.leaf(buffer, at, Codec::Form, Key::NONE);
             self.s.leave(mark);

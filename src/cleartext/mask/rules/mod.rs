@@ -16,7 +16,7 @@ use std::path::Path;
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use super::bytes::{Set, at};
+use super::bytes::{DIGIT, RUN, Set, at};
 use super::names::{Lists, NameTable, Slot, Space, Split};
 use super::validate::Validator;
 use crate::observation::{Category, RuleId, TypeId};
@@ -37,6 +37,11 @@ const BUILT_IN: [(&str, &str); 5] = [
 
 /// Rules beyond this number are refused: ids are 16 bits wide and append-only over reloads.
 const MAX_RULES: usize = 16_384;
+
+/// The fewest digits of a card number.
+const SHORTEST_CARD: usize = 13;
+/// The fewest digits of a social security or telephone number.
+const FEWEST_DIGITS: u32 = 9;
 
 /// How sure a hit of a rule is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -201,6 +206,10 @@ pub struct RuleSet {
     first_two: [u64; 64],
     /// Formats that start with a class.
     loose: Vec<u16>,
+    /// The fewest bytes of any format.
+    shortest: usize,
+    /// The fewest bytes of any format that digits alone can have, or of a card number.
+    shortest_number: usize,
     near: Vec<Near>,
     context: HashMap<Box<[u8]>, SmallVec<[u16; 4]>, RandomState>,
     /// Bit (b0 & 63, b1 & 63) is set if a context word starts with these bytes.
@@ -299,6 +308,14 @@ impl RuleSet {
         self.detectors.get(detector.index()).copied().flatten()
     }
 
+    /// Whether a single run of letters, digits, `_` and `-` is too short for any format and any built-in detector.
+    #[inline]
+    pub(super) fn is_too_short(&self, classes: u8, digits: u32, len: usize) -> bool {
+        let number = classes == DIGIT && len < self.shortest_number;
+        let run = classes & !RUN == 0 && len < self.shortest && digits < FEWEST_DIGITS;
+        number || run
+    }
+
     /// The format that matches at `start`, a place where a run of letters and digits begins, and where it ends.
     #[inline]
     pub(super) fn format_at(&self, text: &[u8], start: usize) -> Option<(Slot, usize)> {
@@ -376,6 +393,8 @@ impl RuleSet {
             by_first: vec![SmallVec::new(); 128],
             first_two: [0; 64],
             loose: Vec::new(),
+            shortest: usize::MAX,
+            shortest_number: SHORTEST_CARD,
             near: Vec::new(),
             context: HashMap::default(),
             context_two: [0; 64],
@@ -484,6 +503,10 @@ impl RuleSet {
 
     fn add_format(&mut self, format: Format) {
         let number = u16::try_from(self.formats.len()).unwrap_or(u16::MAX);
+        self.shortest = self.shortest.min(format.min_len);
+        if format.pattern.may_be_digits() {
+            self.shortest_number = self.shortest_number.min(format.min_len);
+        }
         let prefix = format.pattern.prefix();
         if prefix.is_empty() {
             self.loose.push(number);

@@ -113,6 +113,14 @@ impl Pattern {
         lens.sum()
     }
 
+    /// Whether digits alone can have this format.
+    pub(in crate::cleartext::mask) fn may_be_digits(&self) -> bool {
+        self.items.iter().all(|item| match item {
+            Item::Literal(bytes) => bytes.iter().all(u8::is_ascii_digit),
+            Item::Class { set, .. } => (b'0'..=b'9').any(|b| set.has(b)),
+        })
+    }
+
     /// Of a format that starts with a class of run bytes: how long its first run is at least, and the byte behind that run
     /// where the format says so.
     pub(in crate::cleartext::mask) fn first_run(&self) -> (usize, Option<u8>) {

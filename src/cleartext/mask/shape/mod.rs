@@ -11,8 +11,8 @@ mod wrapped;
 use smallvec::SmallVec;
 
 use super::bytes::{
-    ALNUM, BASE62, DIGIT, DOT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find,
-    is, minus, plus, rest, skip, skip_set,
+    ALNUM, BASE62, DIGIT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find, is,
+    minus, plus, rest, skip, skip_set,
 };
 use super::names::Slot;
 use super::rules::{Detector, RuleSet};
@@ -43,21 +43,19 @@ pub(super) struct Survey {
     pub(super) classes: u8,
     /// How many digits there are.
     pub(super) digits: u32,
-    /// The longest run of letters, digits, `_` and `-`.
-    pub(super) longest: u32,
 }
 
 impl Survey {
-    /// Whether no shape can possibly be in a text of `len` bytes: no mark, too few digits for any number, no run long enough
-    /// for a token.
+    /// Whether no shape can possibly be in `text`, which this is the survey of: no mark, too few digits for any number, no
+    /// run long enough for a token.
     #[inline]
-    pub(super) fn is_plain(self, len: usize) -> bool {
-        let few = if len < PHRASE {
+    pub(super) fn is_plain(self, text: &[u8]) -> bool {
+        let few = if text.len() < PHRASE {
             FEWEST_DIGITS
         } else {
             FEWEST_BESIDE_A_WORD
         };
-        self.classes & MARK == 0 && self.digits < few && self.longest < SHORTEST_RUN
+        self.classes & MARK == 0 && self.digits < few && !has_long_run(text)
     }
 }
 
@@ -71,8 +69,6 @@ const PHRASE: usize = 7;
 const SHORTEST_ID: usize = 11;
 /// The shortest run that can be part of a token.
 const SHORTEST_TOKEN: usize = 16;
-/// The same, as a count.
-const SHORTEST_RUN: u32 = 16;
 
 /// Surveys a value.
 #[inline]
@@ -83,26 +79,24 @@ pub(super) fn survey(text: &[u8]) -> Survey {
         survey.classes |= class;
         survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
     }
-    survey.longest = longest_run(text);
     survey
 }
 
-/// The longest run of letters, digits, `_` and `-`; a text too short for a token is not looked at.
+/// Whether there is a run of letters, digits, `_` and `-` that may be part of a token.
 #[inline]
-pub(super) fn longest_run(text: &[u8]) -> u32 {
+fn has_long_run(text: &[u8]) -> bool {
     if text.len() < SHORTEST_TOKEN {
-        return 0;
+        return false;
     }
-    let (mut longest, mut run) = (0_u32, 0_u32);
-    for &byte in text {
+    let mut run = 0_usize;
+    text.iter().any(|&byte| {
         run = if class(byte) & RUN == 0 {
             0
         } else {
-            run.wrapping_add(1)
+            plus(run, 1)
         };
-        longest = longest.max(run);
-    }
-    longest
+        run >= SHORTEST_TOKEN
+    })
 }
 
 /// Everything sensitive in `text` by its looks.
@@ -144,11 +138,10 @@ pub(super) fn is_harmless_shape(text: &[u8]) -> bool {
 
 /// `8-4-4-4-12` hex digits (RFC 9562 section 4).
 fn is_uuid(text: &[u8]) -> bool {
+    let dashes = [8, 13, 18, 23];
     text.len() == 36
-        && text.iter().enumerate().all(|(i, b)| match i {
-            8 | 13 | 18 | 23 => *b == b'-',
-            _ => b.is_ascii_hexdigit(),
-        })
+        && dashes.iter().all(|i| at(text, *i) == b'-')
+        && text.iter().filter(|b| b.is_ascii_hexdigit()).count() == 32
 }
 
 /// `2026-01-04`, alone or with a time behind it (RFC 3339 section 5.6).
@@ -440,7 +433,7 @@ fn is_boundary(byte: u8) -> bool {
     !is(byte, ALNUM) && byte < 128
 }
 
-/// `.` and `/` between digits: part of a float, a date, a version.
+/// A point and more digits: a float, a date, a version.
 fn continues_number(text: &[u8], end: usize) -> bool {
-    is(at(text, end), DOT) && at(text, end) == b'.' && is(at(text, plus(end, 1)), DIGIT)
+    at(text, end) == b'.' && is(at(text, plus(end, 1)), DIGIT)
 }
