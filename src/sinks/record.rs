@@ -71,8 +71,9 @@ impl RecordEncoder {
         object.number("flow", seen.flow.0);
         object.number("index", u64::from(seen.index));
         object.word("protocol", seen.protocol.name());
-        // An unknown method is left out, never guessed; OTHER stands for a class in metrics, not for a method.
-        if !matches!(seen.method, Method::Unknown | Method::Other) {
+        // An unknown method is left out, never guessed; one that was seen but is on no list is OTHER, since its text may be
+        // anything.
+        if seen.method != Method::Unknown {
             object.word("method", seen.method.name());
         }
         object.word("scheme", if seen.encrypted { "https" } else { "http" });

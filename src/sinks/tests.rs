@@ -145,7 +145,7 @@ fn a_full_record() {
 fn what_does_not_apply_is_left_out_and_texts_show_their_class_until_admitted() {
     let row = Row {
         observation: Observation {
-            method: Method::Other,
+            method: Method::Unknown,
             status: Status::NONE,
             state: TxState::NoResponse,
             notes: Notes::default(),
