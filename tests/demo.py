@@ -62,10 +62,17 @@ def check_run(folder, requests):
                 continue
             total = sum(value for (name, _), value in found.items() if name == "hushtap_http_requests_total")
             spread = max((value for (name, labels), value in found.items() if name == "hushtap_dp_noise_stddev" and 'family="requests"' in labels), default=0)
-            if found.get(("hushtap_dp_window_index", ""), -1) >= 1438:
+            if found.get(("hushtap_dp_window_index", ""), -1) >= 1437:
                 break
         assert total > requests * 0.5, f"the released counts add up to {total}, {requests} were written"
         series = len(found)
+        time.sleep(2)
+        token = pathlib.Path(folder, "state", "operator.token").read_text().strip()
+        exact = samples(fetch(f"http://{OPERATOR}/metrics", {"Authorization": f"Bearer {token}"}).decode())
+        seen = sum(value for (name, _), value in exact.items() if name == "hushtap_exact_requests_total")
+        assert seen == requests, f"the operator's exact counts add up to {seen}"
+        raised = {labels.split('"')[1] for (name, labels), value in exact.items() if name == "hushtap_alerts_total" and value > 0}
+        assert raised >= set(PLANTED), f"the running daemon raised only {raised}"
         return total, spread, series
     finally:
         process.send_signal(signal.SIGTERM)

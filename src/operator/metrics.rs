@@ -1,6 +1,7 @@
 //! The operator's `/metrics`: exact sensor health, exact endpoint counts without tokens, alerts by pseudonym.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use prometheus::proto::{
     Bucket, Counter, Gauge as GaugeValue, Histogram, LabelPair, Metric, MetricFamily, MetricType,
@@ -285,23 +286,20 @@ fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
 }
 
 fn alerts(state: &OperatorState, summary: &Summary, families: &mut Families) {
-    let mut totals: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     let mut active: BTreeMap<u64, &Alert> = BTreeMap::new();
     let now = **state.now.load();
     for alert in &summary.alerts {
-        if alert.update == 0 {
-            *totals
-                .entry((alert.signal.name(), alert.severity.name()))
-                .or_default() += 1;
-        }
         if now.nanos_since(alert.time) <= ACTIVE_NANOS && alert.severity > Severity::Info {
             active.insert(alert.id, alert);
         }
     }
-    for ((signal, severity), count) in totals {
-        let labels = [("signal", signal), ("severity", severity)];
-        families.counter("hushtap_alerts_total", "Alerts raised.", &labels, count);
+    let raised = state.raised.lock().unwrap_or_else(PoisonError::into_inner);
+    for ((signal, severity), count) in raised.iter() {
+        let labels = [("signal", *signal), ("severity", *severity)];
+        let help = "Alerts raised, by the severity they began with.";
+        families.counter("hushtap_alerts_total", help, &labels, *count);
     }
+    drop(raised);
     for alert in active.values() {
         let words = SubjectWords::of(alert, state.names.as_ref());
         let labels = [

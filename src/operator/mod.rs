@@ -11,12 +11,14 @@ mod token;
 pub use site::OperatorSite;
 pub use token::{OperatorToken, TokenError};
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
+use crate::analysis::alert::Alert;
 use crate::analysis::summary::Summary;
 use crate::clock::EventTime;
 use crate::gauge::Gauges;
@@ -30,6 +32,7 @@ pub struct OperatorState {
     gauges: Gauges,
     summary: ArcSwap<Summary>,
     now: ArcSwap<EventTime>,
+    raised: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     listeners: Mutex<Vec<mpsc::Sender<Bytes>>>,
 }
 
@@ -47,6 +50,7 @@ impl OperatorState {
             gauges,
             summary: ArcSwap::default(),
             now: ArcSwap::default(),
+            raised: Mutex::default(),
             listeners: Mutex::default(),
         }
     }
@@ -55,6 +59,15 @@ impl OperatorState {
     pub fn publish(&self, summary: Summary, now: EventTime) {
         self.summary.store(Arc::new(summary));
         self.now.store(Arc::new(now));
+    }
+
+    /// Counts alerts by signal and the severity they were raised with; updates of them are not counted again.
+    pub fn count_alerts(&self, alerts: &[Alert]) {
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        for alert in alerts.iter().filter(|alert| alert.update == 0) {
+            let key = (alert.signal.name(), alert.severity.name());
+            *raised.entry(key).or_default() += 1;
+        }
     }
 
     /// Sends an alert (one line of JSON) to every open event stream.

@@ -100,6 +100,7 @@ impl<'a> Desk<'a> {
                 self.outputs.records(&mut self.lines, &mut self.resolver)?;
             }
             Output::Alerts(alerts) => {
+                self.operator.count_alerts(&alerts);
                 for alert in &alerts {
                     self.alerts.encode(alert, &mut self.lines);
                 }
