@@ -138,7 +138,7 @@ enum State {
     /// Known to begin at the time in the heap; opened when that is due.
     Dormant,
     /// Open, with the packet to be handed out next, if one is there.
-    Open(Records, Option<Record>),
+    Open(Box<Records>, Option<Record>),
     Done,
 }
 
@@ -192,7 +192,7 @@ impl FileSource {
         } else {
             Arc::clone(&self.progress.read)
         };
-        let mut records = self.records(path, &meter)?;
+        let mut records = Box::new(self.records(path, &meter)?);
         let index = self.files.len();
         let first = self.advance(index, &mut records);
         let links: Vec<LinkType> = records.links().collect();
@@ -284,7 +284,7 @@ impl FileSource {
         let meter = Arc::clone(&self.progress.read);
         let state = if let Ok(mut records) = self.records(&path, &meter) {
             self.advance(index, &mut records)
-                .map(|record| State::Open(records, Some(record)))
+                .map(|record| State::Open(Box::new(records), Some(record)))
         } else {
             let what = "the file changed while it was to be read";
             self.note(index, Damage { offset: 0, what });
