@@ -1,6 +1,12 @@
 //! Masking: one keep-alive JSON transaction (514 B request with a JWT, 1.1 KB response), count only and rendered, a corpus of
 //! API documents, and hostile inputs. All from a seed: the same bytes at every run.
-#![allow(clippy::unwrap_used, reason = "a bench may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a bench may panic, and its inputs are short"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -50,7 +50,7 @@ impl Codec {
                     match byte {
                         b' ' if self == Self::Form => out.push(b'+'),
                         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => {
-                            out.push(byte)
+                            out.push(byte);
                         }
                         _ => out.extend([b'%', upper_hex(byte >> 4), upper_hex(byte & 15)]),
                     }
@@ -188,15 +188,14 @@ fn entities(text: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(cut(text, i, start));
         let window = cut(text, start, text.len().min(plus(start, 12)));
         let end = memchr::memchr(b';', window);
-        match end.and_then(|end| entity(cut(window, 1, end)).map(|value| (value, end))) {
-            Some((value, end)) => {
-                push_char(value, out);
-                i = plus(start, plus(end, 1));
-            }
-            None => {
-                out.push(b'&');
-                i = plus(start, 1);
-            }
+        if let Some((value, end)) =
+            end.and_then(|end| entity(cut(window, 1, end)).map(|value| (value, end)))
+        {
+            push_char(value, out);
+            i = plus(start, plus(end, 1));
+        } else {
+            out.push(b'&');
+            i = plus(start, 1);
         }
     }
     out.extend_from_slice(rest(text, i));

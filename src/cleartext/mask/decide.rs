@@ -35,8 +35,15 @@ pub(super) fn decide(rules: &RuleSet, key: Key, value: &[u8]) -> Decision {
 pub(super) fn is_harmless(rules: &RuleSet, value: &[u8]) -> bool {
     let value = trim(value);
     match value {
-        [] => true,
-        b"true" | b"false" | b"null" | b"None" | b"True" | b"False" | b"nil" | b"undefined" => true,
+        []
+        | b"true"
+        | b"false"
+        | b"null"
+        | b"None"
+        | b"True"
+        | b"False"
+        | b"nil"
+        | b"undefined" => true,
         [b'$' | b'{', b'{', .., b'}'] | [b'<', .., b'>'] => {
             value.len() <= 64
                 && value

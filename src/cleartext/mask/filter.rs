@@ -56,12 +56,27 @@ pub struct FoundValue {
 }
 
 /// Why a line is no envelope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {line} is no envelope: a JSON object with `id` and `text`, and optionally `kind`")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EnvelopeError {
     /// The line of the input, from 1.
     pub line: usize,
 }
+
+#[allow(
+    clippy::disallowed_macros,
+    reason = "says a line number, nothing of the line"
+)]
+impl std::fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let line = self.line;
+        write!(
+            f,
+            "line {line} is no envelope: a JSON object with `id` and `text`, and optionally `kind`"
+        )
+    }
+}
+
+impl std::error::Error for EnvelopeError {}
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -207,7 +222,7 @@ impl Filter {
             As::Http => self.document(&mut input, output, Format::Http, &mut explain),
             As::Xml => self.document(&mut input, output, Format::Xml, &mut explain),
             As::Json => self.lines(&mut input, output, &mut explain, Self::json_lines),
-            As::Form => self.lines(&mut input, output, &mut explain, |_, _, _| Ok(Format::Form)),
+            As::Form => self.lines(&mut input, output, &mut explain, |_, _| Ok(Format::Form)),
             As::Envelope => self.envelopes(&mut input, output),
             As::Auto | As::Text => self.lines(&mut input, output, &mut explain, Self::text_lines),
         }
@@ -239,7 +254,7 @@ impl Filter {
         input: &mut BufReader<R>,
         output: &mut dyn Write,
         explain: &mut Option<&mut dyn Write>,
-        more: fn(&mut Self, &mut BufReader<R>, &mut Vec<u8>) -> io::Result<Format>,
+        more: fn(&mut BufReader<R>, &mut Vec<u8>) -> io::Result<Format>,
     ) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
@@ -250,7 +265,7 @@ impl Filter {
             }
             self.line = self.line.saturating_add(1);
             if whole {
-                let format = more(self, input, &mut line)?;
+                let format = more(input, &mut line)?;
                 let body = line.strip_suffix(b"\n").unwrap_or(&line);
                 let body = body.strip_suffix(b"\r").unwrap_or(body);
                 let masked = self.render(body, format);
@@ -268,11 +283,7 @@ impl Filter {
     }
 
     /// A line of text; a PEM block is taken whole, since its lines do not show what they are.
-    fn text_lines<R: Read>(
-        &mut self,
-        input: &mut BufReader<R>,
-        line: &mut Vec<u8>,
-    ) -> io::Result<Format> {
+    fn text_lines<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Format> {
         let open = |text: &[u8]| {
             find(text, 0, b"-----BEGIN ").is_some_and(|begin| {
                 let label = cut(text, begin, text.len().min(plus(begin, 80)));
@@ -298,11 +309,7 @@ impl Filter {
     }
 
     /// A JSON document: a line, or as many as it takes for its brackets to close.
-    fn json_lines<R: Read>(
-        &mut self,
-        input: &mut BufReader<R>,
-        line: &mut Vec<u8>,
-    ) -> io::Result<Format> {
+    fn json_lines<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Format> {
         let mut balance = Balance::default();
         let mut seen = 0;
         loop {

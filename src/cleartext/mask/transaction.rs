@@ -158,7 +158,7 @@ impl One<'_> {
         let bytes = self.bytes;
         let body = match body {
             Body::AsSent => Body::Bytes(stretch(sent).of(bytes)),
-            other => other,
+            Body::None | Body::Bytes(_) | Body::Undecodable => body,
         };
         (head, self.body(body, format, response))
     }

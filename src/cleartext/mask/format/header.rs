@@ -40,7 +40,7 @@ impl Walk<'_> {
             self.field_value(buffer, name, value, key);
         } else {
             self.unless_clean(text, value.of(buffer), |walk| {
-                walk.field_value(buffer, name, value, key)
+                walk.field_value(buffer, name, value, key);
             });
         }
     }

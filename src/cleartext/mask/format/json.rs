@@ -97,7 +97,14 @@ impl Walk<'_> {
             self.rewind(mark);
             match super::Format::guess(inner.of(buffer)) {
                 super::Format::Json => self.text(buffer, inner, Key::NONE),
-                other => self.body(buffer, inner, other),
+                format @ (super::Format::Auto
+                | super::Format::Form
+                | super::Format::Xml
+                | super::Format::Multipart
+                | super::Format::Sse
+                | super::Format::Text
+                | super::Format::Http
+                | super::Format::Binary) => self.body(buffer, inner, format),
             }
         } else {
             self.fail_closed(Stretch::new(offset, inner.end), placeholder::UNPARSED);
@@ -163,14 +170,13 @@ impl Reader<'_, '_, '_> {
         while self.i < self.end {
             let byte = at(self.buffer, self.i);
             match byte {
-                b' ' | b'\n' | b'\r' | b'\t' => self.i = plus(self.i, 1),
-                b'"' => self.string()?,
+                b' ' | b'\n' | b'\r' | b'\t' | b':' => self.i = plus(self.i, 1),
+                b'"' => self.string(),
                 b'{' => self.open(true)?,
                 b'[' => self.open(false)?,
                 b'}' => self.close(true)?,
                 b']' => self.close(false)?,
                 b',' => self.comma()?,
-                b':' => self.i = plus(self.i, 1),
                 b'-' | b'0'..=b'9' => self.number()?,
                 b't' | b'f' | b'n' => self.literal()?,
                 // The end of a JSONP call.
@@ -305,7 +311,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn string(&mut self) -> Result<(), NotJson> {
+    fn string(&mut self) {
         let is_key = self.stack.last().is_some_and(|top| top.key_next);
         let text = if is_key {
             self.scan_key()
@@ -323,7 +329,6 @@ impl Reader<'_, '_, '_> {
             self.values = plus(self.values, 1);
             self.value(&text);
         }
-        Ok(())
     }
 
     fn key(&mut self, text: &Text) {
@@ -408,9 +413,12 @@ impl Reader<'_, '_, '_> {
             return;
         }
         let plain = !key.hits() && !Codec::Json.applies(text.at.of(self.buffer));
-        self.masked(|walk, buffer| match plain {
-            true => walk.look_surveyed(buffer, text.at, key, text.survey),
-            false => walk.leaf(buffer, text.at, Codec::Json, key),
+        self.masked(|walk, buffer| {
+            if plain {
+                walk.look_surveyed(buffer, text.at, key, text.survey);
+            } else {
+                walk.leaf(buffer, text.at, Codec::Json, key);
+            }
         });
     }
 
@@ -447,7 +455,7 @@ impl Reader<'_, '_, '_> {
             match decide(walk.rules, key, at.of(buffer)) {
                 Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
                 Decision::Mask(slot) if !noted => walk.mask_number(at, slot),
-                _ => {}
+                Decision::Look | Decision::Keep | Decision::Mask(_) => {}
             }
         });
     }
@@ -497,14 +505,14 @@ impl Reader<'_, '_, '_> {
         let tail = cut(self.buffer, self.i, self.end);
         match word {
             Some(word) if !self.stack.last().is_some_and(|top| top.key_next) => {
-                self.i = plus(self.i, word.len())
+                self.i = plus(self.i, word.len());
             }
             // The capture may end within a word.
             None if [&b"true"[..], b"false", b"null"]
                 .iter()
                 .any(|word| word.starts_with(tail)) =>
             {
-                self.i = self.end
+                self.i = self.end;
             }
             _ => return self.fault(),
         }

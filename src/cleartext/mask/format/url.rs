@@ -135,12 +135,10 @@ impl Walk<'_> {
         }
         // Only what may be a name is one: identifiers would fill the cache of names.
         let name = own.of(buffer);
-        match name.len() <= LONGEST_NAME
-            && !name.iter().any(u8::is_ascii_digit)
-            && at.end < path_end
-        {
-            true => self.classify(Space::Field, name),
-            false => Key::NONE,
+        if name.len() <= LONGEST_NAME && !name.iter().any(u8::is_ascii_digit) && at.end < path_end {
+            self.classify(Space::Field, name)
+        } else {
+            Key::NONE
         }
     }
 

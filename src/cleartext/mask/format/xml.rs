@@ -208,7 +208,7 @@ impl Reader<'_, '_, '_> {
             };
         }
         self.masked(Some((name, key)), |walk, buffer| {
-            walk.leaf(buffer, value, Codec::Xml, key)
+            walk.leaf(buffer, value, Codec::Xml, key);
         });
     }
 

@@ -188,7 +188,9 @@ impl Draw {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^= z >> 31;
         let n = u64::try_from(n).unwrap_or(1).max(1);
-        usize::try_from(z % n).unwrap_or(0)
+        z.checked_rem(n)
+            .and_then(|rest| usize::try_from(rest).ok())
+            .unwrap_or(0)
     }
 }
 
@@ -200,17 +202,22 @@ mod tests {
     fn every_rule_does_what_its_examples_say() {
         let rules = Arc::new(RuleSet::built_in().unwrap());
         let failures = rules.check_examples();
-        for failure in &failures {
-            eprintln!(
-                "{}:{}: {}: `{}` {}",
-                failure.file, failure.line, failure.rule, failure.example, failure.what
-            );
-        }
+        let told: Vec<_> = failures
+            .iter()
+            .map(|f| {
+                format!(
+                    "{}:{}: {}: `{}` {}",
+                    f.file, f.line, f.rule, f.example, f.what
+                )
+            })
+            .collect();
         assert!(
-            failures.is_empty(),
-            "{} of {} rules' examples fail",
-            failures.len(),
-            rules.len()
+            told.is_empty(),
+            "{}",
+            told.join(
+                "
+"
+            )
         );
     }
 }

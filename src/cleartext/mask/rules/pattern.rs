@@ -229,15 +229,12 @@ fn parse_set(inner: &[u8]) -> Set {
     let mut set = Set::EMPTY;
     let mut bytes = inner;
     while let Some((&first, tail)) = bytes.split_first() {
-        bytes = match tail {
-            [b'-', last, after @ ..] => {
-                set = set.and(Set::range(first, *last));
-                after
-            }
-            _ => {
-                set = set.with(first);
-                tail
-            }
+        bytes = if let [b'-', last, after @ ..] = tail {
+            set = set.and(Set::range(first, *last));
+            after
+        } else {
+            set = set.with(first);
+            tail
         };
     }
     set

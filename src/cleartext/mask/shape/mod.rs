@@ -288,15 +288,14 @@ impl Runs<'_, '_> {
         if len >= 3
             && let Some(slot) = rules.detector(Detector::Jwt)
             && cut(text, run.start, plus(run.start, 3)) == b"eyJ"
+            && validate::jwt(cut(text, run.start, text.len().min(plus(run.start, 1_100))))
         {
-            if validate::jwt(cut(text, run.start, text.len().min(plus(run.start, 1_100)))) {
-                let end = skip_set(text, run.start, CREDENTIAL, usize::MAX);
-                return Some(Found {
-                    start: run.start,
-                    end,
-                    slot,
-                });
-            }
+            let end = skip_set(text, run.start, CREDENTIAL, usize::MAX);
+            return Some(Found {
+                start: run.start,
+                end,
+                slot,
+            });
         }
         let next = at(text, run.end);
         let digits = run.classes & DIGIT != 0;

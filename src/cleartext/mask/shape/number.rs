@@ -126,7 +126,7 @@ fn grouped(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Optio
         ([3, 2, 4], b'-') if validate::ssn(value) => rules
             .detector(Detector::Ssn)
             .map(|slot| Found { start, end, slot }),
-        ([3, 3, 4], b'-' | b'.') | ([1, 3, 3, 4], b'-' | b'.') => {
+        ([3, 3, 4] | [1, 3, 3, 4], b'-' | b'.') => {
             let area = if lengths.len() == 4 {
                 plus(start, 2)
             } else {

@@ -37,7 +37,7 @@ pub(in crate::cleartext::mask) fn luhn(value: &[u8]) -> bool {
             _ => digit.wrapping_mul(2).wrapping_sub(9),
         })
         .sum();
-    sum % 10 == 0 && digits(value).next().is_some()
+    sum.is_multiple_of(10) && digits(value).next().is_some()
 }
 
 /// A primary account number: known issuer range, a length that issuer uses, Luhn, not one digit repeated.

@@ -1,6 +1,6 @@
 //! Crypto currency keys and addresses.
 //!
-//! Base58Check would need two rounds of SHA-256 for its checksum. Length, version byte and alphabet together let fewer than
+//! `Base58Check` would need two rounds of SHA-256 for its checksum. Length, version byte and alphabet together let fewer than
 //! one random text in a thousand million through, so the checksum is left out: recall comes first.
 
 /// A base58 text that mixes cases and digits, as a random one of this length always does.

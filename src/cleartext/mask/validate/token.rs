@@ -71,7 +71,7 @@ pub(super) fn mixed(value: &[u8]) -> bool {
 /// Looks like an opaque secret rather than a word, a number or a readable identifier: eight or more characters, no spaces,
 /// and digits among the letters, or sixteen or more of mixed case.
 pub(super) fn opaque(value: &[u8]) -> bool {
-    if value.len() < 8 || value.iter().any(|b| b.is_ascii_whitespace()) {
+    if value.len() < 8 || value.iter().any(u8::is_ascii_whitespace) {
         return false;
     }
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
