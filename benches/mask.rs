@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::format_push_string,
     clippy::cast_possible_truncation,
     reason = "a bench may panic, and its inputs are short"
 )]
@@ -166,7 +167,7 @@ fn documents(count: usize) -> Vec<String> {
                 ));
             }
             text.pop();
-            text.push_str("]");
+            text.push(']');
             if n % 5 == 0 {
                 text.push_str(&format!(r#","contact":"user{}@example.org""#, seed.next() % 1000));
             }
@@ -218,7 +219,7 @@ fn hostile(c: &mut Criterion) {
         let text = unit.repeat(size / unit.len());
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(name, |b| {
-            b.iter(|| filter.mask(text.as_bytes(), Format::Auto).0.len())
+            b.iter(|| filter.mask(text.as_bytes(), Format::Auto).0.len());
         });
     }
     group.finish();
