@@ -42,7 +42,7 @@ fn published(release: &Release) -> String {
         let (series, value) = sample.rsplit_once(' ').unwrap();
         let name = series.split('{').next().unwrap();
         if name.ends_with("_total") || name.ends_with("_bucket") || name.ends_with("_sum") {
-            line += &format!("\t{}={value}", series.replace(' ', "_"));
+            line.extend(["\t", &series.replace(' ', "_"), "=", value]);
         }
     }
     line
