@@ -52,11 +52,11 @@ impl fmt::Display for Walls {
     }
 }
 
-/// Closes the doors behind a process that has opened all it needs.
-pub fn enter(paths: &Paths) -> Walls {
+/// Closes the doors behind a process that has opened all it needs. `keep_capabilities` is for root that insists.
+pub fn enter(paths: &Paths, keep_capabilities: bool) -> Walls {
     // The order matters: Landlock and seccomp need no_new_privs where the process has no CAP_SYS_ADMIN.
     let no_new_privs = nix::sys::prctl::set_no_new_privs().is_ok();
-    let capabilities = drop_capabilities();
+    let capabilities = !keep_capabilities && drop_capabilities();
     let landlock = restrict_files(paths).unwrap_or(false);
     let seccomp = refuse_calls();
     Walls {
@@ -157,10 +157,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().to_owned();
         let outcome = std::thread::spawn(move || {
-            let walls = enter(&Paths {
+            let paths = Paths {
                 read: vec![],
                 write: vec![state.clone()],
-            });
+            };
+            let walls = enter(&paths, false);
             let inside = std::fs::write(state.join("ledger"), b"x").is_ok();
             let outside = std::fs::read("/etc/passwd").is_ok();
             let program = std::process::Command::new("/bin/true").status().is_ok();

@@ -169,7 +169,7 @@ impl Shard {
 
     fn count(&mut self, who: Who, seen: Seen<'_>, cx: &mut Context<'_>) {
         let observation = seen.observation;
-        // First, so that what is released never depends on the state of detection.
+        // First, so that what is released does not depend on whether detection has room for this principal.
         if let Some(clip) = &mut self.clip {
             clip.observe(who.key, observation, seen.findings);
         }

@@ -56,7 +56,7 @@ pub struct RunArgs {
     /// With -r: release again from a capture that was released under another config (spends a new budget).
     #[arg(long, help_heading = "Privacy budget", requires = "read")]
     pub new_budget: bool,
-    /// Go on as root once the sockets are open, instead of refusing.
+    /// As root: keep its capabilities once the sockets are open (otherwise all are given up).
     #[arg(long, help_heading = "Privileges")]
     pub allow_root: bool,
     /// Flags of every command.
@@ -135,7 +135,7 @@ pub struct DemoArgs {
     /// Where metrics are served.
     #[command(flatten)]
     pub serving: ServingArgs,
-    /// Go on as root, instead of refusing.
+    /// As root: keep its capabilities once the sockets are open (otherwise all are given up).
     #[arg(long, help_heading = "Privileges")]
     pub allow_root: bool,
     /// Flags of every command.
@@ -152,7 +152,7 @@ Examples:
   hushtap run -i eth1 --alerts /var/log/hushtap/alerts.ndjson
 
 Capturing needs CAP_NET_RAW:  sudo setcap cap_net_raw=ep $(command -v hushtap)
-SIGHUP reloads rules and config; SIGTERM drains and saves; a second SIGTERM stops at once.";
+SIGHUP reloads the masking rules and opens the local files anew; SIGTERM drains and saves; a second SIGTERM stops at once.";
 
 /// Shown under `hushtap demo --help`.
 pub(super) const DEMO_EXAMPLES: &str = "\

@@ -1,6 +1,8 @@
 //! `hushtap replay`: what to read and where the results go. The work itself is the pipeline's.
 
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub fn run(
         progress: Progress::default(),
     };
     options.config.warn_of_gaps();
+    let written = [&args.records, &args.alerts, &args.output];
+    refuse_overwriting(&options.inputs, written.into_iter().flatten())?;
     // All files are created first: what cannot be written shall not cost an hour of reading.
     let mut records = args.records.as_deref().map(Target::open).transpose()?;
     let mut alerts = args.alerts.as_deref().map(Target::open).transpose()?;
@@ -48,6 +52,9 @@ pub fn run(
     let bar = Bar::start(&options.progress, !args.no_progress);
     let outcome = work(options, &mut outputs)?;
     drop(bar);
+    for target in [&records, &alerts, &report].into_iter().flatten() {
+        target.begin()?;
+    }
 
     let admitted = outcome.summary.admitted.clone();
     let mut resolver = Resolver::new(Arc::clone(&outcome.names), admitted);
@@ -136,9 +143,42 @@ fn scratch(args: &ReplayArgs) -> PathBuf {
     }
 }
 
+/// An output that is an input, or another output, would destroy it: a capture may be the only copy of what happened.
+fn refuse_overwriting<'a>(
+    inputs: &[PathBuf],
+    outputs: impl Iterator<Item = &'a PathBuf>,
+) -> Result<(), Error> {
+    let identity = |path: &Path| {
+        let known = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+        known.map(|meta| (meta.dev(), meta.ino()))
+    };
+    let mut taken: Vec<(PathBuf, Option<(u64, u64)>)> = inputs
+        .iter()
+        .map(|path| (path.clone(), identity(path)))
+        .collect();
+    for path in outputs.filter(|path| path.as_path() != Path::new(STDOUT)) {
+        let own = identity(path);
+        let same = taken
+            .iter()
+            .find(|(other, known)| (own.is_some() && *known == own) || other == path);
+        if let Some((other, _)) = same {
+            return Err(Error::usage(format!(
+                "{} would be written over {}",
+                path.display(),
+                other.display()
+            ))
+            .hint("give every output a file of its own, and none of them that of an input"));
+        }
+        taken.push((path.clone(), own));
+    }
+    Ok(())
+}
+
 /// A file of mode 0600, or standard output.
 struct Target {
     out: Box<dyn Write>,
+    /// The file, to be emptied when there is something to write.
+    file: Option<File>,
     place: String,
 }
 
@@ -147,15 +187,30 @@ impl Target {
         if path == Path::new(STDOUT) {
             return Ok(Self {
                 out: Box::new(BufWriter::new(io::stdout())),
+                file: None,
                 place: "standard output".to_owned(),
             });
         }
         let place = path.display().to_string();
-        let file = create_private(path).map_err(|e| Error::io("cannot write", &place, &e))?;
+        let fault = |error| Error::io("cannot write", &place, &error);
+        let file = create_private(path).map_err(fault)?;
+        let regular = file.metadata().map_err(fault)?.is_file();
+        let again = if regular {
+            Some(file.try_clone().map_err(fault)?)
+        } else {
+            None
+        };
         Ok(Self {
             out: Box::new(BufWriter::with_capacity(1 << 17, file)),
+            file: again,
             place,
         })
+    }
+
+    /// Empties the file. Until the work is done and there is something to write, what it held stays.
+    fn begin(&self) -> Result<(), Error> {
+        let emptied = self.file.as_ref().map_or(Ok(()), |file| file.set_len(0));
+        emptied.map_err(|error| Error::io("cannot write", &self.place, &error))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -168,7 +223,6 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use clap::{Args as _, Command, FromArgMatches as _};

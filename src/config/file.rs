@@ -301,7 +301,7 @@ section! {
 section! {
     /// `[sandbox]`
     Sandbox {
-        /// Go on as root once the sockets are open.
+        /// As root: keep its capabilities once the sockets are open.
         allow_root: bool = false,
     }
 }

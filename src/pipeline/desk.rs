@@ -34,6 +34,7 @@ pub(super) struct Desk<'a> {
     due: Option<EventTime>,
     names: Arc<dyn Names>,
     live: bool,
+    is_failing: bool,
     rotates: bool,
     rooms: &'a Rooms,
     config: &'a Config,
@@ -59,6 +60,7 @@ impl<'a> Desk<'a> {
             due: None,
             names,
             live: matches!(options.source, LiveSource::Interfaces { .. }),
+            is_failing: false,
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms,
             config: &options.config,
@@ -66,14 +68,11 @@ impl<'a> Desk<'a> {
     }
 
     /// Reads outputs to their end.
-    pub(super) fn serve(
-        &mut self,
-        results: &Receiver<Output>,
-        signals: &Signals,
-    ) -> Result<(), Error> {
+    pub(super) fn serve(&mut self, results: &Receiver<Output>, signals: &Signals) {
         loop {
             if signals.take_reload() {
-                self.outputs.reopen()?;
+                let reopened = self.outputs.reopen();
+                self.tell("the files stay as they were", reopened);
                 self.rooms.reload(self.config);
             }
             // Of a capture that is read faster than real time only the newest release is worth rendering.
@@ -81,23 +80,38 @@ impl<'a> Desk<'a> {
                 self.publish_if_due();
             }
             match results.recv_timeout(LOOK) {
-                Ok(output) => self.take(output)?,
+                Ok(output) => self.take(output, signals),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.publish_if_due();
-                    return Ok(());
+                    return;
                 }
             }
         }
     }
 
-    fn take(&mut self, output: Output) -> Result<(), Error> {
+    /// A file for a SIEM that cannot be written must not end the capture: it is told, once until it works again.
+    fn tell(&mut self, what: &str, outcome: Result<(), Error>) {
+        match outcome {
+            Ok(()) => self.is_failing = false,
+            Err(error) => {
+                if !self.is_failing {
+                    tracing::error!("{what}: {error}");
+                }
+                self.is_failing = true;
+                self.lines.clear();
+            }
+        }
+    }
+
+    fn take(&mut self, output: Output, signals: &Signals) {
         match output {
             Output::Rows { rows, .. } => {
                 for row in &rows {
                     self.records.encode(row, &mut self.lines);
                 }
-                self.outputs.records(&mut self.lines, &mut self.resolver)?;
+                let written = self.outputs.records(&mut self.lines, &mut self.resolver);
+                self.tell("records are lost", written);
             }
             Output::Alerts(alerts) => {
                 self.operator.count_alerts(&alerts);
@@ -107,8 +121,11 @@ impl<'a> Desk<'a> {
                 for (_, line) in self.lines.iter() {
                     self.operator.send_alert(&self.resolver.line(line));
                 }
-                self.outputs.alerts(&mut self.lines, &mut self.resolver)?;
+                let written = self.outputs.alerts(&mut self.lines, &mut self.resolver);
+                self.tell("alerts are lost", written);
             }
+            // Told to stop, nobody waits for what is left of a capture to be released.
+            Output::Window { .. } if !self.live && signals.is_stopping() => {}
             Output::Window { window, sums, last } => {
                 self.due = self.closer.close(window, &sums, last);
                 if !self.live {
@@ -117,7 +134,6 @@ impl<'a> Desk<'a> {
             }
             Output::Summary { summary, .. } => self.publish(*summary),
         }
-        Ok(())
     }
 
     /// A live release appears by schedule, whenever its sums were ready; that of a capture as soon as it is there.

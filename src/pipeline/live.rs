@@ -77,7 +77,7 @@ impl Daemon {
         ));
         let outputs = Outputs::live(config)?;
         let listeners = Listeners::bind(options)?;
-        let walls = sandbox::enter(&paths(options));
+        let walls = sandbox::enter(&paths(options), config.settings.sandbox.allow_root);
         tracing::info!("sandbox: {walls}");
         Ok(Self {
             rooms,
@@ -153,14 +153,11 @@ impl Daemon {
                 .map_err(|error| Error::io("cannot start a thread", "ht-capture", &error))?;
             let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
             public.set_ready();
-            let served = desk.serve(&results, &signals);
+            desk.serve(&results, &signals);
             drop(results);
-            if served.is_err() {
-                signals.request_stop();
-            }
             let errors = reader.join().map_err(|_| Error::internal())?;
             workers::join(workers)?;
-            served.map(|()| errors)
+            Ok::<_, Error>(errors)
         });
         let errors = outcome?;
         let exit = report(&errors, options);

@@ -19,7 +19,9 @@ const BATCH_TRANSACTIONS: usize = 256;
 const BATCH_BYTES: usize = 512 * 1024;
 /// Batches in flight to one worker; with [`BATCH_BYTES`] this bounds the queue's memory.
 const BATCHES_IN_FLIGHT: usize = 8;
-/// Room for markers beyond the batches, so that live capture never waits for a worker that is behind by less than an hour.
+/// Messages that may wait for a worker when live, before batches are shed: a stall of a second or so at any rate this can read.
+const LIVE_IN_FLIGHT: usize = 64;
+/// Room beyond that for markers, which are never shed: one a second while idle, more when busy.
 const MARKERS_IN_FLIGHT: usize = 3_600;
 /// A marker is sent after this many transactions even within a tick, so that a burst does not pile up in the sinks.
 const MARKER_TRANSACTIONS: usize = 8_192;
@@ -77,7 +79,7 @@ pub(super) fn feed(
 ) -> (Feed, Vec<Intake>) {
     let room = match when_full {
         WhenFull::Block => BATCHES_IN_FLIGHT,
-        WhenFull::Drop => BATCHES_IN_FLIGHT + MARKERS_IN_FLIGHT,
+        WhenFull::Drop => LIVE_IN_FLIGHT + MARKERS_IN_FLIGHT,
     };
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers.max(1)).map(|_| bounded(room)).unzip();
     let limit = senders.len() * BATCHES_IN_FLIGHT * BATCH_BYTES;
@@ -148,7 +150,7 @@ impl Feed {
         let Some(worker) = self.workers.get(self.next) else {
             return Err(WorkersGone);
         };
-        if self.when_full == WhenFull::Drop && worker.len() >= BATCHES_IN_FLIGHT {
+        if self.when_full == WhenFull::Drop && worker.len() >= LIVE_IN_FLIGHT {
             self.tally.add(Tally::TransactionsShed, batch.len() as u64);
             return Ok(());
         }

@@ -46,10 +46,6 @@ impl Signals {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(super) fn request_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
     /// Whether a reload was asked for since the last call.
     pub(super) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::Relaxed)

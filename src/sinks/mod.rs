@@ -26,10 +26,10 @@ pub use outputs::Outputs;
 pub use record::RecordEncoder;
 pub use sorter::Sorter;
 
-/// Creates or empties a file that only its owner may read.
+/// Creates a file that only its owner may read, or opens it as it is.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create(true).truncate(false).mode(0o600);
     open_private(path, &options)
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Session {
     responses: Direction,
     queue: VecDeque<Exchange>,
     answering: bool,
+    /// Requests given up while waiting, whose responses are still to come.
+    forgone: u64,
     next_index: u32,
     /// Arena bytes held by `queue`.
     held: usize,
@@ -95,6 +97,7 @@ impl Session {
             responses: Direction::default(),
             queue: VecDeque::new(),
             answering: false,
+            forgone: 0,
             next_index,
             held: 0,
             size_hint: 0,

@@ -18,6 +18,10 @@ impl Session {
     pub(super) fn answer(&mut self, mark: Mark, cx: &mut Context<'_>) -> bool {
         let boundary = self.responses.boundary.take().unwrap_or(0);
         let hole_end = self.responses.hole_end.take();
+        if self.forgone > 0 && !self.holes && !self.joined {
+            self.forgone = self.forgone.saturating_sub(1);
+            return false;
+        }
         let mut first = true;
         while let Some(front) = self.queue.front() {
             if front.has_response() {
@@ -65,6 +69,8 @@ impl Session {
         let oldest = usize::from(self.answering);
         if let Some(exchange) = self.queue.remove(oldest) {
             self.release(exchange, cx);
+            // Its response is still to come, and must not be taken for that of the next request.
+            self.forgone = self.forgone.saturating_add(1);
         }
     }
 

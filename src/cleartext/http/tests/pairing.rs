@@ -113,6 +113,25 @@ fn one_sided_flows_give_half_transactions() {
 }
 
 #[test]
+fn the_response_to_a_request_given_up_is_not_that_of_the_next() {
+    let mut script = Script::new();
+    script.limits.max_pipelined = 2;
+    script.c(get("/1") + &get("/2") + &get("/3"));
+    script.s(ok("a") + &ok("bb") + &ok("ccc"));
+    script.c(get("/4")).s(ok("dddd"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /1 0 > no-response",
+            "GET /2 0 > 200 2 complete",
+            "GET /3 0 > 200 3 complete",
+            "> 200 1 no-request",
+            "GET /4 0 > 200 4 complete"
+        ]
+    );
+}
+
+#[test]
 fn hosts_that_acknowledge_nothing_are_paired_by_order() {
     let mut script = Script::midstream();
     script.c(get("/1")).send(false, ok("a").as_bytes(), 0);

@@ -20,7 +20,7 @@ impl Walk<'_> {
     ) {
         let text = name.of(buffer);
         let key = self.classify(Space::Header, text);
-        if key.is(Key::SAFE) || value.start >= value.end {
+        if value.start >= value.end {
             return;
         }
         self.s.part = if response {
