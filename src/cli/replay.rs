@@ -37,7 +37,7 @@ pub struct ReplayArgs {
     /// Leave out packets from this moment on.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Narrow every output, e.g. 'endpoint=/v1/users/{id} and status=5xx'.
+    /// Narrow records and alerts, e.g. 'endpoint=/v1/users/{id} and status=5xx'.
     #[arg(long, value_name = "EXPR")]
     pub select: Option<String>,
     /// No progress bar, even on a terminal.
@@ -86,8 +86,8 @@ Examples:
   hushtap replay monday.pcapng tuesday.pcap.gz           one report over both, merged by time
   hushtap replay --report json -o report.json captures/
   hushtap replay --records - --bodies x.pcap | jq .      masked transactions
-  hushtap replay --select 'token=tk_7f3a and status=5xx' x.pcap
+  hushtap replay --records - --select 'token=tk_7f3a* and status=5xx' x.pcap
   hushtap replay --fail-on high --report none x.pcap     for CI: exit 4 if there is a high alert
 
---select takes token=, client=, flow=, endpoint=, status= joined by 'and'; a value may end in * (status: 404 or 4xx).
+--select narrows records and alerts; it takes token=, client=, flow=, endpoint=, status= joined by 'and'; a value may end in * (status: 404 or 4xx).
 A damaged file is analysed up to the damage, and the exit code is 3.";
