@@ -44,12 +44,13 @@ pub(super) fn is_harmless(rules: &RuleSet, value: &[u8]) -> bool {
         | b"False"
         | b"nil"
         | b"undefined" => true,
-        [b'$' | b'{', b'{', .., b'}'] | [b'<', .., b'>'] => {
+        [b'$' | b'{', b'{', .., b'}'] => {
             value.len() <= 64
                 && value
                     .iter()
-                    .all(|b| b.is_ascii_alphabetic() || b"${}<>_- .".contains(b))
+                    .all(|b| b.is_ascii_alphabetic() || b"${}_- .".contains(b))
         }
+        [b'*', ..] => value.iter().all(|b| *b == b'*'),
         [b'[', inner @ .., b']'] => [
             &b"Filtered"[..],
             b"FILTERED",
@@ -59,7 +60,6 @@ pub(super) fn is_harmless(rules: &RuleSet, value: &[u8]) -> bool {
             b"hidden",
         ]
         .contains(&inner),
-        [b'*', ..] => value.iter().all(|b| *b == b'*'),
         [b'M', b'A', ..] => is_placeholder(rules, value),
         _ => false,
     }

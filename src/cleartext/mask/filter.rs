@@ -62,17 +62,11 @@ pub struct EnvelopeError {
     pub line: usize,
 }
 
-#[allow(
-    clippy::disallowed_macros,
-    reason = "says a line number, nothing of the line"
-)]
 impl std::fmt::Display for EnvelopeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let line = self.line;
-        write!(
-            f,
-            "line {line} is no envelope: a JSON object with `id` and `text`, and optionally `kind`"
-        )
+        f.write_str("line ")?;
+        self.line.fmt(f)?;
+        f.write_str(" is no envelope: a JSON object with `id` and `text`, and optionally `kind`")
     }
 }
 

@@ -15,6 +15,7 @@ mod codec;
 mod decide;
 mod filter;
 mod format;
+pub mod fuzz;
 mod names;
 mod placeholder;
 mod rules;
@@ -22,6 +23,9 @@ mod shape;
 mod transaction;
 mod validate;
 mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use filter::{As, EnvelopeError, Filter, FoundValue};
 pub use format::Format;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, class, cut, is, minus, plus};
+use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, class, cut, find, is, minus, plus};
 use super::shape;
 
 /// Names longer than this are judged by their last bytes.
@@ -227,6 +227,10 @@ impl NameTable {
     }
 
     fn by_words(&self, space: Space, raw: &[u8]) -> Key {
+        // A key that was sensitive itself and is masked already says nothing about its value.
+        if find(raw, 0, b"MASKED-").is_some() {
+            return self.fallback(space, Key::NONE);
+        }
         let split = Split::of(raw);
         if split.len() == 0 {
             return self.fallback(space, Key::NONE);

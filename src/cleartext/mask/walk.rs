@@ -361,7 +361,11 @@ impl Walk<'_> {
         let mut edits = self.s.edits.split_off(first.min(self.s.edits.len()));
         edits.sort_by_key(|edit| (edit.at.start, usize::MAX.wrapping_sub(edit.at.end)));
         let mut done = at.start;
-        for edit in edits.iter().filter(|edit| edit.at.start < edit.at.end) {
+        // An edit outside (a trailer, when the head is rendered) must not drag in what lies between.
+        let inside = |edit: &&Edit| {
+            edit.at.start < edit.at.end && edit.at.start >= at.start && edit.at.end <= at.end
+        };
+        for edit in edits.iter().filter(inside) {
             if edit.at.start < done {
                 continue;
             }

@@ -95,16 +95,11 @@ impl Walk<'_> {
         };
         if offset <= inner.start {
             self.rewind(mark);
-            match super::Format::guess(inner.of(buffer)) {
-                super::Format::Json => self.text(buffer, inner, Key::NONE),
-                format @ (super::Format::Auto
-                | super::Format::Form
-                | super::Format::Xml
-                | super::Format::Multipart
-                | super::Format::Sse
-                | super::Format::Text
-                | super::Format::Http
-                | super::Format::Binary) => self.body(buffer, inner, format),
+            let guess = super::Format::guess(inner.of(buffer));
+            if guess == super::Format::Json {
+                self.text(buffer, inner, Key::NONE);
+            } else {
+                self.body(buffer, inner, guess);
             }
         } else {
             self.fail_closed(Stretch::new(offset, inner.end), placeholder::UNPARSED);
@@ -455,7 +450,7 @@ impl Reader<'_, '_, '_> {
             match decide(walk.rules, key, at.of(buffer)) {
                 Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
                 Decision::Mask(slot) if !noted => walk.mask_number(at, slot),
-                Decision::Look | Decision::Keep | Decision::Mask(_) => {}
+                Decision::Mask(_) | Decision::Keep | Decision::Look => {}
             }
         });
     }
@@ -505,14 +500,14 @@ impl Reader<'_, '_, '_> {
         let tail = cut(self.buffer, self.i, self.end);
         match word {
             Some(word) if !self.stack.last().is_some_and(|top| top.key_next) => {
-                self.i = plus(self.i, word.len());
+                self.i = plus(self.i, word.len())
             }
             // The capture may end within a word.
             None if [&b"true"[..], b"false", b"null"]
                 .iter()
                 .any(|word| word.starts_with(tail)) =>
             {
-                self.i = self.end;
+                self.i = self.end
             }
             _ => return self.fault(),
         }

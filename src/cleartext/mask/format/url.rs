@@ -135,7 +135,8 @@ impl Walk<'_> {
         }
         // Only what may be a name is one: identifiers would fill the cache of names.
         let name = own.of(buffer);
-        if name.len() <= LONGEST_NAME && !name.iter().any(u8::is_ascii_digit) && at.end < path_end {
+        let may_be_name = name.len() <= LONGEST_NAME && !name.iter().any(u8::is_ascii_digit);
+        if may_be_name && at.end < path_end {
             self.classify(Space::Field, name)
         } else {
             Key::NONE

@@ -139,10 +139,16 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(ListsFile, Vec<Parsed>), 
     })?;
     let mut rules = Vec::new();
     for rule in typed.rule {
+        // The span of a table is that of its header: its keys reach to the next header.
+        let start = rule.span().start;
+        let body = text.get(rule.span().end..).unwrap_or_default();
+        let end = body
+            .find("\n[")
+            .map_or(text.len(), |at| rule.span().end.saturating_add(at));
         let place = Place {
             file,
             text,
-            span: rule.span(),
+            span: start..end,
         };
         rules.push(place.parse(rule.into_inner())?);
     }

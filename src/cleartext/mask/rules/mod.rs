@@ -262,6 +262,11 @@ impl RuleSet {
         )
     }
 
+    /// The rules of texts, each with the name that errors give it.
+    pub fn from_texts(files: &[(&str, &str)]) -> Result<Self, RuleError> {
+        Self::compile(files.iter().copied(), Ids::default())
+    }
+
     /// The names of all sensitive types, by [`TypeId`].
     pub fn type_names(&self) -> &[String] {
         &self.ids.types

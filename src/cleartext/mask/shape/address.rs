@@ -25,6 +25,9 @@ pub(super) fn emails(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
     };
     let known = out.len();
     for sign in memchr::memchr_iter(b'@', text) {
+        if !is_local(before(text, sign)) {
+            continue;
+        }
         // What is there so far is sorted: the user part of an URL is no mailbox.
         let known = out.get(..known).unwrap_or_default();
         let last = known.partition_point(|found| found.start <= sign);
@@ -38,8 +41,12 @@ pub(super) fn emails(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
     }
 }
 
+/// Bytes of a local part that people use (RFC 5321 section 4.1.2 allows more).
+fn is_local(byte: u8) -> bool {
+    is(byte, ALNUM | HIGH) || b"._%+-'!#$*^~{|}`".contains(&byte)
+}
+
 fn email(slot: Slot, text: &[u8], sign: usize) -> Option<Found> {
-    let is_local = |b: u8| is(b, ALNUM | HIGH) || b"._%+-'!#$*^~{|}`".contains(&b);
     let head = text.get(minus(sign, LONGEST_LOCAL)..sign)?;
     let local = head.iter().rev().take_while(|b| is_local(**b)).count();
     if local == 0 {

@@ -160,19 +160,18 @@ fn is_timestamp(text: &[u8]) -> bool {
             .all(|b| b.is_ascii_digit() || b"+-:.,Z".contains(b))
 }
 
-/// Sorts and drops what lies inside something found earlier.
+/// Sorts, and joins what overlaps: the first of them names it, and nothing of either stays.
 fn tidy(out: &mut FoundList) {
     if out.len() < 2 {
         return;
     }
     out.sort_unstable_by_key(|found| (found.start, usize::MAX.wrapping_sub(found.end)));
-    let mut end = 0;
-    out.retain(|found| {
-        let keep = found.start >= end;
-        if keep {
-            end = found.end;
+    out.dedup_by(|next, kept| {
+        let overlaps = next.start < kept.end;
+        if overlaps {
+            kept.end = kept.end.max(next.end);
         }
-        keep
+        overlaps
     });
 }
 

@@ -40,6 +40,9 @@ impl Groups {
             all.count = plus(all.count, 1);
             all.digits = plus(all.digits, *length);
             let next = at(text, *end);
+            if all.count == 1 && !starts_number(*length, next) {
+                break;
+            }
             let goes_on = matches!(next, b' ' | b'-' | b'.')
                 && (all.separator == 0 || all.separator == next)
                 && is(at(text, plus(*end, 1)), DIGIT)
@@ -59,6 +62,16 @@ impl Groups {
 
     fn lengths(&self) -> &[usize] {
         self.lengths.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// Whether a first group of this length before this separator can start any number in groups: cards 4 or 6, telephone
+/// numbers 1 or 3, addresses with points.
+const fn starts_number(length: usize, separator: u8) -> bool {
+    match separator {
+        b' ' => matches!(length, 4 | 6),
+        b'-' => matches!(length, 1 | 3 | 4 | 6),
+        _ => length <= 6,
     }
 }
 
