@@ -62,6 +62,7 @@ fn views(text: &str) -> Vec<String> {
 }
 
 /// A place to plant a value in: how the message around it looks, and how the value is encoded there.
+#[allow(clippy::too_many_lines, reason = "a table of places")]
 fn planted(place: usize, secret: &str) -> (String, Format) {
     let json = encoded(Codec::Json, secret);
     let form = encoded(Codec::Form, secret);

@@ -500,14 +500,14 @@ impl Reader<'_, '_, '_> {
         let tail = cut(self.buffer, self.i, self.end);
         match word {
             Some(word) if !self.stack.last().is_some_and(|top| top.key_next) => {
-                self.i = plus(self.i, word.len())
+                self.i = plus(self.i, word.len());
             }
             // The capture may end within a word.
             None if [&b"true"[..], b"false", b"null"]
                 .iter()
                 .any(|word| word.starts_with(tail)) =>
             {
-                self.i = self.end
+                self.i = self.end;
             }
             _ => return self.fault(),
         }

@@ -42,7 +42,7 @@ pub(super) fn itin(value: &[u8]) -> bool {
 pub(super) fn aba(value: &[u8]) -> bool {
     let sum = weighted(digits(value), &[3, 7, 1, 3, 7, 1, 3, 7, 1]);
     count(value) == 9
-        && sum % 10 == 0
+        && sum.is_multiple_of(10)
         && matches!(number(value, 0, 2), 1..=12 | 21..=32 | 61..=72 | 80)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn npi(value: &[u8]) -> bool {
             _ => digit.wrapping_mul(2).wrapping_sub(9),
         })
         .sum();
-    count(value) == 10 && matches!(nth(value, 0), 1 | 2) && sum.wrapping_add(24) % 10 == 0
+    count(value) == 10 && matches!(nth(value, 0), 1 | 2) && sum.wrapping_add(24).is_multiple_of(10)
 }
 
 /// DEA number: two letters, seven digits, the last one checks the others.
@@ -206,7 +206,7 @@ pub(super) fn bsn(value: &[u8]) -> bool {
 /// Polish PESEL: weights 1, 3, 7, 9.
 pub(super) fn pesel(value: &[u8]) -> bool {
     let sum = weighted(digits(value), &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
-    count(value) == 11 && sum % 10 == 0 && !all_same(value)
+    count(value) == 11 && sum.is_multiple_of(10) && !all_same(value)
 }
 
 /// Swedish personnummer: Luhn over the last ten digits, which start with a date.
@@ -271,7 +271,7 @@ pub(super) fn tckn(value: &[u8]) -> bool {
 /// Australian tax file number: weighted sum mod 11.
 pub(super) fn tfn(value: &[u8]) -> bool {
     let sum = weighted(digits(value), &[1, 4, 3, 7, 5, 8, 6, 9, 10]);
-    count(value) == 9 && sum % 11 == 0 && !all_same(value)
+    count(value) == 9 && sum.is_multiple_of(11) && !all_same(value)
 }
 
 /// IMEI: fifteen digits, Luhn, and a reporting body of the GSMA.
