@@ -7,6 +7,4 @@ command -v cargo >/dev/null || { echo "demo: Rust is missing: see https://rustup
 tests/install.sh --build
 echo "demo: building (a few minutes the first time)"
 cargo build --release --quiet
-as_root=()
-[ "$(id -u)" = 0 ] && as_root=(--allow-root)
-exec "${CARGO_TARGET_DIR:-target}/release/hushtap" demo "${as_root[@]}" "$@"
+exec "${CARGO_TARGET_DIR:-target}/release/hushtap" demo "$@"
