@@ -36,6 +36,7 @@ pub mod serve;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod logging;
 pub mod process;

@@ -39,7 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Modules at the edge that wire the rooms together and may name any of them.
 const EDGE: &[&str] = &[
     "lib", "main", "cli", "config", "error", "logging", "process", "pipeline", "commands",
-    "report", "sinks", "demo", "sandbox",
+    "report", "sinks", "demo", "sandbox", "doctor",
 ];
 
 /// Only these files may vouch that text is masked.

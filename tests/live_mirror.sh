@@ -72,6 +72,13 @@ grep '^hushtap_packets_lost_total' "$WORK/metrics" | awk '$NF > 0'
 [ "$reached" = "$seen" ] || die "the sensor did not read every packet"
 [ "$seen" = $((analysed + set_aside)) ] || die "the loss account does not close"
 
+# The doctor calls this mirror sound.
+rig client h2load --h1 -D 4 -c 8 http://10.88.0.2:8080/v2/orders/17 >/dev/null &
+load=$!
+tests/rig/rig.sh tap "$WORK/hushtap" doctor -i tap0 --seconds 2 > "$WORK/doctor" || { cat "$WORK/doctor"; die "the doctor finds fault with a sound mirror"; }
+wait "$load"
+grep -q 'Nothing is wrong' "$WORK/doctor" || die "the doctor says nothing"
+
 # A silent link must not delay the end.
 start
 sleep 2

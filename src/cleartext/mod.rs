@@ -34,9 +34,12 @@ pub mod anonymize;
 pub mod capture;
 pub mod decode;
 pub mod engine;
+pub mod examiner;
 pub mod flow;
 pub mod http;
 pub mod mask;
+#[cfg(test)]
+mod mutation;
 pub mod raw;
 pub mod reassembly;
 pub mod worker;

@@ -2,6 +2,7 @@
 //!
 //! A flag that sets a configuration key carries the argument id that [`crate::config::FLAGS`] maps to that key.
 
+mod doctor;
 mod replay;
 mod run;
 mod version;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 use crate::logging::LogFormat;
 
+pub use doctor::{DoctorArgs, DoctorFormat};
 pub use replay::{FailOn, ReplayArgs, ReportKind};
 pub use run::{DemoArgs, DemoShape, RunArgs};
 pub use version::version;
@@ -55,6 +57,9 @@ pub enum Command {
     /// Copy standard input to standard output with every sensitive value replaced
     #[command(after_help = MASK_EXAMPLES)]
     Mask(MaskArgs),
+    /// Say what is wrong with a mirror (one-sided, lossy, cut, copied...) and how to mend it
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Validate config, rules, OpenAPI documents and GeoIP database, and show what is in force
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -235,6 +240,7 @@ Examples:
   hushtap demo                                   see it work on synthetic traffic
   hushtap replay capture.pcap                    report on a capture
   hushtap run -i eth1 tcp port 80                watch a mirror port
+  hushtap doctor -i eth1 --seconds 10            is the mirror sound?
   hushtap check -c /etc/hushtap/hushtap.toml     what is in force, and where it comes from
 
 Every key of hushtap.toml can be set from the environment: http.body_limit is HUSHTAP_HTTP_BODY_LIMIT.
@@ -245,7 +251,7 @@ Exit codes:
    1  failed at run time
    2  usage
    3  the input was damaged or truncated, but a result was produced
-   4  findings at or above --fail-on
+   4  findings: at or above --fail-on, or by the doctor
   77  no permission to capture (the message says the fix)
   78  bad config, rule or document (file, line, key, allowed values)
 

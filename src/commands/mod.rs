@@ -3,6 +3,7 @@
 
 mod check;
 pub mod demo;
+mod doctor;
 pub mod faults;
 #[cfg(feature = "live")]
 mod interfaces;
@@ -23,7 +24,9 @@ use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit};
 use crate::pipeline;
 
-pub use options::{LiveOptions, LiveSource, ReplayOptions, Speed, TimeRange, expand};
+pub use options::{
+    DoctorOptions, DoctorSource, LiveOptions, LiveSource, ReplayOptions, Speed, TimeRange, expand,
+};
 pub use progress::Progress;
 pub use select::{Select, Selector};
 
@@ -49,6 +52,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
         Command::Replay(args) => replay::run(&args, matches, |options, outputs| {
             pipeline::replay(&options, outputs)
         }),
+        Command::Doctor(args) => doctor::run(&args, matches, |options| pipeline::examine(&options)),
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Mask(args) => mask::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),

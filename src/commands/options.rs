@@ -65,6 +65,31 @@ pub enum LiveSource {
     },
 }
 
+/// What `hushtap doctor` is to look at.
+#[derive(Debug)]
+pub struct DoctorOptions {
+    /// The config in force.
+    pub config: Config,
+    /// Where packets come from.
+    pub source: DoctorSource,
+    /// Where the pipeline says whom to ask how far it is.
+    pub progress: Progress,
+}
+
+/// Where `hushtap doctor` gets its packets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DoctorSource {
+    /// From NICs, for so many seconds.
+    Interfaces {
+        /// Their names.
+        names: Vec<String>,
+        /// How long to watch.
+        seconds: u64,
+    },
+    /// From a capture file, all of it.
+    File(PathBuf),
+}
+
 /// How fast a file is fed to the daemon.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Speed {

@@ -20,7 +20,7 @@ use crate::cleartext::capture::{FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
 use crate::commands::{LiveOptions, LiveSource, Speed, faults};
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
 use crate::gauge::{Gauge, Gauges};
 use crate::operator::OperatorState;
@@ -215,18 +215,18 @@ fn open_source(
                 .map(|source| Box::new(source) as Box<dyn Source + Send>)
                 .map_err(|error| faults::file(path, error.fault))
         }
-        LiveSource::Interfaces { names, .. } => open_interfaces(options, names, signals),
+        LiveSource::Interfaces { names, .. } => open_interfaces(&options.config, names, signals),
     }
 }
 
 #[cfg(feature = "live")]
-fn open_interfaces(
-    options: &LiveOptions,
+pub(super) fn open_interfaces(
+    config: &Config,
     names: &[String],
     signals: &Signals,
 ) -> Result<Box<dyn Source + Send>, Error> {
     use crate::cleartext::capture::live::{Interfaces, LiveSource as Interface};
-    let how = options.config.live_capture();
+    let how = config.live_capture();
     let opened = names.iter().enumerate().map(|(index, name)| {
         Interface::open(index, name, &how, signals.shared_stop())
             .map_err(|fault| faults::interface(name, fault))
@@ -235,8 +235,8 @@ fn open_interfaces(
 }
 
 #[cfg(not(feature = "live"))]
-fn open_interfaces(
-    _options: &LiveOptions,
+pub(super) fn open_interfaces(
+    _config: &Config,
     _names: &[String],
     _signals: &Signals,
 ) -> Result<Box<dyn Source + Send>, Error> {

@@ -9,6 +9,7 @@
 mod capture;
 mod closer;
 mod desk;
+mod examine;
 mod listeners;
 mod live;
 mod queue;
@@ -17,5 +18,6 @@ mod rooms;
 mod signals;
 mod workers;
 
+pub use examine::examine;
 pub use live::run;
 pub use replay::replay;

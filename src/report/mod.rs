@@ -15,6 +15,7 @@ use crate::clock::EventTime;
 use crate::observation::Names;
 use crate::tally::Tallies;
 
+pub use table::{grouped, printable, size};
 pub use view::View;
 
 /// What a replay has found.

@@ -72,7 +72,7 @@ impl Table {
 }
 
 /// Control characters and those that turn the direction of writing become `?`: names may come from the wire.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|c| if c.is_control() || turns(c) { '?' } else { c })
@@ -80,7 +80,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// With a comma between thousands.
-pub(super) fn grouped(value: u64) -> String {
+pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -102,7 +102,7 @@ pub(super) fn unless_zero(value: u64) -> String {
 }
 
 /// In the largest unit that leaves at least one digit in front, with three digits.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     scaled(
         bytes,
         1024,

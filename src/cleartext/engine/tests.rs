@@ -398,3 +398,13 @@ fn damaged_captures_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn mutations_of_captures() {
+    let seeds = [
+        &include_bytes!("../../../captures/ipv6.pcap")[..],
+        include_bytes!("../../../captures/midstream.pcap"),
+    ];
+    let entry = |data: &[u8]| assert!(fuzz_capture(data), "the account is open");
+    crate::cleartext::mutation::run("capture", entry, &seeds);
+}

@@ -518,4 +518,11 @@ paths:
             fuzz_openapi(text.as_bytes());
         }
     }
+
+    #[test]
+    fn mutations_of_openapis() {
+        let seeds: [&[u8]; 1] =
+            [b"openapi: 3.0.0\npaths:\n  /a/{b}:\n    get:\n      deprecated: true\n"];
+        crate::cleartext::mutation::run("openapi", fuzz_openapi, &seeds);
+    }
 }

@@ -300,4 +300,14 @@ mod tests {
             fuzz_operation(body.as_bytes());
         }
     }
+
+    #[test]
+    fn mutations_of_operations() {
+        let seeds: [&[u8]; 3] = [
+            br#"{"operationName":"GetCart","query":"query GetCart{a}"}"#,
+            br#"{"jsonrpc":"2.0","method":"eth_call","id":1}"#,
+            b"/shop.Cart/Get",
+        ];
+        crate::cleartext::mutation::run("operation", fuzz_operation, &seeds);
+    }
 }

@@ -229,4 +229,13 @@ mod tests {
             fuzz_path(&target);
         }
     }
+
+    #[test]
+    fn mutations_of_paths() {
+        let seeds: [&[u8]; 2] = [
+            b"/v1/users/1234;a=b?x=%41&y=2",
+            b"https://a.test:8443/x//y/../z",
+        ];
+        crate::cleartext::mutation::run("path", fuzz_path, &seeds);
+    }
 }

@@ -530,4 +530,15 @@ mod tests {
             prop_assert!(!shown(&text).contains(&text), "{}", text);
         }
     }
+
+    #[test]
+    fn mutations_of_segments() {
+        let seeds: [&[u8]; 4] = [
+            b"1234",
+            b"9b2c6f3e-7d41-4d55-9d0a-1f2e3d4c5b6a",
+            b"2026-11-22",
+            b"users",
+        ];
+        crate::cleartext::mutation::run("segment", fuzz_segment, &seeds);
+    }
 }

@@ -661,4 +661,10 @@ mod tests {
             fuzz_credential(field.as_bytes());
         }
     }
+
+    #[test]
+    fn mutations_of_credentials() {
+        let seeds: [&[u8]; 4] = [b"Bearer abcdef0123456789", b"Basic amFuZTpzZWNyZXQ=", b"AWS4-HMAC-SHA256 Credential=AKID/20261122/eu/s3/aws4_request, SignedHeaders=host, Signature=00", b"Digest username=\"jane\", realm=\"x\""];
+        crate::cleartext::mutation::run("credential", fuzz_credential, &seeds);
+    }
 }

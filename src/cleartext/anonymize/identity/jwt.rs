@@ -169,4 +169,11 @@ pub(in crate::cleartext::anonymize) mod tests {
             fuzz_jwt(token(&payload).as_bytes());
         }
     }
+
+    #[test]
+    fn mutations_of_jwts() {
+        let seeds: [&[u8]; 1] =
+            [b"eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIiwic3ViIjoiYiIsImV4cCI6MX0.c2ln"];
+        crate::cleartext::mutation::run("jwt", fuzz_jwt, &seeds);
+    }
 }

@@ -89,3 +89,29 @@ proptest! {
         fuzz_flow(&data);
     }
 }
+
+#[test]
+fn mutations_of_flows() {
+    let seeds: Vec<Vec<u8>> = (0..32_u8)
+        .map(|n| {
+            (0..64_u8)
+                .map(|k| n.wrapping_mul(37) ^ k.wrapping_mul(11))
+                .collect()
+        })
+        .collect();
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    crate::cleartext::mutation::run("http flow", fuzz_flow, &seeds);
+}
+
+#[test]
+fn mutations_of_bodies() {
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(vec![0], flate2::Compression::default());
+    gzip.write_all(b"{\"a\":1,\"a\":1,\"a\":1}").unwrap();
+    let gzip = gzip.finish().unwrap();
+    crate::cleartext::mutation::run(
+        "body",
+        crate::cleartext::http::body::fuzz_decode,
+        &[&gzip, b"\x01hello", b"\x02{\"a\":[1,2]}"],
+    );
+}
