@@ -11,6 +11,7 @@ import gzip
 import json
 import pathlib
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -179,6 +180,19 @@ def everything(work):
     assert b"request_head" in out, "no masked bodies: nothing was tested"
     yield "records with bodies", out, True
     yield "log of records with bodies", log, False
+
+    for name, arguments in {"doctor": ["doctor", str(capture)], "doctor json": ["doctor", "--report", "json", str(capture)]}.items():
+        done = subprocess.run([binary(), *arguments], cwd=work, capture_output=True, check=False, timeout=120)
+        yield name, done.stdout + done.stderr, False
+    shared = work / "shared.pcap"
+    done = subprocess.run([binary(), "-v", "scrub", str(capture), str(shared)], cwd=work, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
+    packets = shared.read_bytes()
+    assert len(packets) == len(capture.read_bytes()), "scrubbing keeps lengths"
+    for address in ("198.18.7.1", "198.18.8.1", "192.0.2.10"):
+        assert socket.inet_aton(address) not in packets, "a scrubbed capture holds an address"
+    yield "scrubbed capture", packets, True
+    yield "log of scrub", done.stdout + done.stderr, False
 
     daemon = Daemon(["-r", str(capture), "--speed", "max", "--init-ledger", "--records", str(work / "live.ndjson"), "--alerts", str(work / "live-alerts.ndjson")], work).start()
     time.sleep(4)

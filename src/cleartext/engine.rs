@@ -43,6 +43,19 @@ pub struct Engine {
     held: usize,
     opened: u64,
     next_sweep: EventTime,
+    trace: Option<Box<http::Trace>>,
+    place: Option<Place>,
+}
+
+/// Where the payload of a packet stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cleartext) struct Place {
+    /// In which flow.
+    pub(in crate::cleartext) flow: FlowId,
+    /// In which direction.
+    pub(in crate::cleartext) from_low: bool,
+    /// Position of its first byte in the stream; none where the flow is not read (any more).
+    pub(in crate::cleartext) offset: Option<u64>,
 }
 
 impl Engine {
@@ -58,12 +71,25 @@ impl Engine {
             held: 0,
             opened: 0,
             next_sweep: EventTime::ZERO,
+            trace: None,
+            place: None,
         }
+    }
+
+    /// From now on `trace` is told what each byte of a stream is.
+    pub(in crate::cleartext) fn set_trace(&mut self, trace: Box<http::Trace>) {
+        self.trace = Some(trace);
+    }
+
+    /// Where the payload of the last packet stands; none if it has no TCP segment, or a flow that is not tracked.
+    pub(in crate::cleartext) const fn place(&self) -> Option<Place> {
+        self.place
     }
 
     /// Takes a packet and emits the transactions it completes.
     pub fn packet(&mut self, packet: &Packet<'_>, emit: &mut dyn FnMut(Transaction)) {
         self.tally.one(Tally::PacketsIn);
+        self.place = None;
         let now = self.clock.advance(packet.time);
         if now >= self.next_sweep {
             self.sweep(now, emit);
@@ -147,12 +173,19 @@ impl Engine {
             room: room.saturating_sub(self.held),
             spare: &self.spare,
             emit,
+            trace: self.trace.as_deref_mut(),
+            place: None,
         };
         let Some((key, flow)) = self.table.get_mut(slot) else {
             return;
         };
         let before = (flow.memory(), flow.held());
         flow.segment(key, segment, time, &mut tools);
+        self.place = Some(Place {
+            flow: flow.id(),
+            from_low: segment.from_low,
+            offset: tools.place,
+        });
         let after = (flow.memory(), flow.held());
         let age = flow.age();
         self.memory = self.memory.saturating_add(after.0).saturating_sub(before.0);
@@ -244,7 +277,7 @@ impl Engine {
         }
     }
 
-    fn tools<'a>(&'a self, emit: &'a mut dyn FnMut(Transaction)) -> Tools<'a> {
+    fn tools<'a>(&'a mut self, emit: &'a mut dyn FnMut(Transaction)) -> Tools<'a> {
         Tools {
             reassembly: &self.settings.reassembly,
             http: &self.settings.http,
@@ -252,6 +285,8 @@ impl Engine {
             room: self.settings.reassembly.max_held_total,
             spare: &self.spare,
             emit,
+            trace: self.trace.as_deref_mut(),
+            place: None,
         }
     }
 }

@@ -42,4 +42,5 @@ pub mod mask;
 mod mutation;
 pub mod raw;
 pub mod reassembly;
+pub mod scrub;
 pub mod worker;

@@ -5,6 +5,7 @@
 mod doctor;
 mod replay;
 mod run;
+mod scrub;
 mod version;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::logging::LogFormat;
 pub use doctor::{DoctorArgs, DoctorFormat};
 pub use replay::{FailOn, ReplayArgs, ReportKind};
 pub use run::{DemoArgs, DemoShape, RunArgs};
+pub use scrub::ScrubArgs;
 pub use version::version;
 
 /// The whole command line.
@@ -57,6 +59,9 @@ pub enum Command {
     /// Copy standard input to standard output with every sensitive value replaced
     #[command(after_help = MASK_EXAMPLES)]
     Mask(MaskArgs),
+    /// Write a copy of a capture that may be shared: same packets, no values, other addresses
+    #[command(after_help = scrub::EXAMPLES)]
+    Scrub(ScrubArgs),
     /// Say what is wrong with a mirror (one-sided, lossy, cut, copied...) and how to mend it
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),

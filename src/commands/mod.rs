@@ -14,6 +14,7 @@ mod progress;
 mod pseudonym;
 pub mod replay;
 pub mod run;
+mod scrub;
 mod select;
 
 use std::io::{self, Write as _};
@@ -25,7 +26,8 @@ use crate::error::{Error, Exit};
 use crate::pipeline;
 
 pub use options::{
-    DoctorOptions, DoctorSource, LiveOptions, LiveSource, ReplayOptions, Speed, TimeRange, expand,
+    DoctorOptions, DoctorSource, LiveOptions, LiveSource, ReplayOptions, ScrubOptions, Speed,
+    TimeRange, expand,
 };
 pub use progress::Progress;
 pub use select::{Select, Selector};
@@ -53,6 +55,9 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
             pipeline::replay(&options, outputs)
         }),
         Command::Doctor(args) => doctor::run(&args, matches, |options| pipeline::examine(&options)),
+        Command::Scrub(args) => scrub::run(&args, matches, |options, out| {
+            pipeline::scrub(&options, out)
+        }),
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Mask(args) => mask::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),

@@ -65,6 +65,17 @@ pub enum LiveSource {
     },
 }
 
+/// What `hushtap scrub` is to do.
+#[derive(Debug)]
+pub struct ScrubOptions {
+    /// How the input is read, and whose packets are wanted.
+    pub replay: ReplayOptions,
+    /// A directory for masked streams, which go there in a file without a name.
+    pub scratch: PathBuf,
+    /// The output in words.
+    pub place: String,
+}
+
 /// What `hushtap doctor` is to look at.
 #[derive(Debug)]
 pub struct DoctorOptions {

@@ -144,7 +144,7 @@ fn scratch(args: &ReplayArgs) -> PathBuf {
 }
 
 /// An output that is an input, or another output, would destroy it: a capture may be the only copy of what happened.
-fn refuse_overwriting<'a>(
+pub(super) fn refuse_overwriting<'a>(
     inputs: &[PathBuf],
     outputs: impl Iterator<Item = &'a PathBuf>,
 ) -> Result<(), Error> {

@@ -15,9 +15,11 @@ mod live;
 mod queue;
 mod replay;
 mod rooms;
+mod scrub;
 mod signals;
 mod workers;
 
 pub use examine::examine;
 pub use live::run;
 pub use replay::replay;
+pub use scrub::scrub;

@@ -1,5 +1,6 @@
 //! `hushtap replay`: capture files through all rooms, as fast as it goes, nothing dropped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
@@ -19,12 +20,57 @@ use crate::commands::{ReplayOptions, Select, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::gauge::Gauges;
+use crate::observation::FlowId;
 use crate::report::{Capture, Outcome};
 use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
 use crate::tally::{Tallies, TallySheet};
 
 /// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
+    let wanted = outputs.wants_records();
+    let run = analyse(options, wanted, |rooms, results| {
+        collect(rooms, &options.select, results, outputs)
+    })?;
+    Ok(Outcome {
+        captures: captures(options, &run.source, &run.damage),
+        summary: run.found,
+        tallies: run.tallies,
+        names: run.rooms.names(),
+        documents: run.rooms.documents(),
+    })
+}
+
+/// The flows of the transactions that `options.select` admits.
+pub(super) fn flows(options: &ReplayOptions) -> Result<BTreeSet<FlowId>, Error> {
+    let run = analyse(options, true, |rooms, results| {
+        let mut selector = Selector::new(options.select.clone(), rooms.names());
+        let mut flows = BTreeSet::new();
+        for output in results {
+            if let Output::Rows { rows, .. } = output {
+                let admitted = rows.iter().filter(|row| selector.admits(&row.observation));
+                flows.extend(admitted.map(|row| row.observation.flow));
+            }
+        }
+        Ok(flows)
+    })?;
+    Ok(run.found)
+}
+
+/// A replay that has ended.
+struct Run<T> {
+    found: T,
+    rooms: Rooms,
+    tallies: Tallies,
+    source: FileSource,
+    damage: Vec<SourceError>,
+}
+
+/// Runs all rooms over the inputs; `collect` reads what the analysis room hands out.
+fn analyse<T>(
+    options: &ReplayOptions,
+    rows: bool,
+    collect: impl FnOnce(&Rooms, &Receiver<Output>) -> Result<T, Error>,
+) -> Result<Run<T>, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
     let render = if options.bodies {
@@ -36,7 +82,7 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
     let tally = tallies.sheet();
     let mut source = open(options, Arc::clone(&tally))?;
     let settings = analysis::Settings {
-        rows: outputs.wants_records(),
+        rows,
         ..options.config.analysis(Mode::Replay)
     };
     let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
@@ -50,7 +96,7 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
     let meter = source.progress();
     options.progress.attach(move || (meter.read(), meter.total));
     let engine = Engine::new(options.config.engine(), Arc::clone(&tally));
-    let (damage, summary) = thread::scope(|scope| {
+    let (damage, found) = thread::scope(|scope| {
         let capture = CaptureLoop {
             engine,
             feed,
@@ -67,22 +113,22 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
             .spawn_scoped(scope, move || capture.run(source))
             .map_err(|error| Error::io("cannot start a thread", "ht-capture", &error))?;
         let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
-        let summary = collect(&rooms, &options.select, &results, outputs);
+        let found = collect(&rooms, &results);
         // Without a reader the workers give up, and then so does the capture thread.
         drop(results);
-        if summary.is_err() {
+        if found.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
         let damage = reader.join().map_err(|_| Error::internal())?;
         workers::join(workers)?;
-        Ok::<_, Error>((damage, summary?))
+        Ok::<_, Error>((damage, found?))
     })?;
-    Ok(Outcome {
-        captures: captures(options, &source, &damage),
-        summary,
+    Ok(Run {
+        found,
+        rooms,
         tallies,
-        names: rooms.names(),
-        documents: rooms.documents(),
+        source,
+        damage,
     })
 }
 

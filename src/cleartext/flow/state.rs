@@ -6,7 +6,7 @@
 use crate::cleartext::decode::{FlowInfo, FlowKey, Segment};
 use crate::cleartext::flow::table::Age;
 use crate::cleartext::http::transaction::{Spare, Transaction};
-use crate::cleartext::http::{self, Context, HttpFlow};
+use crate::cleartext::http::{self, Context, HttpFlow, Trace};
 use crate::cleartext::reassembly::{self, Bench, EndReason, Pair, StreamChunk};
 use crate::clock::EventTime;
 use crate::observation::FlowId;
@@ -71,6 +71,10 @@ pub(in crate::cleartext) struct Tools<'a> {
     /// Memory for new transactions.
     pub(in crate::cleartext) spare: &'a Spare,
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
+    /// Who wants to know what each byte is.
+    pub(in crate::cleartext) trace: Option<&'a mut Trace>,
+    /// Where the payload at hand stands in its stream, as far as the flow is read.
+    pub(in crate::cleartext) place: Option<u64>,
 }
 
 impl Flow {
@@ -256,6 +260,7 @@ impl Flow {
             tally: tools.tally,
             spare: tools.spare,
             emit: &mut *tools.emit,
+            trace: tools.trace.as_deref_mut(),
         };
         let bench = Bench {
             settings: tools.reassembly,
@@ -271,6 +276,8 @@ impl Flow {
         } else {
             self.strays = self.strays.saturating_add(1);
         }
+        let first = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+        tools.place = pair.stream(segment.from_low).position_of(first);
         if http.is_http() == Some(false) {
             let dropped = pair.abandon();
             tools.tally.add(Tally::StreamBytesNotHttp, dropped);
@@ -308,6 +315,7 @@ impl Flow {
             tally: tools.tally,
             spare: tools.spare,
             emit: &mut *tools.emit,
+            trace: tools.trace.as_deref_mut(),
         };
         let bench = Bench {
             settings: tools.reassembly,

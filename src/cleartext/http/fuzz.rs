@@ -53,6 +53,7 @@ pub(in crate::cleartext) fn fuzz_flow(data: &[u8]) {
         tally: &TallySheet::default(),
         spare: &super::transaction::Spare::default(),
         emit: &mut emit,
+        trace: None,
     };
     let mut flow = HttpFlow::default();
     let mut ends = [0_u64; 2];

@@ -33,6 +33,8 @@ mod tests;
 pub(in crate::cleartext) use flow::HttpFlow;
 
 use crate::cleartext::decode::{FlowInfo, FlowKey};
+use crate::cleartext::raw::Raw;
+use crate::observation::FlowId;
 use crate::tally::TallySheet;
 use transaction::{Spare, Transaction};
 
@@ -72,6 +74,40 @@ impl Default for Limits {
     }
 }
 
+/// What a stretch of a stream is to HTTP, for who rewrites captures (`scrub`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::cleartext) enum Part {
+    /// A whole head.
+    Head,
+    /// Bytes of a body, transfer coding removed.
+    Body,
+    /// Chunk sizes, extensions and line ends.
+    Coding,
+    /// Bytes of a trailer section.
+    Trailer,
+    /// Line ends before a start line.
+    Blank,
+    /// The message has ended; no bytes.
+    End,
+}
+
+/// A stretch of one direction of a flow, in order of its stream.
+pub(in crate::cleartext) struct Piece<'a> {
+    /// Which flow.
+    pub(in crate::cleartext) flow: FlowId,
+    /// Which direction.
+    pub(in crate::cleartext) from_low: bool,
+    /// Position of its first byte in the stream.
+    pub(in crate::cleartext) offset: u64,
+    /// What it is.
+    pub(in crate::cleartext) part: Part,
+    /// Its bytes.
+    pub(in crate::cleartext) bytes: Raw<&'a [u8]>,
+}
+
+/// Where pieces go.
+pub(in crate::cleartext) type Trace = dyn FnMut(&Piece<'_>) + Send;
+
 /// What a flow lends to its HTTP layer with every chunk.
 pub(in crate::cleartext) struct Context<'a> {
     /// Which flow.
@@ -88,4 +124,6 @@ pub(in crate::cleartext) struct Context<'a> {
     pub(in crate::cleartext) spare: &'a Spare,
     /// Where finished transactions go.
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
+    /// Who wants to know what each byte is; none but for `scrub`.
+    pub(in crate::cleartext) trace: Option<&'a mut Trace>,
 }

@@ -12,12 +12,13 @@ mod scan;
 use std::collections::VecDeque;
 use std::mem::take;
 
-use super::Context;
 use super::chunked::Chunked;
 use super::exchange::{Exchange, Mark, Switch};
 use super::framing::Extent;
 use super::head::{self, Role};
 use super::line::Verdict;
+use super::{Context, Part, Piece};
+use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, Gap};
 use crate::clock::EventTime;
 
@@ -188,9 +189,9 @@ impl Session {
             let state = self.direction(role).state;
             let taken = match state {
                 State::Head => self.head_bytes(role, rest, at, cx),
-                State::Length(left) => self.length_bytes(role, rest, left, cx),
-                State::UntilClose => self.close_bytes(role, rest, cx),
-                State::Chunked(chunked) => self.chunked_bytes(role, rest, chunked, cx),
+                State::Length(left) => self.length_bytes(role, (rest, at.offset), left, cx),
+                State::UntilClose => self.close_bytes(role, (rest, at.offset), cx),
+                State::Chunked(chunked) => self.chunked_bytes(role, (rest, at.offset), chunked, cx),
                 State::Scan => self.scan_bytes(role, rest, at),
             };
             used = used.saturating_add(taken);
@@ -279,6 +280,19 @@ impl Session {
         }
         while let Some(exchange) = self.queue.pop_front() {
             self.release(exchange, cx);
+        }
+    }
+
+    /// Tells what a stretch of the stream is, where anybody wants to know.
+    fn trace(&self, role: Role, (part, offset): (Part, u64), bytes: &[u8], cx: &mut Context<'_>) {
+        if let Some(trace) = cx.trace.as_mut() {
+            trace(&Piece {
+                flow: cx.info.id,
+                from_low: (role == Role::Client) == self.client_is_low,
+                offset,
+                part,
+                bytes: Raw::new(bytes),
+            });
         }
     }
 

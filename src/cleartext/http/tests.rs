@@ -76,6 +76,7 @@ impl Script {
             tally: &self.tally,
             spare: &super::transaction::Spare::default(),
             emit: &mut emit,
+            trace: None,
         };
         self.flow.chunk(from_low, chunk, &mut cx);
     }
@@ -167,6 +168,7 @@ impl Script {
             tally: &self.tally,
             spare: &super::transaction::Spare::default(),
             emit: &mut emit,
+            trace: None,
         };
         self.flow.expire(EventTime::from_secs(self.now), &mut cx);
     }

@@ -136,7 +136,32 @@ impl Filter {
         (masked, found)
     }
 
+    /// Where in `text` something would be replaced: disjoint ranges in ascending order, for who replaces in place.
+    pub(in crate::cleartext) fn spans(
+        &mut self,
+        text: &[u8],
+        format: Format,
+    ) -> Vec<(usize, usize)> {
+        self.walk(text, format);
+        let mut walk = Walk {
+            rules: &self.rules,
+            s: &mut self.state,
+        };
+        walk.edited(Stretch::new(0, text.len()))
+    }
+
     fn render(&mut self, text: &[u8], format: Format) -> String {
+        self.walk(text, format);
+        let mut walk = Walk {
+            rules: &self.rules,
+            s: &mut self.state,
+        };
+        let masked = walk.apply_within(text, Stretch::new(0, text.len()));
+        String::from_utf8_lossy(&masked).into_owned()
+    }
+
+    /// Looks at a text; what is to be replaced stands in the state then.
+    fn walk(&mut self, text: &[u8], format: Format) {
         if self
             .paths
             .lock()
@@ -156,10 +181,7 @@ impl Filter {
             rules: &self.rules,
             s: &mut self.state,
         };
-        let all = Stretch::new(0, text.len());
-        walk.body(text, all, format);
-        let masked = walk.apply_within(text, all);
-        String::from_utf8_lossy(&masked).into_owned()
+        walk.body(text, Stretch::new(0, text.len()), format);
     }
 
     fn found(&self, parts: bool) -> Vec<(super::names::Slot, FoundValue)> {

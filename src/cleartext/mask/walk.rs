@@ -355,6 +355,22 @@ impl Walk<'_> {
         self.apply(text, 0, whole)
     }
 
+    /// The ranges of `at` that would be replaced, disjoint and ascending; all edits are then forgotten.
+    pub(super) fn edited(&mut self, at: Stretch) -> Vec<(usize, usize)> {
+        let mut edits = std::mem::take(&mut self.s.edits);
+        edits.sort_by_key(|edit| (edit.at.start, usize::MAX.wrapping_sub(edit.at.end)));
+        let mut done = at.start;
+        let mut spans = Vec::new();
+        for edit in edits {
+            let (start, end) = (edit.at.start.max(done), edit.at.end.min(at.end));
+            if start < end {
+                spans.push((start, end));
+                done = end;
+            }
+        }
+        spans
+    }
+
     /// `text` at `at` with the edits from `first` on applied, which are then forgotten.
     fn apply(&mut self, text: &[u8], first: usize, at: Stretch) -> Vec<u8> {
         let mut out = self.s.pool.pop().unwrap_or_default();

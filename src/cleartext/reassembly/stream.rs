@@ -444,7 +444,7 @@ impl Stream {
     }
 
     /// Position of a sequence number; none outside any plausible window.
-    fn position_of(&self, seq: u32) -> Option<u64> {
+    pub(in crate::cleartext) fn position_of(&self, seq: u32) -> Option<u64> {
         let distance = self.distance(seq)?;
         self.position.checked_add_signed(i64::from(distance))
     }

@@ -3,10 +3,10 @@
 use std::mem::take;
 
 use super::{Session, State, to_u64};
-use crate::cleartext::http::Context;
 use crate::cleartext::http::chunked::{Chunked, Step};
 use crate::cleartext::http::exchange::Exchange;
 use crate::cleartext::http::head::Role;
+use crate::cleartext::http::{Context, Part};
 use crate::observation::Notes;
 use crate::tally::Tally;
 
@@ -14,12 +14,12 @@ impl Session {
     pub(super) fn length_bytes(
         &mut self,
         role: Role,
-        rest: &[u8],
+        (rest, offset): (&[u8], u64),
         left: u64,
         cx: &mut Context<'_>,
     ) -> usize {
         let take = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.keep(role, rest.get(..take).unwrap_or_default(), cx);
+        self.keep(role, rest.get(..take).unwrap_or_default(), offset, cx);
         let left = left.saturating_sub(to_u64(take));
         self.direction(role).state = State::Length(left);
         if left == 0 {
@@ -28,32 +28,41 @@ impl Session {
         take
     }
 
-    pub(super) fn close_bytes(&mut self, role: Role, rest: &[u8], cx: &mut Context<'_>) -> usize {
-        self.keep(role, rest, cx);
+    pub(super) fn close_bytes(
+        &mut self,
+        role: Role,
+        (rest, offset): (&[u8], u64),
+        cx: &mut Context<'_>,
+    ) -> usize {
+        self.keep(role, rest, offset, cx);
         rest.len()
     }
 
     pub(super) fn chunked_bytes(
         &mut self,
         role: Role,
-        rest: &[u8],
+        (rest, offset): (&[u8], u64),
         mut state: Chunked,
         cx: &mut Context<'_>,
     ) -> usize {
         let step = state.step(rest);
         self.direction(role).state = State::Chunked(state);
         match step {
-            Step::Coding(used) => used,
+            Step::Coding(used) => {
+                let piece = rest.get(..used).unwrap_or_default();
+                self.trace(role, (Part::Coding, offset), piece, cx);
+                used
+            }
             Step::Body(used) => {
-                self.keep(role, rest.get(..used).unwrap_or_default(), cx);
+                self.keep(role, rest.get(..used).unwrap_or_default(), offset, cx);
                 used
             }
             Step::Trailer(used) => {
-                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), cx);
+                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), offset, cx);
                 used
             }
             Step::End(used) => {
-                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), cx);
+                self.keep_trailer(role, rest.get(..used).unwrap_or_default(), offset, cx);
                 self.end_trailer(role, cx);
                 self.finish(role, cx);
                 used
@@ -77,7 +86,8 @@ impl Session {
         }
     }
 
-    fn keep_trailer(&mut self, role: Role, piece: &[u8], cx: &Context<'_>) {
+    fn keep_trailer(&mut self, role: Role, piece: &[u8], offset: u64, cx: &mut Context<'_>) {
+        self.trace(role, (Part::Trailer, offset), piece, cx);
         let buf = &mut self.direction(role).buf;
         let room = cx.limits.max_head.saturating_sub(buf.len());
         if piece.len() > room {
@@ -103,7 +113,8 @@ impl Session {
         self.reuse(role, buf);
     }
 
-    fn keep(&mut self, role: Role, piece: &[u8], cx: &Context<'_>) {
+    fn keep(&mut self, role: Role, piece: &[u8], offset: u64, cx: &mut Context<'_>) {
+        self.trace(role, (Part::Body, offset), piece, cx);
         let seen = self.direction(role).seen;
         let Some(exchange) = self.current(role) else {
             return;
@@ -133,6 +144,7 @@ impl Session {
 
     /// The current message has ended.
     pub(super) fn finish(&mut self, role: Role, cx: &mut Context<'_>) {
+        self.trace(role, (Part::End, 0), &[], cx);
         let direction = self.direction(role);
         direction.state = State::Head;
         let seen = direction.seen;

@@ -4,13 +4,13 @@ use memchr::memchr;
 use std::mem::take;
 
 use super::{Session, State, to_u64};
-use crate::cleartext::http::Context;
 use crate::cleartext::http::chunked::Chunked;
 use crate::cleartext::http::exchange::{Exchange, Mark, part};
 use crate::cleartext::http::framing::{Asked, Extent};
 use crate::cleartext::http::head::{self, Fields, Head, Read, Role};
 use crate::cleartext::http::line::blank_len;
 use crate::cleartext::http::transaction::Field;
+use crate::cleartext::http::{Context, Part};
 use crate::observation::Notes;
 use crate::tally::Tally;
 
@@ -40,6 +40,10 @@ impl Session {
             return self.more_head(role, rest, cx);
         }
         let blank = blank_len(rest);
+        if blank > 0 {
+            let piece = rest.get(..blank).unwrap_or_default();
+            self.trace(role, (Part::Blank, at.offset), piece, cx);
+        }
         let src = rest.get(blank..).unwrap_or_default();
         if src.is_empty() {
             return blank;
@@ -162,9 +166,14 @@ impl Session {
     fn on_head(&mut self, role: Role, found: &Found<'_>, cx: &mut Context<'_>) {
         let head = found.head;
         self.lost = 0;
+        let piece = found.src.get(..head.len).unwrap_or(found.src);
+        self.trace(role, (Part::Head, found.mark.offset), piece, cx);
         match role {
             Role::Client => self.open_request(found, cx),
-            Role::Server if matches!(head.status, 100 | 102..=199) => return,
+            Role::Server if matches!(head.status, 100 | 102..=199) => {
+                self.trace(role, (Part::End, 0), &[], cx);
+                return;
+            }
             Role::Server => self.open_response(found, cx),
         }
         let seen = self.direction(role).seen;
