@@ -54,8 +54,12 @@ tallies! {
     PacketNotIp = "not_ip" in Packet,
     /// IP packets that are no TCP (UDP, ICMP...).
     PacketNotTcp = "not_tcp" in Packet,
-    /// IP fragments, which are not put together yet.
+    /// IP fragments that did not complete their datagram (the packet that completes it counts as what the datagram is).
     PacketFragment = "fragment" in Packet,
+    /// Packets encrypted below TCP (ESP, MACsec, protected 802.11).
+    PacketEncrypted = "encrypted" in Packet,
+    /// Packets with more headers than `decode.max_depth`.
+    PacketTooDeep = "too_deep" in Packet,
     /// Headers cut off or contradicting themselves.
     PacketMalformed = "malformed" in Packet,
     /// Link or tunnel types that are not decoded.
@@ -96,6 +100,14 @@ tallies! {
     StreamGaps = "stream_gaps" in Flow,
     /// Bytes inside holes that were skipped.
     StreamGapBytes = "stream_gap_bytes" in Flow,
+    /// IPv4 headers whose checksum does not verify (analysed all the same).
+    IpChecksums = "ip_checksums" in Flow,
+    /// Datagrams given up because fragments were missing for too long.
+    FragmentsTimedOut = "fragments_timed_out" in Flow,
+    /// Fragments that overlap others with other content (the first copy wins).
+    FragmentsOverlap = "fragments_overlap" in Flow,
+    /// Fragments that are empty, cut by the snaplen, or reach beyond 64 KiB.
+    FragmentsUnusable = "fragments_unusable" in Flow,
     /// Packets cut by the snaplen of the capture.
     PacketsTruncated = "packets_truncated" in Flow,
     /// Far jumps of the packet clock.
@@ -126,6 +138,8 @@ tallies! {
     LimitDecoded = "limit_decoded" in Limit,
     /// Requests in flight on one connection beyond `http.max_pipelined`.
     LimitPipelined = "limit_pipelined" in Limit,
+    /// Datagrams given up to stay within the limits of fragments.
+    LimitFragments = "limit_fragments" in Limit,
     /// Transactions shed because the workers were behind (live only).
     TransactionsShed = "transactions_shed" in Limit,
     /// Texts not remembered because the lexicon was full.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::capture::{self, Packet};
-use super::decode::{self, Segment};
+use super::decode::{self, Decoded, Fragment, Fragments, Segment, Whole};
 use super::flow::state::{Flow, Tools};
 use super::flow::table::{Age, Slot, Table};
 use super::http::transaction::{Spare, Storage, Transaction};
@@ -22,6 +22,8 @@ const SWEEP_NANOS: u64 = 100_000_000;
 /// What bounds an engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
+    /// Decoding.
+    pub decode: decode::Settings,
     /// The flow table.
     pub flow: flow::Settings,
     /// Reassembly.
@@ -36,6 +38,7 @@ pub struct Engine {
     tally: Arc<TallySheet>,
     clock: PacketClock,
     spare: Spare,
+    fragments: Fragments,
     table: Table<Flow>,
     /// Heap bytes of all flows.
     memory: usize,
@@ -66,6 +69,7 @@ impl Engine {
             tally,
             clock: PacketClock::default(),
             spare: Spare::default(),
+            fragments: Fragments::default(),
             table: Table::new(),
             memory: 0,
             held: 0,
@@ -94,10 +98,38 @@ impl Engine {
         if now >= self.next_sweep {
             self.sweep(now, emit);
         }
-        match decode::decode(packet) {
-            Ok(segment) => self.segment(&segment, now, emit),
-            Err(reason) => self.tally.one(reason),
+        match decode::walk(packet, &self.settings.decode, &self.tally) {
+            Decoded::Segment(segment) => self.segment(&segment, now, emit),
+            Decoded::Other(reason) => self.tally.one(reason),
+            Decoded::Fragment(fragment) => {
+                let whole = self.fragment(&fragment, now);
+                self.datagram(whole, now, emit);
+            }
         }
+    }
+
+    fn fragment(&mut self, fragment: &Fragment<'_>, now: EventTime) -> Option<Whole> {
+        let limits = &self.settings.decode.fragments;
+        self.fragments.add(fragment, now, limits, &self.tally)
+    }
+
+    /// Goes on with a datagram that a fragment has completed; it may be a fragment again, of a tunnel's inner datagram.
+    fn datagram(
+        &mut self,
+        mut whole: Option<Whole>,
+        now: EventTime,
+        emit: &mut dyn FnMut(Transaction),
+    ) {
+        while let Some(datagram) = whole.take() {
+            match decode::resume(&datagram, &self.settings.decode, &self.tally) {
+                Decoded::Segment(segment) => return self.segment(&segment, now, emit),
+                Decoded::Other(reason) => return self.tally.one(reason),
+                Decoded::Fragment(fragment) => {
+                    whole = self.fragment(&fragment, now);
+                }
+            }
+        }
+        self.tally.one(Tally::PacketFragment);
     }
 
     /// No packet came for a while; `now` is the wall clock of a live capture. Ends flows that timed out.
@@ -124,6 +156,7 @@ impl Engine {
         }
         self.memory = 0;
         self.held = 0;
+        self.fragments = Fragments::default();
     }
 
     /// Takes back the memory of transactions that were masked and forgotten.
@@ -147,6 +180,7 @@ impl Engine {
             .len()
             .saturating_mul(Table::<Flow>::ENTRY)
             .saturating_add(self.memory)
+            .saturating_add(self.fragments.memory())
     }
 
     fn segment(

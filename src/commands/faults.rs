@@ -87,7 +87,7 @@ pub fn interface(name: &str, fault: OpenFault) -> Error {
 fn link_words(link: LinkType) -> (String, String) {
     (
         format!("link type {} ({}) is not decoded", link.name(), link.0),
-        "decoded are Ethernet, Linux cooked (SLL, SLL2), raw IP and loopback (NULL, LOOP)"
+        "decoded are Ethernet, Linux cooked, raw IP, loopback, PPP, C-HDLC, frame relay, 802.11, NFLOG and others that carry IP"
             .to_owned(),
     )
 }

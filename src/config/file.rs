@@ -8,7 +8,7 @@ use super::unit::{ByteSize, Span};
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::cleartext::anonymize::lexicon;
-use crate::cleartext::{flow, http, reassembly};
+use crate::cleartext::{decode, flow, http, reassembly};
 use crate::error::Error;
 use crate::release::plan as release;
 
@@ -116,7 +116,32 @@ section! {
 
 section! {
     /// `[decode]`
-    Decode {}
+    Decode {
+        /// Headers looked through on one packet, tags and tunnels alike.
+        max_depth: u8 = decode::Settings::default().max_depth,
+        /// UDP ports of VXLAN; eight at most, like those of every tunnel.
+        vxlan_ports: Vec<u16> = decode::Settings::default().vxlan.list(),
+        /// UDP ports of VXLAN-GPE.
+        vxlan_gpe_ports: Vec<u16> = decode::Settings::default().vxlan_gpe.list(),
+        /// UDP ports of Geneve.
+        geneve_ports: Vec<u16> = decode::Settings::default().geneve.list(),
+        /// UDP ports of GTP-U.
+        gtpu_ports: Vec<u16> = decode::Settings::default().gtpu.list(),
+        /// UDP ports of Teredo.
+        teredo_ports: Vec<u16> = decode::Settings::default().teredo.list(),
+        /// UDP ports of AYIYA.
+        ayiya_ports: Vec<u16> = decode::Settings::default().ayiya.list(),
+        /// UDP ports of GRE in UDP.
+        gre_ports: Vec<u16> = decode::Settings::default().gre.list(),
+        /// UDP ports of MPLS in UDP.
+        mpls_ports: Vec<u16> = decode::Settings::default().mpls.list(),
+        /// UDP ports of L2TP.
+        l2tp_ports: Vec<u16> = decode::Settings::default().l2tp.list(),
+        /// Memory of IP fragments that wait for the rest of their datagram.
+        fragment_memory: ByteSize = ByteSize::of(decode::Settings::default().fragments.max_memory),
+        /// A datagram is given up when fragments are missing for this long.
+        fragment_timeout: Span = Span::nanos_of(decode::Settings::default().fragments.timeout_nanos),
+    }
 }
 
 section! {

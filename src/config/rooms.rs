@@ -9,7 +9,8 @@ use crate::cleartext::anonymize::endpoint::{Hint, service};
 use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
 use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::anonymize::net::Range;
-use crate::cleartext::{anonymize, capture, engine, flow, http, reassembly};
+use crate::cleartext::decode::Ports;
+use crate::cleartext::{anonymize, capture, decode, engine, flow, http, reassembly};
 use crate::clock::EventTime;
 use crate::error::Error;
 use crate::observation::{Method, PublicTriple};
@@ -57,6 +58,7 @@ impl Config {
     pub fn engine(&self) -> engine::Settings {
         let flow = &self.settings.flow;
         engine::Settings {
+            decode: self.decode(),
             flow: flow::Settings {
                 half_open_nanos: flow.half_open_timeout.nanos(),
                 idle_nanos: flow.idle_timeout.nanos(),
@@ -72,6 +74,28 @@ impl Config {
                 ..reassembly::Settings::default()
             },
             http: self.http(),
+        }
+    }
+
+    /// Limits of decoding, and where tunnels are looked for.
+    fn decode(&self) -> decode::Settings {
+        let decode = &self.settings.decode;
+        decode::Settings {
+            max_depth: decode.max_depth,
+            vxlan: Ports::new(&decode.vxlan_ports),
+            vxlan_gpe: Ports::new(&decode.vxlan_gpe_ports),
+            geneve: Ports::new(&decode.geneve_ports),
+            gtpu: Ports::new(&decode.gtpu_ports),
+            teredo: Ports::new(&decode.teredo_ports),
+            ayiya: Ports::new(&decode.ayiya_ports),
+            gre: Ports::new(&decode.gre_ports),
+            mpls: Ports::new(&decode.mpls_ports),
+            l2tp: Ports::new(&decode.l2tp_ports),
+            fragments: decode::Limits {
+                max_memory: decode.fragment_memory.as_usize(),
+                timeout_nanos: decode.fragment_timeout.nanos(),
+                ..decode::Limits::default()
+            },
         }
     }
 

@@ -26,41 +26,8 @@ impl LinkType {
     pub const ETHERNET: Self = Self(1);
 
     /// Its name in libpcap's registry (without `LINKTYPE_`), for messages; `?` if it is none of the usual ones.
-    pub const fn name(self) -> &'static str {
-        match self.0 {
-            0 => "NULL",
-            1 => "ETHERNET",
-            6 => "IEEE802_5",
-            7 => "ARCNET_BSD",
-            8 => "SLIP",
-            9 => "PPP",
-            10 => "FDDI",
-            12 | 14 | 101 => "RAW",
-            50 => "PPP_HDLC",
-            51 => "PPP_ETHER",
-            104 => "C_HDLC",
-            105 => "IEEE802_11",
-            107 => "FRELAY",
-            108 => "LOOP",
-            113 => "LINUX_SLL",
-            117 => "PFLOG",
-            119 => "IEEE802_11_PRISM",
-            127 => "IEEE802_11_RADIOTAP",
-            129 => "ARCNET_LINUX",
-            147..=162 => "USER",
-            187 => "BLUETOOTH_HCI_H4",
-            189 | 220 => "USB_LINUX",
-            192 => "PPI",
-            195 | 230 => "IEEE802_15_4",
-            201 => "BLUETOOTH_HCI_H4_WITH_PHDR",
-            228 => "IPV4",
-            229 => "IPV6",
-            239 => "NFLOG",
-            249 => "USBPCAP",
-            253 => "NETLINK",
-            276 => "LINUX_SLL2",
-            _ => "?",
-        }
+    pub fn name(self) -> &'static str {
+        super::decode::name(self)
     }
 }
 

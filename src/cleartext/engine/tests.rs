@@ -28,6 +28,7 @@ enum Who {
 use Who::{Client, Server};
 
 impl Script {
+    #[allow(clippy::large_types_passed_by_value, reason = "once a test")]
     fn new(settings: Settings) -> Self {
         let tally = Arc::new(TallySheet::default());
         Self {
