@@ -64,6 +64,7 @@ fn transaction(head: &str) -> Transaction {
         end: EventTime::ZERO,
         state: TxState::Complete,
         notes: Notes::default(),
+        grpc: None,
         fields,
         bytes: Raw::new(head.as_bytes().to_vec()),
     }

@@ -73,6 +73,7 @@ fn transaction() -> Transaction {
         end: EventTime::ZERO,
         state: TxState::Complete,
         notes: Notes::default(),
+        grpc: None,
         fields,
         bytes: Raw::new(bytes),
     }

@@ -313,8 +313,12 @@ impl Method {
         (Self::Other, "OTHER"),
     ];
 
-    /// From the bytes of a request line; methods are case-sensitive (RFC 9110 section 9.1).
+    /// From the bytes of a request line; methods are case-sensitive (RFC 9110 section 9.1). Without any it is unknown: HTTP/2,
+    /// joined midstream, may hide it.
     pub fn from_wire(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::Unknown;
+        }
         Self::NAMES
             .iter()
             .find(|(method, name)| *method != Self::Other && name.as_bytes() == bytes)
@@ -348,6 +352,25 @@ impl Status {
             500..=599 => "5xx",
             _ => "none",
         }
+    }
+
+    /// What a gRPC status code comes to as a status of HTTP, by the table of `google/rpc/code.proto`.
+    pub const fn of_grpc(code: u8) -> Self {
+        Self(match code {
+            0 => 200,
+            1 => 499,
+            3 | 9 | 11 => 400,
+            4 => 504,
+            5 => 404,
+            6 | 10 => 409,
+            7 => 403,
+            8 => 429,
+            12 => 501,
+            14 => 503,
+            16 => 401,
+            // UNKNOWN, INTERNAL, DATA_LOSS, and what is on no list.
+            _ => 500,
+        })
     }
 
     /// Label values of `code` in cell order.
@@ -616,11 +639,43 @@ pub struct Observation {
     pub duration_us: Option<u64>,
     /// First response byte minus last request byte, in microseconds.
     pub ttfb_us: Option<u64>,
+    /// `grpc-status` of a gRPC call.
+    pub grpc_status: Option<u8>,
+    /// Messages of the client in a gRPC call.
+    pub request_messages: Option<u32>,
+    /// Messages of the server in a gRPC call.
+    pub response_messages: Option<u32>,
 }
 
 impl Observation {
+    /// How the call came out: the status, but for gRPC, which answers 200 to everything and says in its trailer what became
+    /// of it.
+    pub const fn outcome(&self) -> Status {
+        match (self.status.0, self.grpc_status) {
+            (200, Some(code)) => Status::of_grpc(code),
+            _ => self.status,
+        }
+    }
+
     /// The order in which observations of a tick are applied and records are written.
     pub const fn order(&self) -> (EventTime, FlowId, u32) {
         (self.end, self.flow, self.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_errors_are_errors() {
+        let classes: Vec<_> = (0..=17).map(|code| Status::of_grpc(code).class()).collect();
+        assert_eq!(classes[0], "2xx");
+        assert!(
+            classes[1..]
+                .iter()
+                .all(|class| ["4xx", "5xx"].contains(class))
+        );
+        assert_eq!(Status::of_grpc(16), Status(401));
     }
 }

@@ -127,6 +127,12 @@ tallies! {
     TransactionsTruncated = "truncated" in Http,
     /// Streams that looked like HTTP and turned out not to be.
     HttpGaveUp = "http_gave_up" in Http,
+    /// HTTP/2 streams that were reset (`RST_STREAM`).
+    H2StreamsReset = "h2_streams_reset" in Http,
+    /// HTTP/2 header blocks that no peer would accept.
+    H2BrokenBlocks = "h2_broken_blocks" in Http,
+    /// HTTP/2 header fields left out because they refer to table entries that were sent before the capture or in a hole.
+    H2UnknownFields = "h2_unknown_fields" in Http,
     /// Bodies whose content coding could not be undone.
     BodyUndecodable = "body_undecodable" in Http,
 

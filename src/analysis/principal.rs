@@ -98,7 +98,7 @@ impl Principal {
         if observation.country != Country::UNKNOWN {
             self.countries.add(observation.country);
         }
-        let (endpoint, success) = self.visit(endpoint, observation.status, limit);
+        let (endpoint, success) = self.visit(endpoint, observation.outcome(), limit);
         Firsts {
             endpoint,
             success,

@@ -90,6 +90,11 @@ impl RecordEncoder {
         self.end.write(object.key("end"), seen.end);
         optional(object, "duration_us", seen.duration_us);
         optional(object, "ttfb_us", seen.ttfb_us);
+        optional(object, "grpc_status", seen.grpc_status.map(u64::from));
+        let messages = seen.request_messages.map(u64::from);
+        optional(object, "request_messages", messages);
+        let messages = seen.response_messages.map(u64::from);
+        optional(object, "response_messages", messages);
     }
 
     /// Who asked, from where, with what.

@@ -91,6 +91,9 @@ fn observation() -> Observation {
         response_decoded: Some(1490),
         duration_us: Some(1234),
         ttfb_us: Some(980),
+        grpc_status: None,
+        request_messages: None,
+        response_messages: None,
     }
 }
 
@@ -160,6 +163,9 @@ fn what_does_not_apply_is_left_out_and_texts_show_their_class_until_admitted() {
             response_decoded: None,
             duration_us: None,
             ttfb_us: None,
+            grpc_status: None,
+            request_messages: None,
+            response_messages: None,
             ..observation()
         },
         counts_to_token: false,

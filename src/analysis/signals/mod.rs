@@ -134,7 +134,7 @@ pub(super) enum Counts {
 impl Habits {
     /// How the observation counts in the error statistics of `endpoint`.
     pub(super) fn count_error(&mut self, scene: &Scene<'_>, endpoint: EndpointId) -> Counts {
-        let status = scene.observation.status;
+        let status = scene.observation.outcome();
         if status.0 == 0 {
             return Counts::Not;
         }

@@ -59,7 +59,7 @@ pub(in crate::analysis) fn observe(
     epoch: &mut EndpointEpoch,
 ) -> Option<Finding> {
     let observation = scene.observation;
-    let failed = observation.status.0 >= 400;
+    let failed = observation.outcome().0 >= 400;
     let response = if failed {
         0
     } else {

@@ -33,7 +33,7 @@ use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use crate::observation::{
-    AgentClass, Country, IntegrationId, Method, Notes, Observation, PrincipalKey, Proof,
+    AgentClass, Country, IntegrationId, Method, Notes, Observation, PrincipalKey, Proof, Protocol,
     PublicTriple, Status, TextId, TokenKind,
 };
 
@@ -435,7 +435,12 @@ fn operation(lexicon: &Lexicon, tx: &Transaction, request: &Message, asked: &Ask
         && tx
             .field(request, "upgrade")
             .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
-    if upgraded {
+    // Extended CONNECT (RFC 8441) does so over HTTP/2.
+    let connected = request.protocol == Protocol::H2
+        && tx
+            .field(request, ":protocol")
+            .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+    if upgraded || connected {
         return lexicon.intern(TextKind::Operation, b"websocket", true);
     }
     asked.operation().map_or(TextId::NONE, |text| {
@@ -455,6 +460,7 @@ const fn proof(token: Option<KnownToken>, status: Status) -> Proof {
 
 fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observation {
     let status = Status(tx.response.as_ref().map_or(0, |response| response.status));
+    let grpc = tx.grpc.as_deref().copied().unwrap_or_default();
     let both = tx.request.is_some() && tx.response.is_some();
     let token = asker.token;
     let by_token = token.and_then(|token| token.integration);
@@ -472,7 +478,7 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         encrypted: false,
         token: token.map(|token| token.key),
         token_kind: token.map(|token| token.kind),
-        proof: proof(token, status),
+        proof: proof(token, grpc.status.map_or(status, Status::of_grpc)),
         client: client.key,
         country: client.country,
         service: asker.resolved.service,
@@ -500,6 +506,9 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
             .response_start
             .zip(tx.request_end)
             .map(|(response, request)| response.micros_since(request)),
+        grpc_status: grpc.status,
+        request_messages: grpc.request_messages,
+        response_messages: grpc.response_messages,
     }
 }
 

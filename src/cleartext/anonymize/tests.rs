@@ -79,6 +79,7 @@ fn transaction(request: &str, status: u16) -> Transaction {
         end: EventTime::from_nanos(6_000_000),
         state: TxState::Complete,
         notes: Notes::default(),
+        grpc: None,
         fields,
         bytes: Raw::new(bytes),
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Context;
 use super::framing::Asked;
 use super::head::{Head, Role, read_trailer, shift, shift_span, span};
-use super::transaction::{Field, Message, Span, Storage, Transaction};
+use super::transaction::{Field, Grpc, Message, Span, Storage, Transaction};
 use crate::cleartext::decode::Peer;
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
@@ -23,11 +23,22 @@ pub(super) struct Mark {
     pub(super) acked: Option<u64>,
 }
 
+impl Mark {
+    /// Nowhere.
+    pub(super) const NONE: Self = Self {
+        time: EventTime::ZERO,
+        offset: 0,
+        acked: None,
+    };
+}
+
 /// What makes a flow stop being plain HTTP/1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Switch {
     /// CONNECT was granted: what follows is another conversation, perhaps HTTP.
     Tunnel,
+    /// 101 to `h2c`: what follows is HTTP/2, whose stream 1 is this request.
+    H2c,
     /// 101: what follows is another protocol.
     Upgrade,
 }
@@ -85,6 +96,7 @@ impl Exchange {
                 end: start.time,
                 state: TxState::Complete,
                 notes,
+                grpc: None,
                 fields,
                 bytes,
             },
@@ -191,6 +203,60 @@ impl Exchange {
         }
     }
 
+    /// Takes in a trailer section whose fields have been read.
+    pub(super) fn trailer_fields(&mut self, role: Role, section: &[u8], read: &[Field]) {
+        let (bytes, fields) = self.arena(role);
+        let base = bytes.len();
+        bytes.extend_from_slice(section);
+        fields.extend(read.iter().map(|field| shift(*field, base)));
+        if let (_, Some(message)) = self.message(role) {
+            message.fields.end = message.fields.end.saturating_add(read.len());
+            message.trailers = message.trailers.saturating_add(read.len());
+        }
+    }
+
+    /// The response comes although no request is there: it is kept apart, for the request may yet come.
+    pub(super) fn keep_apart(&mut self) {
+        self.side = Some(Box::default());
+    }
+
+    /// Says what became of a gRPC call.
+    pub(super) fn set_grpc(&mut self, grpc: Grpc) {
+        self.tx.grpc = Some(Box::new(grpc));
+    }
+
+    /// The status of the response, 0 if it could not be read; none if there is no response.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.tx.response.as_ref().map(|message| message.status)
+    }
+
+    /// The same request once more, whole and not yet answered, now as HTTP/2: one that was answered by upgrading to it.
+    pub(super) fn again(&self, index: u32, cx: &Context<'_>, client_is_low: bool) -> Self {
+        let start = self.asked_at.unwrap_or(Mark {
+            time: self.tx.start,
+            ..Mark::NONE
+        });
+        let mut other = Self::new(index, start, cx, client_is_low);
+        other.tx.protocol = Protocol::H2;
+        other.tx.notes = self.tx.notes;
+        if let Some(request) = &self.tx.request {
+            let bytes = self.tx.bytes.expose();
+            let until = request.head.end.max(request.body.end);
+            let kept = bytes.get(..to_usize(until)).unwrap_or_default();
+            other.tx.bytes.expose_mut().extend_from_slice(kept);
+            let fields = self.tx.fields.get(..request.fields.end).unwrap_or_default();
+            other.tx.fields.extend_from_slice(fields);
+            other.tx.request = Some(Message {
+                fields: request.fields.clone(),
+                protocol: Protocol::H2,
+                ..*request
+            });
+            other.tx.request_end = self.tx.request_end;
+            other.asked = self.asked;
+        }
+        other
+    }
+
     /// Marks that something of it is missing.
     pub(super) fn truncate(&mut self, role: Role) {
         self.truncated = true;
@@ -244,7 +310,11 @@ impl Exchange {
         match (status, self.asked) {
             (101, _) => {
                 self.tx.notes.insert(Notes::UPGRADED);
-                Some(Switch::Upgrade)
+                Some(if self.is_to_h2c() {
+                    Switch::H2c
+                } else {
+                    Switch::Upgrade
+                })
             }
             (200..=299, Asked::Connect) => Some(Switch::Tunnel),
             _ => None,
@@ -282,6 +352,22 @@ impl Exchange {
         self.tx.state = state;
         cx.tally.one(tally);
         (cx.emit)(self.tx);
+    }
+
+    /// Whether the response names `h2c` as the protocol that follows.
+    fn is_to_h2c(&self) -> bool {
+        let Some(response) = &self.tx.response else {
+            return false;
+        };
+        let (bytes, fields) = match &self.side {
+            Some(side) => (&side.bytes, &side.fields),
+            None => (self.tx.bytes.expose(), &self.tx.fields),
+        };
+        let fields = fields.get(response.fields.clone()).unwrap_or_default();
+        fields.iter().any(|field| {
+            part(bytes, field.name).eq_ignore_ascii_case(b"upgrade")
+                && part(bytes, field.value).eq_ignore_ascii_case(b"h2c")
+        })
     }
 
     fn join_side(&mut self) {

@@ -1,12 +1,16 @@
 //! A flow that may speak HTTP: undecided until a start line of either kind is seen in either direction, on any port.
 //!
 //! Content decides who is the client. What is refused is passed over unread; nothing is allocated before a first line is
-//! under suspicion. Inside a CONNECT tunnel the question is asked again.
+//! under suspicion. Inside a CONNECT tunnel the question is asked again. HTTP/2 is told by its preface, by the first frame of a
+//! server, by an upgrade, or, midstream, by a row of frames ([`h2`]).
+
+mod http2;
 
 use memchr::memchr;
 use std::mem::take;
 
 use super::exchange::{Mark, Switch};
+use super::h2::{self, Begin, Entry, Sign};
 use super::head::Role;
 use super::line::{Verdict, blank_len, probe, request_line};
 use super::session::Session;
@@ -33,6 +37,7 @@ enum Phase {
     #[default]
     Undecided,
     Http(Box<Session>),
+    Http2(Box<h2::Session>),
     Refused,
 }
 
@@ -44,6 +49,8 @@ struct Probe {
     mark: Mark,
     seen: u64,
     refused: bool,
+    /// Bytes of it were lost.
+    holes: bool,
 }
 
 impl HttpFlow {
@@ -66,9 +73,15 @@ impl HttpFlow {
             StreamChunk::Gap(gap) => match &mut self.phase {
                 Phase::Undecided => {
                     self.holes = true;
-                    self.probe_of(from_low).buf.clear();
+                    let probe = self.probe_of(from_low);
+                    probe.holes = true;
+                    probe.buf.clear();
                 }
                 Phase::Http(session) => {
+                    session.gap(session.role(from_low), gap, cx);
+                    self.settle(cx);
+                }
+                Phase::Http2(session) => {
                     session.gap(session.role(from_low), gap, cx);
                     self.settle(cx);
                 }
@@ -82,6 +95,7 @@ impl HttpFlow {
     pub(in crate::cleartext) fn memory(&self) -> usize {
         let session = match &self.phase {
             Phase::Http(session) => session.memory(),
+            Phase::Http2(session) => session.memory(),
             Phase::Undecided | Phase::Refused => 0,
         };
         session
@@ -93,7 +107,7 @@ impl HttpFlow {
     pub(in crate::cleartext) fn is_http(&self) -> Option<bool> {
         match self.phase {
             Phase::Undecided => None,
-            Phase::Http(_) => Some(true),
+            Phase::Http(_) | Phase::Http2(_) => Some(true),
             Phase::Refused => Some(false),
         }
     }
@@ -101,8 +115,10 @@ impl HttpFlow {
     /// The flow is over (timeout, eviction, end of capture): emits what is left. Transactions end with the last byte that
     /// was seen of them, so the time at which the flow is given up does not matter.
     pub(in crate::cleartext) fn expire(&mut self, _now: EventTime, cx: &mut Context<'_>) {
-        if let Phase::Http(session) = &mut self.phase {
-            session.expire(cx);
+        match &mut self.phase {
+            Phase::Http(session) => session.expire(cx),
+            Phase::Http2(session) => session.expire(cx),
+            Phase::Undecided | Phase::Refused => {}
         }
         self.refuse();
     }
@@ -130,13 +146,20 @@ impl HttpFlow {
                         self.settle(cx);
                     }
                 }
+                Phase::Http2(session) => {
+                    session.data(session.role(from_low), rest, at, cx);
+                    used = bytes.len();
+                    self.settle(cx);
+                }
             }
         }
     }
 
     fn end(&mut self, from_low: bool, reason: EndReason, cx: &mut Context<'_>) {
-        if let Phase::Http(session) = &mut self.phase {
-            session.end(session.role(from_low), reason, cx);
+        match &mut self.phase {
+            Phase::Http(session) => session.end(session.role(from_low), reason, cx),
+            Phase::Http2(session) => session.end(session.role(from_low), cx),
+            Phase::Undecided | Phase::Refused => {}
         }
     }
 
@@ -151,15 +174,25 @@ impl HttpFlow {
             return blank;
         }
         // The usual case, a whole first line in one segment, is judged where it lies.
-        let verdict = if before == 0 {
-            probe(line)
+        let (verdict, sign) = if before == 0 {
+            (probe(line), h2::sign(line))
         } else {
             let room = limit.saturating_sub(before);
             state
                 .buf
                 .extend_from_slice(line.get(..room).unwrap_or(line));
-            probe(&state.buf)
+            (probe(&state.buf), h2::sign(&state.buf))
         };
+        if let Some(shown) = self.speaks_h2(from_low, sign, line, cx) {
+            self.probe_of(from_low).buf.truncate(before);
+            self.decide_h2(shown, at, cx);
+            return blank;
+        }
+        let verdict = match (verdict, sign) {
+            (Verdict::No, Sign::Maybe) => Verdict::Maybe,
+            (verdict, _) => verdict,
+        };
+        let state = self.probe_of(from_low);
         match verdict {
             Verdict::Request if before == 0 && is_answer_like(line, from_low, cx) => {
                 self.undecided_no(from_low, rest, cx)
@@ -234,7 +267,19 @@ impl HttpFlow {
         };
         let waiting = session.take_buffer(Role::Client);
         let client_is_low = session.role(true) == Role::Client;
+        let asked = session.take_upgraded();
         session.expire(cx);
+        if switch == Switch::H2c {
+            let begin = Begin {
+                client_is_low,
+                next_index: session.next_index(),
+                in_tunnel: self.in_tunnel,
+                requests: Entry::Start,
+                responses: Entry::Start,
+            };
+            self.upgrade_to_h2(begin, asked, &waiting, cx);
+            return;
+        }
         if switch == Switch::Upgrade {
             self.refuse();
             return;
@@ -247,13 +292,14 @@ impl HttpFlow {
 
     /// Gives up a flow that has not made sense for long.
     fn settle(&mut self, cx: &mut Context<'_>) {
-        if let Phase::Http(session) = &mut self.phase
-            && session.is_lost(cx.limits.lost)
-        {
-            session.expire(cx);
-            cx.tally.one(Tally::HttpGaveUp);
-            self.refuse();
+        let limit = cx.limits.lost;
+        match &mut self.phase {
+            Phase::Http(session) if session.is_lost(limit) => session.expire(cx),
+            Phase::Http2(session) if session.is_lost(limit) => session.expire(cx),
+            Phase::Undecided | Phase::Http(_) | Phase::Http2(_) | Phase::Refused => return,
         }
+        cx.tally.one(Tally::HttpGaveUp);
+        self.refuse();
     }
 
     /// No HTTP, or none any more: nothing is kept.

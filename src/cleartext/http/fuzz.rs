@@ -23,9 +23,36 @@ const WORDS: [&[u8]; 10] = [
     b"0\r\n",
 ];
 
-/// Fuzz entry: the first byte of each record says what happens next in which direction. Checks that memory stays within the
-/// limits, that what is emitted is something, and that nothing is left at the end.
+/// Words of HTTP/2: both prefaces, heads by the static table and by insertion, what may stand between them.
+const FRAMES: [&[u8]; 13] = [
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64",
+    b"\0\0\0\x04\x01\0\0\0\0",
+    b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86",
+    b"\0\0\x07\x01\x04\0\0\0\x03\x83\x86\x44\x03/ab",
+    b"\0\0\x03\x01\x04\0\0\0\x01\x88\xbe\xbf",
+    b"\0\0\x01\x01\x05\0\0\0\x03\x8d",
+    b"\0\0\x04\0\x01\0\0\0\x03abcd",
+    b"\0\0\x04\0\x08\0\0\0\x01\x02a\0\0",
+    b"\0\0\x06\x09\x04\0\0\0\x01\x40\x01a\x02bc",
+    b"\0\0\x05\x05\x04\0\0\0\x01\0\0\0\x02\x82",
+    b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08",
+    b"\0\0\x10",
+];
+
+/// Fuzz entry: a flow of HTTP/1 words, see [`flow_of`].
 pub(in crate::cleartext) fn fuzz_flow(data: &[u8]) {
+    flow_of(&WORDS, data);
+}
+
+/// Fuzz entry: a flow of HTTP/2 words, see [`flow_of`].
+pub(in crate::cleartext) fn fuzz_flow_h2(data: &[u8]) {
+    flow_of(&FRAMES, data);
+}
+
+/// The first byte of each record says what happens next in which direction. Checks that memory stays within the
+/// limits, that what is emitted is something, and that nothing is left at the end.
+fn flow_of(words: &[&[u8]], data: &[u8]) {
     let peer = |port| Peer {
         addr: [0; 16],
         port,
@@ -60,7 +87,7 @@ pub(in crate::cleartext) fn fuzz_flow(data: &[u8]) {
     let mut rest = data;
     while let [control, more @ ..] = rest {
         let side = usize::from(control & 1);
-        let (chunk, used) = chunk(*control, more, ends[side], ends[1 - side]);
+        let (chunk, used) = chunk(words, *control, more, (ends[side], ends[1 - side]));
         ends[side] += match &chunk {
             StreamChunk::Data(data) => data.bytes.expose().len() as u64,
             StreamChunk::Gap(gap) => gap.len,
@@ -75,7 +102,12 @@ pub(in crate::cleartext) fn fuzz_flow(data: &[u8]) {
 }
 
 /// What a record says, and how many bytes behind its control byte belong to it.
-fn chunk(control: u8, more: &[u8], offset: u64, acked: u64) -> (StreamChunk<'_>, usize) {
+fn chunk<'a>(
+    words: &[&'a [u8]],
+    control: u8,
+    more: &'a [u8],
+    (offset, acked): (u64, u64),
+) -> (StreamChunk<'a>, usize) {
     let time = EventTime::from_secs(1);
     let len = usize::from(control >> 4).min(more.len());
     let data = |bytes| {
@@ -87,7 +119,7 @@ fn chunk(control: u8, more: &[u8], offset: u64, acked: u64) -> (StreamChunk<'_>,
         })
     };
     match (control >> 1 & 7, more.first()) {
-        (0..=3, Some(word)) => (data(WORDS[usize::from(*word) % WORDS.len()]), 1),
+        (0..=3, Some(word)) => (data(words[usize::from(*word) % words.len()]), 1),
         (6, _) => (
             StreamChunk::Gap(Gap {
                 offset,

@@ -42,7 +42,7 @@ pub(super) struct StatusLine<'a> {
 }
 
 /// Longest method taken for one; the longest registered has 17 letters.
-const MAX_METHOD: usize = 24;
+pub(super) const MAX_METHOD: usize = 24;
 
 /// Methods that are believed before the version is seen, and the only ones for which a missing version is.
 const COMMON: [&[u8]; 9] = [
@@ -205,7 +205,7 @@ fn is_target(text: &[u8]) -> bool {
 }
 
 /// What methods in use are made of; narrower than `tchar` (RFC 9110 section 5.6.2), lest anything pass for a request.
-const fn is_method(byte: u8) -> bool {
+pub(super) const fn is_method(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 

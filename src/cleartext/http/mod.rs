@@ -9,7 +9,7 @@
 //!                -> Transaction
 //! ```
 //! [`body`] undoes content codings later, on the workers. Read RFC 9112 sections 2, 6 and 7 first.
-//! HTTP/2 is not read here; its preface is refused.
+//! HTTP/2 is another session with another reader of frames: [`h2`].
 
 pub mod body;
 pub mod transaction;
@@ -20,6 +20,7 @@ mod flow;
 mod framing;
 #[cfg(test)]
 mod fuzz;
+mod h2;
 mod head;
 mod line;
 mod session;

@@ -50,6 +50,8 @@ pub(super) struct Session {
     size_hint: usize,
     fields_hint: usize,
     switch: Option<Switch>,
+    /// The request that was answered by switching to HTTP/2, once more.
+    upgraded: Option<Box<Exchange>>,
     /// Bytes seen since the last start line, over both directions.
     lost: u64,
 }
@@ -104,6 +106,7 @@ impl Session {
             size_hint: 0,
             fields_hint: 0,
             switch: None,
+            upgraded: None,
             lost: 0,
         }
     }
@@ -139,6 +142,11 @@ impl Session {
     /// The next index, for a session that follows this one.
     pub(super) const fn next_index(&self) -> u32 {
         self.next_index
+    }
+
+    /// After [`Switch::H2c`]: the request that is stream 1 of what follows.
+    pub(super) fn take_upgraded(&mut self) -> Option<Exchange> {
+        self.upgraded.take().map(|exchange| *exchange)
     }
 
     /// What a direction has buffered, for a tunnel that begins there.

@@ -2,6 +2,7 @@
 
 mod detect;
 mod framing;
+mod h2;
 mod loss;
 mod pairing;
 mod segmentation;
@@ -186,6 +187,15 @@ fn line(tx: &Transaction) -> String {
         .map(|response| format!(" {} {}", response.status, response.body_bytes));
     let (request, response) = (request.unwrap_or_default(), response.unwrap_or_default());
     format!("{request}>{response} {}", tx.state.name())
+}
+
+/// Octets from hexadecimal digits.
+pub(super) fn hex(digits: &str) -> Vec<u8> {
+    let digits: String = digits.split_whitespace().collect();
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -50,6 +50,17 @@ pub struct Message {
     pub body_whole: bool,
 }
 
+/// What became of a gRPC call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Grpc {
+    /// `grpc-status`, if it was seen.
+    pub status: Option<u8>,
+    /// Messages of the client; none if it is not known.
+    pub request_messages: Option<u32>,
+    /// Messages of the server; none if it is not known.
+    pub response_messages: Option<u32>,
+}
+
 /// One exchange. Owned, size-capped by the limits of the HTTP layer, and deliberately not `Clone`: whoever masks it consumes it.
 pub struct Transaction {
     /// The flow it was on.
@@ -78,6 +89,8 @@ pub struct Transaction {
     pub state: TxState,
     /// Flags.
     pub notes: Notes,
+    /// Of a gRPC call: what became of it. Boxed, for most transactions are none.
+    pub grpc: Option<Box<Grpc>>,
     /// All fields, request first.
     pub fields: Vec<Field>,
     /// All bytes that were kept: heads and bodies. Spans point in here.

@@ -381,6 +381,7 @@ fn transaction(head: &str, fields: &[(&str, &str)], body: &str) -> Transaction {
         end: EventTime::ZERO,
         state: TxState::NoResponse,
         notes: Notes::default(),
+        grpc: None,
         fields,
         bytes: Raw::new(bytes),
     }

@@ -87,6 +87,7 @@ impl Masker {
             end: _,
             state: _,
             notes: _,
+            grpc: _, // numbers
             fields,
             bytes,
         } = tx;

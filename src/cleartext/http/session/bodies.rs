@@ -4,7 +4,7 @@ use std::mem::take;
 
 use super::{Session, State, to_u64};
 use crate::cleartext::http::chunked::{Chunked, Step};
-use crate::cleartext::http::exchange::Exchange;
+use crate::cleartext::http::exchange::{Exchange, Switch};
 use crate::cleartext::http::head::Role;
 use crate::cleartext::http::{Context, Part};
 use crate::observation::Notes;
@@ -163,6 +163,14 @@ impl Session {
             Role::Server => {
                 let switch = exchange.switch();
                 let asking = exchange.asking;
+                if switch == Some(Switch::H2c) {
+                    let client_is_low = self.client_is_low;
+                    let index = self.next_index;
+                    if let Some(exchange) = self.queue.front() {
+                        let again = exchange.again(index, cx, client_is_low);
+                        self.upgraded = Some(Box::new(again));
+                    }
+                }
                 self.switch = switch;
                 self.answering = false;
                 if !asking && let Some(exchange) = self.queue.pop_front() {

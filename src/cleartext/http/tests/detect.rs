@@ -68,10 +68,7 @@ fn other_protocols_are_refused_soon() {
         (&b"\x16\x03\x01\x00\xa5"[..], &b"\x16\x03\x03\x00\x7a"[..]),
         (b"SSH-2.0-c\r\n", b"SSH-2.0-s\r\n"),
         (b"EHLO me\r\n", b"220 mail ready\r\n"),
-        (
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            b"\0\0\x06\x04\0\0\0\0\0",
-        ),
+        (b"PRI * HTTP/2.1\r\n\r\n", b"\0\0\x06\x04\0\0\0\0\x01"),
     ] {
         let mut script = Script::new();
         script.s(server).c(client);

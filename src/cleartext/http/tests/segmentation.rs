@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Script, get, line, ok, text};
-use crate::cleartext::http::fuzz::fuzz_flow;
+use super::{Script, get, hex, line, ok, text};
+use crate::cleartext::http::fuzz::{fuzz_flow, fuzz_flow_h2};
+use crate::cleartext::http::h2::{fuzz_hpack, fuzz_signs};
 use crate::cleartext::http::transaction::{Message, Transaction};
 use crate::observation::TxState;
 
@@ -31,7 +32,7 @@ fn exchange() -> impl Strategy<Value = (String, String)> {
 }
 
 /// Everything about a transaction that must not depend on how the bytes were cut into segments.
-fn whole(tx: &Transaction) -> String {
+pub(super) fn whole(tx: &Transaction) -> String {
     let fields = |message: Option<&Message>| {
         message.map(|message| {
             let fields: Vec<_> = tx
@@ -87,6 +88,7 @@ proptest! {
     #[test]
     fn any_chunks_are_survived_within_bounds(data in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         fuzz_flow(&data);
+        fuzz_flow_h2(&data);
     }
 }
 
@@ -101,6 +103,29 @@ fn mutations_of_flows() {
         .collect();
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     crate::cleartext::mutation::run("http flow", fuzz_flow, &seeds);
+    crate::cleartext::mutation::run("http/2 flow", fuzz_flow_h2, &seeds);
+}
+
+#[test]
+fn mutations_of_header_blocks() {
+    let seeds = [
+        hex("0e 8286 8441 0a61 612e 6578 6d70 6c65 2e"),
+        hex("11 3fe1 0148 8264 0258 85ae c377 1a4b 61be c0 05 8890 bebf c0"),
+        hex("20 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf"),
+    ];
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    crate::cleartext::mutation::run("hpack", fuzz_hpack, &seeds);
+}
+
+#[test]
+fn mutations_of_first_bytes() {
+    let seeds = [
+        hex("0000060400000000000003000000640000000401000000 00"),
+        hex("00000301050000000182848600000301050000000382c086"),
+        hex("000001010500000003 8d 000004000100000003 61626364"),
+    ];
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    crate::cleartext::mutation::run("http/2 signs", fuzz_signs, &seeds);
 }
 
 #[test]
