@@ -486,7 +486,10 @@ impl Notes {
     /// Stands inside a CONNECT tunnel.
     pub const IN_TUNNEL: Self = Self(1 << 7);
 
-    const NAMES: [(Self, &'static str); 8] = [
+    /// Was inside TLS and opened with a known key.
+    pub const DECRYPTED: Self = Self(1 << 8);
+
+    const NAMES: [(Self, &'static str); 9] = [
         (Self::MIDSTREAM, "midstream"),
         (Self::BODY_CUT, "body-cut"),
         (Self::UNDECODABLE, "undecodable"),
@@ -495,6 +498,7 @@ impl Notes {
         (Self::EARLY_RESPONSE, "early-response"),
         (Self::UPGRADED, "upgraded"),
         (Self::IN_TUNNEL, "in-tunnel"),
+        (Self::DECRYPTED, "decrypted"),
     ];
 
     /// Adds the flags of `other`.

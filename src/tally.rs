@@ -41,6 +41,8 @@ pub enum Group {
     Flow,
     /// Facts about HTTP messages.
     Http,
+    /// Results of TLS flows.
+    Tls,
     /// Limits that were hit.
     Limit,
 }
@@ -135,6 +137,25 @@ tallies! {
     H2UnknownFields = "h2_unknown_fields" in Http,
     /// Bodies whose content coding could not be undone.
     BodyUndecodable = "body_undecodable" in Http,
+
+    /// TLS flows that were opened.
+    TlsDecrypted = "decrypted" in Tls,
+    /// TLS flows, and there is no key log.
+    TlsNoKeyLog = "no_keylog" in Tls,
+    /// TLS flows whose secrets no key log has.
+    TlsNoKeys = "no_keys" in Tls,
+    /// TLS flows whose beginning was not seen.
+    TlsJoined = "joined_midstream" in Tls,
+    /// TLS flows whose handshake did not come to an end, or that carried no data.
+    TlsIncomplete = "handshake_incomplete" in Tls,
+    /// TLS flows of a cipher suite that cannot be opened.
+    TlsSuite = "unsupported_suite" in Tls,
+    /// TLS flows of a version that cannot be opened.
+    TlsVersion = "unsupported_version" in Tls,
+    /// TLS flows that bytes are missing of.
+    TlsHole = "hole" in Tls,
+    /// TLS flows whose records did not open although keys were known.
+    TlsFailed = "decrypt_failed" in Tls,
 
     /// Heads longer than `http.max_head`.
     LimitHead = "limit_head" in Limit,

@@ -11,7 +11,7 @@ use super::flow::state::{Flow, Tools};
 use super::flow::table::{Age, Slot, Table};
 use super::http::transaction::{Spare, Storage, Transaction};
 use super::reassembly::EndReason;
-use super::{flow, http, reassembly};
+use super::{flow, http, reassembly, tls};
 use crate::clock::{EventTime, PacketClock};
 use crate::observation::FlowId;
 use crate::tally::{Group, Tally, TallySheet};
@@ -46,6 +46,7 @@ pub struct Engine {
     held: usize,
     opened: u64,
     next_sweep: EventTime,
+    tls: tls::Shared,
     trace: Option<Box<http::Trace>>,
     place: Option<Place>,
 }
@@ -75,9 +76,15 @@ impl Engine {
             held: 0,
             opened: 0,
             next_sweep: EventTime::ZERO,
+            tls: tls::Shared::default(),
             trace: None,
             place: None,
         }
+    }
+
+    /// From now on TLS is opened where `shared` has the keys.
+    pub fn set_tls(&mut self, shared: tls::Shared) {
+        self.tls = shared;
     }
 
     /// From now on `trace` is told what each byte of a stream is.
@@ -207,6 +214,7 @@ impl Engine {
             room: room.saturating_sub(self.held),
             spare: &self.spare,
             emit,
+            tls: &self.tls,
             trace: self.trace.as_deref_mut(),
             place: None,
         };
@@ -319,6 +327,7 @@ impl Engine {
             room: self.settings.reassembly.max_held_total,
             spare: &self.spare,
             emit,
+            tls: &self.tls,
             trace: self.trace.as_deref_mut(),
             place: None,
         }

@@ -43,4 +43,5 @@ mod mutation;
 pub mod raw;
 pub mod reassembly;
 pub mod scrub;
+pub mod tls;
 pub mod worker;

@@ -36,7 +36,6 @@ pub fn run(
         bodies: args.bodies,
         progress: Progress::default(),
     };
-    options.config.warn_of_gaps();
     let written = [&args.records, &args.alerts, &args.output];
     refuse_overwriting(&options.inputs, written.into_iter().flatten())?;
     // All files are created first: what cannot be written shall not cost an hour of reading.
@@ -252,6 +251,7 @@ mod tests {
             let mut resolver = Resolver::new(Arc::clone(&names), Admitted::default());
             outputs.alerts(&mut lines, &mut resolver)?;
             Ok(Outcome {
+                tls: None,
                 captures: vec![Capture {
                     file: options.inputs[0].display().to_string(),
                     packets: 1,

@@ -14,7 +14,6 @@ pub fn run(
     work: impl FnOnce(LiveOptions) -> Result<Exit, Error>,
 ) -> Result<Exit, Error> {
     let config = Config::load(matches)?;
-    config.warn_of_gaps();
     let source = match &args.read {
         Some(path) => LiveSource::File {
             path: path.clone(),

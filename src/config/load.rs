@@ -10,6 +10,7 @@ use crate::cleartext::anonymize::endpoint::openapi::{OpenApi, OpenApiError};
 use crate::cleartext::anonymize::geo::Geo;
 use crate::cleartext::anonymize::keys::{KeyError, Keys, STATE_KEY_FILE, StateKey};
 use crate::cleartext::mask::RuleSet;
+use crate::cleartext::tls::{KeyLogFollower, KeyStore};
 use crate::error::{Error, Exit};
 
 /// A document and where it was read from.
@@ -52,6 +53,26 @@ impl Config {
     /// All derived keys.
     pub fn keys(&self, key: &StateKey) -> Arc<Keys> {
         Arc::new(Keys::new(key, Some(self.settings.anonymize.rotate.nanos())))
+    }
+
+    /// Opens the key logs and reads what is in them.
+    pub fn key_logs(&self, keys: &KeyStore) -> Result<Vec<KeyLogFollower>, Error> {
+        let paths = &self.settings.tls.keylogs;
+        let open = |path: &std::path::PathBuf| {
+            let mut log = KeyLogFollower::open(path.clone())?;
+            log.read(keys, true)?;
+            Ok(log)
+        };
+        let logs = paths.iter().map(|path| {
+            open(path).map_err(|error| {
+                Error::io(
+                    "cannot read the key log",
+                    &path.display().to_string(),
+                    &error,
+                )
+            })
+        });
+        logs.collect()
     }
 
     /// The OpenAPI documents.

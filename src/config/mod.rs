@@ -117,15 +117,6 @@ impl Config {
         Ok(())
     }
 
-    /// Warns of what is configured and not yet done, so that nobody waits for it.
-    pub fn warn_of_gaps(&self) {
-        if !self.settings.tls.keylogs.is_empty() {
-            tracing::warn!(
-                "tls.keylogs: TLS is not decrypted by this version; key logs are not read"
-            );
-        }
-    }
-
     /// Every value in force with its origin, section by section.
     pub fn effective(&self) -> Vec<Effective> {
         let table = Table::try_from(&self.settings).unwrap_or_default();

@@ -132,6 +132,11 @@ fn packets(state: &OperatorState, families: &mut Families) {
                 families.counter("hushtap_capture_bytes_total", help, &[], count);
             }
             (Tally::StreamBytesAnalysed, _) | (_, Group::Http) => {}
+            (_, Group::Tls) => {
+                let help = "TLS flows, by what became of them.";
+                let labels = [("result", tally.name())];
+                families.counter("hushtap_tls_flows_total", help, &labels, count);
+            }
             (Tally::KernelDropped, _) => {
                 let labels = [("stage", "capture"), ("reason", "kernel")];
                 families.counter("hushtap_packets_lost_total", lost, &labels, count);

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::signals::Signals;
-use crate::cleartext::capture::{FileSource, Polled, Source, SourceError};
+use crate::cleartext::capture::{FileOptions, FileSource, Polled, Source, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::examiner::Examiner;
 use crate::cleartext::http::transaction::Transaction;
+use crate::cleartext::tls;
 use crate::clock::{EventTime, NANOS_PER_SECOND, wall_now};
 use crate::commands::{DoctorOptions, DoctorSource, faults};
 use crate::doctor::Evidence;
@@ -19,12 +20,15 @@ pub fn examine(options: &DoctorOptions) -> Result<Evidence, Error> {
     let tallies = Tallies::default();
     let tally = tallies.sheet();
     let signals = Signals::install()?;
+    let tls = tls::Shared::default();
+    options.config.key_logs(&tls.keys)?;
+    let room = (&signals, &tally, &tls);
     match &options.source {
         DoctorSource::File(path) => {
-            let mut source = open(options, path, &tally)?;
+            let mut source = open(options, path, &tls, &tally)?;
             let meter = source.progress();
             options.progress.attach(move || (meter.read(), meter.total));
-            let seen = watch(options, &mut source, &signals, &tally, None);
+            let seen = watch(options, &mut source, room, None);
             let damage = seen
                 .fault
                 .and_then(faults::damage)
@@ -45,7 +49,7 @@ pub fn examine(options: &DoctorOptions) -> Result<Evidence, Error> {
                 .progress
                 .attach(move || (wall_now().nanos_since(start).min(span), Some(span)));
             let until = start.plus_nanos(span);
-            let mut seen = watch(options, source.as_mut(), &signals, &tally, Some(until));
+            let mut seen = watch(options, source.as_mut(), room, Some(until));
             if let Some(fault) = seen.fault.take() {
                 return Err(faults::source(names, fault));
             }
@@ -66,11 +70,11 @@ struct Seen {
 fn watch(
     options: &DoctorOptions,
     source: &mut dyn Source,
-    signals: &Signals,
-    tally: &Arc<TallySheet>,
+    (signals, tally, tls): (&Signals, &Arc<TallySheet>, &tls::Shared),
     until: Option<EventTime>,
 ) -> Seen {
     let mut engine = Engine::new(options.config.engine(), Arc::clone(tally));
+    engine.set_tls(tls.clone());
     let mut examiner = Examiner::default();
     let mut forget = |transaction: Transaction| drop(transaction);
     let begun = wall_now();
@@ -119,9 +123,13 @@ fn evidence(
 fn open(
     options: &DoctorOptions,
     path: &Path,
+    tls: &tls::Shared,
     tally: &Arc<TallySheet>,
 ) -> Result<FileSource, Error> {
-    let how = options.config.file_capture(None, None, false);
+    let how = FileOptions {
+        keys: Some(tls.keys.clone()),
+        ..options.config.file_capture(None, None, false)
+    };
     FileSource::open(&[path.to_owned()], how, Arc::clone(tally))
         .map_err(|error| faults::file(path, error.fault))
 }

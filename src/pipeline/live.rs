@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
+use std::time::Duration;
 
 use super::capture::{CaptureLoop, Pace};
 use super::closer::Closer;
@@ -16,9 +18,10 @@ use super::rooms::Rooms;
 use super::signals::Signals;
 use super::workers;
 use crate::analysis;
-use crate::cleartext::capture::{FileSource, Source, SourceError};
+use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
+use crate::cleartext::tls::{self, KeyLogFollower};
 use crate::commands::{LiveOptions, LiveSource, Speed, faults};
 use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
@@ -30,6 +33,8 @@ use crate::sandbox;
 use crate::sinks::Outputs;
 use crate::tally::{Tallies, TallySheet};
 
+/// How often key logs are looked at.
+const KEY_LOG_PAUSE: Duration = Duration::from_millis(100);
 /// Seconds of packet time between two pictures for the operator channel.
 const SUMMARY_SECONDS: u64 = 5;
 
@@ -52,6 +57,8 @@ struct Daemon {
     tally: Arc<TallySheet>,
     signals: Signals,
     listeners: Listeners,
+    tls: tls::Shared,
+    logs: Vec<KeyLogFollower>,
 }
 
 impl Daemon {
@@ -63,7 +70,8 @@ impl Daemon {
         let rooms = Rooms::build(config, &config.lasting_key()?, Render::Count)?;
         let (tallies, gauges) = (Tallies::default(), Gauges::default());
         let tally = tallies.sheet();
-        let source = open_source(options, &signals, &tally)?;
+        let (tls, logs) = Rooms::tls(config, &rooms.worker)?;
+        let source = open_source(options, &tls, &signals, &tally)?;
         let opening = Opening {
             namespace: namespace(&options.source, options.new_budget)?,
             init: options.init_ledger,
@@ -91,6 +99,8 @@ impl Daemon {
             tally,
             signals,
             listeners,
+            tls,
+            logs,
         })
     }
 
@@ -107,6 +117,8 @@ impl Daemon {
             tally,
             signals,
             listeners,
+            tls,
+            logs,
         } = self;
         let servers = listeners.serve(&public, &operator)?;
         let live = matches!(options.source, LiveSource::Interfaces { .. });
@@ -126,7 +138,8 @@ impl Daemon {
             queue::feed(rooms.workers, when_full, Arc::clone(&tally), gauges.clone());
         let engine = options.config.engine();
         gauges.set(Gauge::FlowMemoryLimit, engine.flow.max_memory as u64);
-        let engine = Engine::new(engine, Arc::clone(&tally));
+        let mut engine = Engine::new(engine, Arc::clone(&tally));
+        engine.set_tls(tls.clone());
         let pace = match options.source {
             LiveSource::File {
                 speed: Speed::Times(factor),
@@ -152,10 +165,14 @@ impl Daemon {
                 .spawn_scoped(scope, move || capture.run(source))
                 .map_err(|error| Error::io("cannot start a thread", "ht-capture", &error))?;
             let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
+            let ended = Arc::new(AtomicBool::new(false));
+            follow_keys(scope, logs, &tls, Arc::clone(&ended))?;
             public.set_ready();
             desk.serve(&results, &signals);
             drop(results);
-            let errors = reader.join().map_err(|_| Error::internal())?;
+            let errors = reader.join().map_err(|_| Error::internal());
+            ended.store(true, Ordering::Relaxed);
+            let errors = errors?;
             workers::join(workers)?;
             Ok::<_, Error>(errors)
         });
@@ -168,6 +185,36 @@ impl Daemon {
         drop(servers);
         exit
     }
+}
+
+/// Reads what is added to the key logs until told to end.
+fn follow_keys<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    mut logs: Vec<KeyLogFollower>,
+    tls: &tls::Shared,
+    ended: Arc<AtomicBool>,
+) -> Result<(), Error> {
+    if logs.is_empty() {
+        return Ok(());
+    }
+    let keys = tls.keys.clone();
+    keys.follow();
+    let follow = move || {
+        while !ended.load(Ordering::Relaxed) {
+            for log in &mut logs {
+                // A log that cannot be read just now is tried again.
+                if let Err(error) = log.read(&keys, false) {
+                    tracing::debug!("a key log cannot be read: {}", error.kind());
+                }
+            }
+            thread::sleep(KEY_LOG_PAUSE);
+        }
+    };
+    Builder::new()
+        .name("ht-keylog".to_owned())
+        .spawn_scoped(scope, follow)
+        .map(drop)
+        .map_err(|error| Error::io("cannot start a thread", "ht-keylog", &error))
 }
 
 fn make_state_dir(dir: &Path) -> Result<(), Error> {
@@ -205,12 +252,16 @@ fn namespace(source: &LiveSource, new_budget: bool) -> Result<Namespace, Error> 
 
 fn open_source(
     options: &LiveOptions,
+    tls: &tls::Shared,
     signals: &Signals,
     tally: &Arc<TallySheet>,
 ) -> Result<Box<dyn Source + Send>, Error> {
     match &options.source {
         LiveSource::File { path, follow, .. } => {
-            let how = options.config.file_capture(None, None, *follow);
+            let how = FileOptions {
+                keys: Some(tls.keys.clone()),
+                ..options.config.file_capture(None, None, *follow)
+            };
             FileSource::open(std::slice::from_ref(path), how, Arc::clone(tally))
                 .map(|source| Box::new(source) as Box<dyn Source + Send>)
                 .map_err(|error| faults::file(path, error.fault))
@@ -257,7 +308,8 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
         .into_iter()
         .flatten()
         .map(folder);
-    let read = settings.mask.rules.iter().cloned();
+    let logs = settings.tls.keylogs.iter().map(folder);
+    let read = settings.mask.rules.iter().cloned().chain(logs);
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
         LiveSource::Interfaces { .. } => None,

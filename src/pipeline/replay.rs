@@ -13,9 +13,10 @@ use super::rooms::Rooms;
 use super::workers;
 use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
-use crate::cleartext::capture::{FileSource, SourceError};
+use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
+use crate::cleartext::tls::{self, Book};
 use crate::commands::{ReplayOptions, Select, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
@@ -37,6 +38,7 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
         tallies: run.tallies,
         names: run.rooms.names(),
         documents: run.rooms.documents(),
+        tls: run.book,
     })
 }
 
@@ -63,6 +65,7 @@ struct Run<T> {
     tallies: Tallies,
     source: FileSource,
     damage: Vec<SourceError>,
+    book: Option<Arc<Book>>,
 }
 
 /// Runs all rooms over the inputs; `collect` reads what the analysis room hands out.
@@ -80,7 +83,8 @@ fn analyse<T>(
     };
     let rooms = Rooms::build(&options.config, &options.config.passing_key()?, render)?;
     let tally = tallies.sheet();
-    let mut source = open(options, Arc::clone(&tally))?;
+    let (tls, _) = Rooms::tls(&options.config, &rooms.worker)?;
+    let mut source = open(options, &tls, Arc::clone(&tally))?;
     let settings = analysis::Settings {
         rows,
         ..options.config.analysis(Mode::Replay)
@@ -95,7 +99,9 @@ fn analyse<T>(
     let stop = AtomicBool::new(false);
     let meter = source.progress();
     options.progress.attach(move || (meter.read(), meter.total));
-    let engine = Engine::new(options.config.engine(), Arc::clone(&tally));
+    let mut engine = Engine::new(options.config.engine(), Arc::clone(&tally));
+    let book = tls.book.clone();
+    engine.set_tls(tls);
     let (damage, found) = thread::scope(|scope| {
         let capture = CaptureLoop {
             engine,
@@ -129,6 +135,7 @@ fn analyse<T>(
         tallies,
         source,
         damage,
+        book,
     })
 }
 
@@ -171,9 +178,16 @@ fn collect(
 }
 
 /// Opens the files; the first one that is no capture at all ends it.
-fn open(options: &ReplayOptions, tally: Arc<TallySheet>) -> Result<FileSource, Error> {
+fn open(
+    options: &ReplayOptions,
+    tls: &tls::Shared,
+    tally: Arc<TallySheet>,
+) -> Result<FileSource, Error> {
     let range = options.range;
-    let how = options.config.file_capture(range.from, range.to, false);
+    let how = FileOptions {
+        keys: Some(tls.keys.clone()),
+        ..options.config.file_capture(range.from, range.to, false)
+    };
     FileSource::open(&options.inputs, how, tally).map_err(|error| {
         match options.inputs.get(error.index) {
             Some(path) => faults::file(path, error.fault),

@@ -6,6 +6,7 @@ use crate::cleartext::anonymize::keys::StateKey;
 use crate::cleartext::anonymize::lexicon::Lexicon;
 use crate::cleartext::http::body::DecodeLimits;
 use crate::cleartext::mask::Render;
+use crate::cleartext::tls::{self, Book, KeyLogFollower};
 use crate::cleartext::worker::WorkerShared;
 use crate::config::Config;
 use crate::error::Error;
@@ -41,6 +42,21 @@ impl Rooms {
             }
             Err(error) => tracing::error!("the old masking rules stay in force: {error}"),
         }
+    }
+
+    /// TLS keys as the config names them, and a book for the flows. The logs are to be followed where the run is live.
+    pub(super) fn tls(
+        config: &Config,
+        worker: &Arc<WorkerShared>,
+    ) -> Result<(tls::Shared, Vec<KeyLogFollower>), Error> {
+        let shared = Arc::clone(worker);
+        let book = Book::new(move |host| shared.anonymizer().service_of(host).to_owned());
+        let tls = tls::Shared {
+            book: Some(Arc::new(book)),
+            ..tls::Shared::default()
+        };
+        let logs = config.key_logs(&tls.keys)?;
+        Ok((tls, logs))
     }
 
     /// Words for ids.

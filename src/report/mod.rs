@@ -11,6 +11,7 @@ mod view;
 use std::sync::Arc;
 
 use crate::analysis::summary::Summary;
+use crate::cleartext::tls::Book;
 use crate::clock::EventTime;
 use crate::observation::Names;
 use crate::tally::Tallies;
@@ -30,6 +31,8 @@ pub struct Outcome {
     pub names: Arc<dyn Names>,
     /// Endpoints of the OpenAPI documents; none where no document was given.
     pub documents: Option<Vec<Documented>>,
+    /// TLS flows.
+    pub tls: Option<Arc<Book>>,
 }
 
 /// One capture file.

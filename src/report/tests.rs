@@ -149,6 +149,7 @@ fn outcome() -> Outcome {
                 deprecated: false,
             },
         ]),
+        tls: None,
     }
 }
 
@@ -223,6 +224,7 @@ fn an_empty_capture_has_a_report() {
         tallies: Tallies::default(),
         names: Arc::new(Plain),
         documents: None,
+        tls: None,
     };
     let shown = text(&View::of(&empty));
     assert!(shown.contains("transactions  0"));

@@ -118,6 +118,9 @@ fn totals(out: &mut String, view: &View) {
     if !view.protocols.is_empty() {
         line("protocols", listed(&view.protocols, usize::MAX));
     }
+    if !view.tls.flows.is_empty() {
+        line("TLS flows", listed(&view.tls.flows, usize::MAX));
+    }
     line("alerts", alert_counts(&view.alerts));
 }
 

@@ -26,6 +26,7 @@ pub struct View {
     pub(super) flow_facts: Counts,
     pub(super) transactions: TransactionsView,
     pub(super) protocols: Counts,
+    pub(super) tls: TlsView,
     pub(super) loss: LossView,
     pub(super) endpoints: Vec<EndpointView>,
     pub(super) tokens: Vec<PrincipalView>,
@@ -40,6 +41,24 @@ pub struct View {
     pub(super) advice: Vec<serde_json::Value>,
     pub(super) alerts: Vec<serde_json::Value>,
     pub(super) masking: Counts,
+}
+
+/// TLS flows.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct TlsView {
+    /// By result.
+    pub(super) flows: Counts,
+    pub(super) services: Vec<TlsServiceView>,
+    /// Client fingerprints that enough flows have.
+    pub(super) ja4: Counts,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct TlsServiceView {
+    pub(super) service: String,
+    pub(super) alpn: &'static str,
+    pub(super) result: &'static str,
+    pub(super) flows: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -176,6 +195,7 @@ impl View {
             tallies,
             names,
             documents,
+            tls: _,
         } = outcome;
         let words = Words {
             names: names.as_ref(),
@@ -201,6 +221,7 @@ impl View {
                 .iter()
                 .map(|(protocol, counts)| (protocol.name().to_owned(), counts.total()))
                 .collect(),
+            tls: tls_flows(outcome),
             loss: loss(tallies),
             has_documents: documents.is_some(),
             inventory: documents
@@ -429,6 +450,27 @@ fn facts(tallies: &Tallies, group: Group) -> Counts {
         .map(|tally| (tally.name().to_owned(), tallies.total(*tally)))
         .filter(|(_, count)| *count > 0)
         .collect()
+}
+
+/// TLS flows by what became of them; by service and protocol as the handshakes say.
+fn tls_flows(outcome: &Outcome) -> TlsView {
+    let book = outcome.tls.as_ref();
+    let rows = book.map(|book| book.flows()).unwrap_or_default();
+    let services = rows
+        .into_iter()
+        .map(|(service, alpn, result, flows)| TlsServiceView {
+            service,
+            alpn,
+            result: result.tally().name(),
+            flows,
+        });
+    TlsView {
+        flows: facts(&outcome.tallies, Group::Tls),
+        services: services.collect(),
+        ja4: book
+            .map(|book| book.clients().into_iter().collect())
+            .unwrap_or_default(),
+    }
 }
 
 fn loss(tallies: &Tallies) -> LossView {

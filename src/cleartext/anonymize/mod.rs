@@ -138,6 +138,11 @@ impl AnonymizerShared {
         self.endpoints.names()
     }
 
+    /// The name of the service that a host belongs to.
+    pub fn service_of(&self, host: &[u8]) -> &str {
+        self.endpoints.service_of(host)
+    }
+
     /// The first integration that one of the two kinds of sign names.
     fn integration(&self, fits: impl Fn(&Integration) -> bool) -> Option<IntegrationId> {
         let index = self.integrations.iter().position(fits)?;
@@ -474,8 +479,7 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         status,
         state: tx.state,
         notes: tx.notes,
-        // Nothing is decrypted yet.
-        encrypted: false,
+        encrypted: tx.notes.contains(Notes::DECRYPTED),
         token: token.map(|token| token.key),
         token_kind: token.map(|token| token.kind),
         proof: proof(token, grpc.status.map_or(status, Status::of_grpc)),

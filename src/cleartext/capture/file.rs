@@ -17,6 +17,7 @@ use super::records::{Damage, Record, Records, Step};
 use super::{LinkType, OpenError, OpenFault, Packet, Polled, Source, SourceError};
 use crate::cleartext::decode;
 use crate::cleartext::raw::Raw;
+use crate::cleartext::tls::KeyStore;
 use crate::clock::EventTime;
 use crate::tally::{Tally, TallySheet};
 
@@ -33,6 +34,8 @@ pub struct FileOptions {
     pub follow: bool,
     /// Bytes of block buffers over all files.
     pub buffer: usize,
+    /// Where TLS secrets in the files go.
+    pub keys: Option<KeyStore>,
 }
 
 impl Default for FileOptions {
@@ -43,6 +46,7 @@ impl Default for FileOptions {
             to: None,
             follow: false,
             buffer: 1024 * 1024,
+            keys: None,
         }
     }
 }
@@ -227,7 +231,9 @@ impl FileSource {
     fn records(&self, path: &Path, meter: &Arc<AtomicU64>) -> Result<Records, OpenFault> {
         let open = self.files.len().clamp(1, KEEP_OPEN);
         let capacity = self.options.buffer.checked_div(open).unwrap_or(0);
-        Records::new(input::open(path, meter)?, capacity)
+        let mut records = Records::new(input::open(path, meter)?, capacity)?;
+        records.set_keys(self.options.keys.clone());
+        Ok(records)
     }
 
     /// The next packet of a file; damage is noted.

@@ -4,10 +4,11 @@
 //! Packet Block (type 2), which `pcap-parser` passes over, is read here. Every block must fit into [`MAX_BLOCK`].
 
 use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{Block, PcapBlockOwned, PcapError};
+use pcap_parser::{Block, PcapBlockOwned, PcapError, SecretsType};
 
 use super::input::{self, Input};
 use super::{LinkType, OpenFault};
+use crate::cleartext::tls::KeyStore;
 use crate::clock::{EventTime, NANOS_PER_SECOND};
 
 /// No block or packet record may be longer (bytes): what says it is, is damage or an attack on memory.
@@ -53,6 +54,8 @@ pub(super) struct Records {
     format: Format,
     interfaces: Vec<Interface>,
     last: EventTime,
+    /// Where TLS secrets of the file go.
+    keys: Option<KeyStore>,
 }
 
 enum Format {
@@ -113,7 +116,13 @@ impl Records {
             format,
             interfaces,
             last: EventTime::ZERO,
+            keys: None,
         })
+    }
+
+    /// From now on TLS secrets of the file go there.
+    pub(super) fn set_keys(&mut self, keys: Option<KeyStore>) {
+        self.keys = keys;
     }
 
     /// Link types described so far.
@@ -138,6 +147,13 @@ impl Records {
             let found = match self.reader.next() {
                 Ok((len, block)) => {
                     self.pending = len;
+                    if let (Some(keys), PcapBlockOwned::NG(Block::DecryptionSecrets(secrets))) =
+                        (&self.keys, &block)
+                        && secrets.secrets_type == SecretsType::TlsKeyLog
+                    {
+                        let length = usize::try_from(secrets.secrets_len).unwrap_or(usize::MAX);
+                        keys.add(secrets.data.get(..length).unwrap_or(secrets.data));
+                    }
                     Found::of(&block)
                 }
                 Err(

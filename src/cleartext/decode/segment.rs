@@ -75,4 +75,6 @@ pub struct FlowInfo {
     pub id: FlowId,
     /// Joined without a handshake.
     pub midstream: bool,
+    /// The bytes were opened from TLS.
+    pub decrypted: bool,
 }

@@ -8,6 +8,7 @@ use crate::cleartext::flow::table::Age;
 use crate::cleartext::http::transaction::{Spare, Transaction};
 use crate::cleartext::http::{self, Context, HttpFlow, Trace};
 use crate::cleartext::reassembly::{self, Bench, EndReason, Pair, StreamChunk};
+use crate::cleartext::tls;
 use crate::clock::EventTime;
 use crate::observation::FlowId;
 use crate::tally::{Tally, TallySheet};
@@ -71,6 +72,8 @@ pub(in crate::cleartext) struct Tools<'a> {
     /// Memory for new transactions.
     pub(in crate::cleartext) spare: &'a Spare,
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
+    /// TLS keys.
+    pub(in crate::cleartext) tls: &'a tls::Shared,
     /// Who wants to know what each byte is.
     pub(in crate::cleartext) trace: Option<&'a mut Trace>,
     /// Where the payload at hand stands in its stream, as far as the flow is read.
@@ -84,6 +87,7 @@ impl Flow {
             info: FlowInfo {
                 id,
                 midstream: !first.flags.syn,
+                decrypted: false,
             },
             low: Peer::default(),
             high: Peer::default(),
@@ -260,6 +264,7 @@ impl Flow {
             tally: tools.tally,
             spare: tools.spare,
             emit: &mut *tools.emit,
+            tls: tools.tls,
             trace: tools.trace.as_deref_mut(),
         };
         let bench = Bench {
@@ -315,6 +320,7 @@ impl Flow {
             tally: tools.tally,
             spare: tools.spare,
             emit: &mut *tools.emit,
+            tls: tools.tls,
             trace: tools.trace.as_deref_mut(),
         };
         let bench = Bench {

@@ -80,6 +80,9 @@ impl Exchange {
         if cx.info.midstream {
             notes.insert(Notes::MIDSTREAM);
         }
+        if cx.info.decrypted {
+            notes.insert(Notes::DECRYPTED);
+        }
         let Storage { fields, bytes } = cx.spare.take();
         Self {
             tx: Transaction {

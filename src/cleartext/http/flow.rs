@@ -13,9 +13,11 @@ use super::exchange::{Mark, Switch};
 use super::h2::{self, Begin, Entry, Sign};
 use super::head::Role;
 use super::line::{Verdict, blank_len, probe, request_line};
+use super::sealed::Sealed;
 use super::session::Session;
 use super::{Context, Limits};
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
+use crate::cleartext::tls;
 use crate::clock::EventTime;
 use crate::observation::Protocol;
 use crate::tally::Tally;
@@ -30,7 +32,14 @@ pub(in crate::cleartext) struct HttpFlow {
     in_tunnel: bool,
     /// Bytes were lost before HTTP was recognised.
     holes: bool,
+    /// TLS connections around it.
+    depth: u8,
 }
+
+/// TLS inside TLS, as proxies make it, is looked into so deep.
+const MOST_TLS: u8 = 2;
+/// Bytes that tell whether a direction begins as TLS does.
+const TLS_START: usize = 6;
 
 #[derive(Default)]
 enum Phase {
@@ -38,6 +47,7 @@ enum Phase {
     Undecided,
     Http(Box<Session>),
     Http2(Box<h2::Session>),
+    Tls(Box<Sealed>),
     Refused,
 }
 
@@ -85,6 +95,10 @@ impl HttpFlow {
                     session.gap(session.role(from_low), gap, cx);
                     self.settle(cx);
                 }
+                Phase::Tls(sealed) => {
+                    sealed.gap(from_low, gap, cx);
+                    self.settle(cx);
+                }
                 Phase::Refused => {}
             },
             StreamChunk::End(reason, _) => self.end(from_low, reason, cx),
@@ -96,6 +110,7 @@ impl HttpFlow {
         let session = match &self.phase {
             Phase::Http(session) => session.memory(),
             Phase::Http2(session) => session.memory(),
+            Phase::Tls(sealed) => sealed.memory(),
             Phase::Undecided | Phase::Refused => 0,
         };
         session
@@ -107,7 +122,7 @@ impl HttpFlow {
     pub(in crate::cleartext) fn is_http(&self) -> Option<bool> {
         match self.phase {
             Phase::Undecided => None,
-            Phase::Http(_) | Phase::Http2(_) => Some(true),
+            Phase::Http(_) | Phase::Http2(_) | Phase::Tls(_) => Some(true),
             Phase::Refused => Some(false),
         }
     }
@@ -118,6 +133,7 @@ impl HttpFlow {
         match &mut self.phase {
             Phase::Http(session) => session.expire(cx),
             Phase::Http2(session) => session.expire(cx),
+            Phase::Tls(sealed) => sealed.expire(cx),
             Phase::Undecided | Phase::Refused => {}
         }
         self.refuse();
@@ -151,6 +167,11 @@ impl HttpFlow {
                     used = bytes.len();
                     self.settle(cx);
                 }
+                Phase::Tls(sealed) => {
+                    sealed.data(from_low, rest, at, cx);
+                    used = bytes.len();
+                    self.settle(cx);
+                }
             }
         }
     }
@@ -159,12 +180,16 @@ impl HttpFlow {
         match &mut self.phase {
             Phase::Http(session) => session.end(session.role(from_low), reason, cx),
             Phase::Http2(session) => session.end(session.role(from_low), cx),
+            Phase::Tls(sealed) => sealed.end(from_low, reason, cx),
             Phase::Undecided | Phase::Refused => {}
         }
     }
 
     /// Looks at the first line of a direction; returns how many bytes it took.
     fn undecided(&mut self, from_low: bool, rest: &[u8], at: Mark, cx: &mut Context<'_>) -> usize {
+        if let Some(taken) = self.undecided_tls(from_low, rest, at, cx) {
+            return taken;
+        }
         let limit = cx.limits.probe;
         let state = self.probe_of(from_low);
         let before = state.buf.len();
@@ -220,6 +245,66 @@ impl HttpFlow {
                 0
             }
             Verdict::Maybe | Verdict::No => self.undecided_no(from_low, rest, cx),
+        }
+    }
+
+    /// Looks whether a direction begins as TLS does. None if not; else how many bytes were taken.
+    fn undecided_tls(
+        &mut self,
+        from_low: bool,
+        rest: &[u8],
+        at: Mark,
+        cx: &mut Context<'_>,
+    ) -> Option<usize> {
+        let depth = self.depth;
+        let probe = self.probe_of(from_low);
+        if probe.refused
+            || !matches!(
+                (probe.buf.first(), rest.first()),
+                (Some(20..=23), _) | (None, Some(20..=23))
+            )
+        {
+            return None;
+        }
+        let before = probe.buf.len();
+        let looks = if before == 0 {
+            tls::looks(rest)
+        } else {
+            let start = rest.get(..TLS_START.min(rest.len())).unwrap_or_default();
+            tls::looks(&[&probe.buf, start].concat())
+        };
+        match looks {
+            tls::Looks::No => None,
+            tls::Looks::Maybe => {
+                if before == 0 {
+                    probe.mark = at;
+                }
+                probe.buf.extend_from_slice(rest);
+                Some(rest.len())
+            }
+            tls::Looks::Joined => {
+                cx.tally.one(tls::Outcome::Joined.tally());
+                self.refuse();
+                Some(rest.len())
+            }
+            tls::Looks::Hello if depth >= MOST_TLS => None,
+            tls::Looks::Hello => {
+                let (buf, mark) = (take(&mut probe.buf), probe.mark);
+                let inner = Self {
+                    next_index: self.next_index,
+                    in_tunnel: self.in_tunnel,
+                    depth: depth.saturating_add(1),
+                    ..Self::default()
+                };
+                let mut sealed = Box::new(Sealed::new(from_low, inner));
+                if !buf.is_empty() {
+                    sealed.data(from_low, &buf, mark, cx);
+                }
+                self.low = Probe::default();
+                self.high = Probe::default();
+                self.phase = Phase::Tls(sealed);
+                Some(0)
+            }
         }
     }
 
@@ -294,9 +379,18 @@ impl HttpFlow {
     fn settle(&mut self, cx: &mut Context<'_>) {
         let limit = cx.limits.lost;
         match &mut self.phase {
+            Phase::Tls(sealed) if sealed.is_over() => {
+                sealed.expire(cx);
+                self.refuse();
+                return;
+            }
             Phase::Http(session) if session.is_lost(limit) => session.expire(cx),
             Phase::Http2(session) if session.is_lost(limit) => session.expire(cx),
-            Phase::Undecided | Phase::Http(_) | Phase::Http2(_) | Phase::Refused => return,
+            Phase::Undecided
+            | Phase::Http(_)
+            | Phase::Http2(_)
+            | Phase::Tls(_)
+            | Phase::Refused => return,
         }
         cx.tally.one(Tally::HttpGaveUp);
         self.refuse();

@@ -73,6 +73,7 @@ fn flow_of(words: &[&[u8]], data: &[u8]) {
         info: FlowInfo {
             id: FlowId(0),
             midstream: data.len().is_multiple_of(2),
+            decrypted: false,
         },
         key: &key,
         initiator_is_low: None,
@@ -80,6 +81,7 @@ fn flow_of(words: &[&[u8]], data: &[u8]) {
         tally: &TallySheet::default(),
         spare: &super::transaction::Spare::default(),
         emit: &mut emit,
+        tls: &crate::cleartext::tls::Shared::default(),
         trace: None,
     };
     let mut flow = HttpFlow::default();

@@ -23,6 +23,7 @@ mod fuzz;
 mod h2;
 mod head;
 mod line;
+mod sealed;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub(in crate::cleartext) use flow::HttpFlow;
 
 use crate::cleartext::decode::{FlowInfo, FlowKey};
 use crate::cleartext::raw::Raw;
+use crate::cleartext::tls;
 use crate::observation::FlowId;
 use crate::tally::TallySheet;
 use transaction::{Spare, Transaction};
@@ -125,6 +127,8 @@ pub(in crate::cleartext) struct Context<'a> {
     pub(in crate::cleartext) spare: &'a Spare,
     /// Where finished transactions go.
     pub(in crate::cleartext) emit: &'a mut dyn FnMut(Transaction),
+    /// TLS keys and where its flows are counted.
+    pub(in crate::cleartext) tls: &'a tls::Shared,
     /// Who wants to know what each byte is; none but for `scrub`.
     pub(in crate::cleartext) trace: Option<&'a mut Trace>,
 }

@@ -70,6 +70,7 @@ impl Script {
             info: FlowInfo {
                 id: FlowId(7),
                 midstream: self.midstream,
+                decrypted: false,
             },
             key: &KEY,
             initiator_is_low: self.opened_by_client.then_some(true),
@@ -77,6 +78,7 @@ impl Script {
             tally: &self.tally,
             spare: &super::transaction::Spare::default(),
             emit: &mut emit,
+            tls: &crate::cleartext::tls::Shared::default(),
             trace: None,
         };
         self.flow.chunk(from_low, chunk, &mut cx);
@@ -162,6 +164,7 @@ impl Script {
             info: FlowInfo {
                 id: FlowId(7),
                 midstream: self.midstream,
+                decrypted: false,
             },
             key: &KEY,
             initiator_is_low: self.opened_by_client.then_some(true),
@@ -169,6 +172,7 @@ impl Script {
             tally: &self.tally,
             spare: &super::transaction::Spare::default(),
             emit: &mut emit,
+            tls: &crate::cleartext::tls::Shared::default(),
             trace: None,
         };
         self.flow.expire(EventTime::from_secs(self.now), &mut cx);

@@ -111,6 +111,17 @@ impl Endpoints {
         Ok(out)
     }
 
+    /// The name of the service of a host.
+    pub(super) fn service_of(&self, host: &[u8]) -> &str {
+        let service = service::normalize(host)
+            .map_or_else(ServiceId::default, |host| self.services.of(&host).service);
+        let names = self.names();
+        names
+            .get(usize::from(service.0))
+            .or_else(|| names.first())
+            .map_or("", String::as_str)
+    }
+
     /// Names of the services by number; the first is `default`.
     pub(in crate::cleartext::anonymize) fn names(&self) -> &[String] {
         &self.names
