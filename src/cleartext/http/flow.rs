@@ -168,6 +168,12 @@ impl HttpFlow {
                     self.settle(cx);
                 }
                 Phase::Tls(sealed) => {
+                    if sealed.is_refused_by(from_low, rest) {
+                        sealed.expire(cx);
+                        self.phase = Phase::Undecided;
+                        self.probe_of(!from_low).refused = true;
+                        continue;
+                    }
                     sealed.data(from_low, rest, at, cx);
                     used = bytes.len();
                     self.settle(cx);

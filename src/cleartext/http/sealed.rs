@@ -4,13 +4,16 @@ use super::exchange::Mark;
 use super::{Context, HttpFlow};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{Data, EndReason, Gap, StreamChunk};
-use crate::cleartext::tls::{Connection, Plain};
+use crate::cleartext::tls::{Connection, Looks, Plain, looks};
 use crate::clock::EventTime;
 
 /// TLS on a flow, and what was found in it.
 pub(super) struct Sealed {
     tls: Connection,
     inner: HttpFlow,
+    client_is_low: bool,
+    /// Something came from the server.
+    answered: bool,
     /// Position of the next plaintext byte of each direction.
     low: u64,
     high: u64,
@@ -21,6 +24,8 @@ impl Sealed {
         Self {
             tls: Connection::new(client_is_low),
             inner,
+            client_is_low,
+            answered: false,
             low: 0,
             high: 0,
         }
@@ -39,6 +44,15 @@ impl Sealed {
         self.tls.is_over() || self.inner.is_http() == Some(false)
     }
 
+    /// Whether the server answers the hello with something that is no TLS: a server of another protocol does.
+    pub(super) fn is_refused_by(&mut self, from_low: bool, bytes: &[u8]) -> bool {
+        if self.answered || from_low == self.client_is_low {
+            return false;
+        }
+        self.answered = true;
+        looks(bytes) == Looks::No
+    }
+
     /// Takes in-order bytes of a direction.
     pub(super) fn data(&mut self, from_low: bool, bytes: &[u8], mark: Mark, cx: &mut Context<'_>) {
         let Self {
@@ -46,6 +60,7 @@ impl Sealed {
             inner,
             low,
             high,
+            ..
         } = self;
         let shared = cx.tls;
         cx.info.decrypted = true;
@@ -77,6 +92,7 @@ impl Sealed {
             inner,
             low,
             high,
+            ..
         } = self;
         cx.info.decrypted = true;
         tls.gap(from_low, gap.len, &mut |from_low, plain| {

@@ -277,7 +277,9 @@ impl Cbc {
         macro_rules! verify {
             ($hash:ty) => {{
                 let mut mac = Hmac::<$hash>::new_from_slice(key).ok()?;
-                parts.iter().for_each(|part| mac.update(part));
+                for part in parts {
+                    mac.update(part);
+                }
                 mac.verify_slice(tag).ok()
             }};
         }

@@ -201,7 +201,11 @@ impl Connection {
         self.outcome = Some(outcome);
         self.waiting.clear();
         if let Some(book) = &room.book {
-            let ja4 = self.greeting.ja4.as_ref().map(|fixed| fixed.as_slice());
+            let ja4 = self
+                .greeting
+                .ja4
+                .as_ref()
+                .map(<[u8; fingerprint::LENGTH]>::as_slice);
             book.note(&self.greeting.name, &self.greeting.protocol, ja4, outcome);
         }
         outcome

@@ -104,12 +104,16 @@ fn p_hash(out: &mut [u8], seed: &[u8], mac: impl Fn(&[&[u8]]) -> Option<Vec<u8>>
 
 fn mac_md5(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     let mut mac = Hmac::<Md5>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac.finalize().into_bytes().to_vec())
 }
 
 fn mac_sha1(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     let mut mac = Hmac::<Sha1>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac.finalize().into_bytes().to_vec())
 }

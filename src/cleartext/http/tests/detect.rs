@@ -23,8 +23,8 @@ fn a_granted_connect_is_a_tunnel_and_content_is_asked_again() {
     let mut tls = Script::new();
     tls.c("CONNECT h:443 HTTP/1.1\r\n\r\n")
         .s("HTTP/1.1 200 OK\r\n\r\n")
-        .c("\x16\x03\x01\x02")
-        .s("\x16\x03\x03");
+        .c("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+        .s("\x16\x03\x03\x00\x04\x02\x00\x00\x00");
     assert_eq!(tls.flow.is_http(), Some(false));
 
     let mut refused = Script::new();
@@ -65,7 +65,10 @@ fn a_flow_joined_within_a_body_is_understood_at_the_next_message() {
 #[test]
 fn other_protocols_are_refused_soon() {
     for (client, server) in [
-        (&b"\x16\x03\x01\x00\xa5"[..], &b"\x16\x03\x03\x00\x7a"[..]),
+        (
+            &b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"[..],
+            &b"\x16\x03\x03\x00\x04\x02\x00\x00\x00"[..],
+        ),
         (b"SSH-2.0-c\r\n", b"SSH-2.0-s\r\n"),
         (b"EHLO me\r\n", b"220 mail ready\r\n"),
         (b"PRI * HTTP/2.1\r\n\r\n", b"\0\0\x06\x04\0\0\0\0\x01"),
