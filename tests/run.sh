@@ -61,6 +61,7 @@ step leak python3 -B tests/leak.py
 step demo python3 -B tests/demo.py
 step browser python3 -B tests/browser.py
 step rules tests/deploy.sh "$HUSHTAP"
+step cloud-mirror python3 -B tests/cloud_mirror.py
 step live needs_root tests/live_mirror.sh 100000 "$HUSHTAP"
 step prometheus needs_root python3 -B tests/prometheus.py
 step speed tests/speed.sh "$HUSHTAP"

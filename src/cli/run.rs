@@ -24,6 +24,26 @@ pub struct RunArgs {
         conflicts_with = "read"
     )]
     pub interface: Vec<String>,
+    /// Receive VXLAN (a cloud mirror) on this address instead of capturing: HOST:PORT or HOST [port: 4789]; repeatable.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "HUSHTAP_LISTEN_VXLAN",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with_all = ["read", "interface", "filter"]
+    )]
+    pub listen_vxlan: Vec<String>,
+    /// Receive Geneve (a cloud mirror) on this address: HOST:PORT or HOST [port: 6081]; repeatable.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "HUSHTAP_LISTEN_GENEVE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with_all = ["read", "interface", "filter"]
+    )]
+    pub listen_geneve: Vec<String>,
     /// Read a capture file instead of a NIC.
     #[arg(short, long, value_name = "FILE")]
     pub read: Option<PathBuf>,

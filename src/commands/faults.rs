@@ -84,6 +84,21 @@ pub fn interface(name: &str, fault: OpenFault) -> Error {
     error.at(name)
 }
 
+/// A socket that could not be opened.
+pub fn socket(address: &str, fault: OpenFault) -> Error {
+    let error = if fault == OpenFault::NoPermission {
+        Error::new(Exit::NoPermission, "this user may not listen there")
+            .hint("ports under 1024 need CAP_NET_BIND_SERVICE; those of VXLAN and Geneve are above")
+    } else if fault == OpenFault::NoSuchInterface {
+        Error::failed("no interface has this address")
+            .hint("`hushtap interfaces` lists addresses; 0.0.0.0 is all of IPv4, [::] all of IPv6")
+    } else {
+        Error::failed("the address cannot be listened on")
+            .hint("another program may have it: `ss -ulnp` shows which")
+    };
+    error.at(address)
+}
+
 fn link_words(link: LinkType) -> (String, String) {
     (
         format!("link type {} ({}) is not decoded", link.name(), link.0),

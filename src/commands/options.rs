@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cleartext::capture::udp::Listen;
 use crate::clock::EventTime;
 use crate::config::Config;
 use crate::error::Error;
@@ -54,6 +55,8 @@ pub enum LiveSource {
         /// A capture filter (BPF).
         filter: Option<String>,
     },
+    /// From sockets that a cloud mirror sends to.
+    Sockets(Vec<Listen>),
     /// From a capture file.
     File {
         /// Which.

@@ -101,6 +101,10 @@ section! {
     Capture {
         /// Interfaces to capture from.
         interfaces: Vec<String> = Vec::new(),
+        /// Addresses on which VXLAN is received, `HOST:PORT` or `HOST` (port 4789).
+        listen_vxlan: Vec<String> = Vec::new(),
+        /// Addresses on which Geneve is received, `HOST:PORT` or `HOST` (port 6081).
+        listen_geneve: Vec<String> = Vec::new(),
         /// Capture filter in libpcap's language.
         filter: Option<String> = None,
         /// Bytes kept of a packet.

@@ -61,6 +61,18 @@ pub const FLAGS: &[(&str, &str, Shape, &str)] = &[
         Shape::List,
         "HUSHTAP_INTERFACE",
     ),
+    (
+        "listen_vxlan",
+        "capture.listen_vxlan",
+        Shape::List,
+        "HUSHTAP_LISTEN_VXLAN",
+    ),
+    (
+        "listen_geneve",
+        "capture.listen_geneve",
+        Shape::List,
+        "HUSHTAP_LISTEN_GENEVE",
+    ),
     ("filter", "capture.filter", Shape::Words, ""),
     ("workers", "capture.workers", Shape::One, "HUSHTAP_WORKERS"),
     ("keylog", "tls.keylogs", Shape::List, "HUSHTAP_KEYLOG"),

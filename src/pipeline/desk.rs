@@ -59,7 +59,7 @@ impl<'a> Desk<'a> {
             closer,
             due: None,
             names,
-            live: matches!(options.source, LiveSource::Interfaces { .. }),
+            live: !matches!(options.source, LiveSource::File { .. }),
             is_failing: false,
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms,

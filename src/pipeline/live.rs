@@ -18,6 +18,7 @@ use super::rooms::Rooms;
 use super::signals::Signals;
 use super::workers;
 use crate::analysis;
+use crate::cleartext::capture::udp::{Listen, UdpSource};
 use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
@@ -121,7 +122,7 @@ impl Daemon {
             logs,
         } = self;
         let servers = listeners.serve(&public, &operator)?;
-        let live = matches!(options.source, LiveSource::Interfaces { .. });
+        let live = !matches!(options.source, LiveSource::File { .. });
         let settings = analysis::Settings {
             rows: outputs.wants_records(),
             summary_seconds: Some(SUMMARY_SECONDS),
@@ -140,13 +141,7 @@ impl Daemon {
         gauges.set(Gauge::FlowMemoryLimit, engine.flow.max_memory as u64);
         let mut engine = Engine::new(engine, Arc::clone(&tally));
         engine.set_tls(tls.clone());
-        let pace = match options.source {
-            LiveSource::File {
-                speed: Speed::Times(factor),
-                ..
-            } => Some(Pace::new(factor)),
-            LiveSource::File { .. } | LiveSource::Interfaces { .. } => None,
-        };
+        let pace = pace(&options.source);
         let mut desk = Desk::new(&rooms, options, outputs, operator, closer);
         let outcome = thread::scope(|scope| {
             let capture = CaptureLoop {
@@ -184,6 +179,17 @@ impl Daemon {
         }
         drop(servers);
         exit
+    }
+}
+
+/// How fast a source is fed, where it does not set its own pace.
+const fn pace(source: &LiveSource) -> Option<Pace> {
+    match source {
+        LiveSource::File {
+            speed: Speed::Times(factor),
+            ..
+        } => Some(Pace::new(*factor)),
+        LiveSource::File { .. } | LiveSource::Interfaces { .. } | LiveSource::Sockets(_) => None,
     }
 }
 
@@ -233,9 +239,9 @@ fn make_state_dir(dir: &Path) -> Result<(), Error> {
 
 fn namespace(source: &LiveSource, new_budget: bool) -> Result<Namespace, Error> {
     match source {
-        LiveSource::Interfaces { .. } | LiveSource::File { follow: true, .. } => {
-            Ok(Namespace::Live)
-        }
+        LiveSource::Interfaces { .. }
+        | LiveSource::Sockets(_)
+        | LiveSource::File { follow: true, .. } => Ok(Namespace::Live),
         LiveSource::File { path, .. } => {
             let place = path.display().to_string();
             let mut hasher = blake3::Hasher::new();
@@ -267,7 +273,22 @@ fn open_source(
                 .map_err(|error| faults::file(path, error.fault))
         }
         LiveSource::Interfaces { names, .. } => open_interfaces(&options.config, names, signals),
+        LiveSource::Sockets(list) => open_sockets(&options.config, list, signals),
     }
+}
+
+fn open_sockets(
+    config: &Config,
+    list: &[Listen],
+    signals: &Signals,
+) -> Result<Box<dyn Source + Send>, Error> {
+    let buffer = config.settings.capture.buffer.as_usize();
+    UdpSource::open(list, buffer, signals.shared_stop())
+        .map(|source| Box::new(source) as Box<dyn Source + Send>)
+        .map_err(|error| match list.get(error.index) {
+            Some(listen) => faults::socket(&listen.address.to_string(), error.fault),
+            None => Error::internal(),
+        })
 }
 
 #[cfg(feature = "live")]
@@ -312,7 +333,7 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
     let read = settings.mask.rules.iter().cloned().chain(logs);
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
-        LiveSource::Interfaces { .. } => None,
+        LiveSource::Interfaces { .. } | LiveSource::Sockets(_) => None,
     };
     sandbox::Paths {
         read: read.chain(capture).collect(),
@@ -324,12 +345,13 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
 
 fn report(errors: &[SourceError], options: &LiveOptions) -> Result<Exit, Error> {
     let names = match &options.source {
-        LiveSource::Interfaces { names, .. } => names.as_slice(),
-        LiveSource::File { .. } => &[],
+        LiveSource::Interfaces { names, .. } => names.clone(),
+        LiveSource::Sockets(list) => list.iter().map(|one| one.address.to_string()).collect(),
+        LiveSource::File { .. } => Vec::new(),
     };
     for error in errors {
         let Some((_, damage)) = faults::damage(*error) else {
-            return Err(faults::source(names, *error));
+            return Err(faults::source(&names, *error));
         };
         tracing::error!(
             "the capture is damaged at byte offset {}: {}; everything before it was analysed",

@@ -37,7 +37,6 @@ impl Signals {
         &self.stop
     }
 
-    #[cfg(feature = "live")]
     pub(super) fn shared_stop(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }

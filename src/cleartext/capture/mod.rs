@@ -9,6 +9,7 @@ mod input;
 #[cfg(feature = "live")]
 pub mod live;
 mod records;
+pub mod udp;
 
 pub use file::{FileOptions, FileSource, FileSummary, Progress};
 #[cfg(feature = "live")]
@@ -24,6 +25,10 @@ pub struct LinkType(pub u16);
 impl LinkType {
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
+    /// A VXLAN header first, as a socket of our own receives it. Ours: no file has it.
+    pub const VXLAN: Self = Self(0xff00);
+    /// A Geneve header first. Ours: no file has it.
+    pub const GENEVE: Self = Self(0xff01);
 
     /// Its name in libpcap's registry (without `LINKTYPE_`), for messages; `?` if it is none of the usual ones.
     pub fn name(self) -> &'static str {

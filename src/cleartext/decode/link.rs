@@ -4,6 +4,7 @@
 //! 802.1AE, 802.2, RFC 1042, RFC 1661, RFC 2516, RFC 2427, RFC 1201, RFC 1051.
 
 use super::radio::{self, u16_le, u32_le};
+use super::tunnel;
 use super::walk::{Layer, Step, next};
 use super::{rest, u8_at, u16_at};
 use crate::cleartext::capture::LinkType;
@@ -179,6 +180,8 @@ fn start_rare(link: LinkType, data: &[u8]) -> Result<Step<'_>, Tally> {
         // The direction stands where PPP has its address.
         166 => next(Layer::Ppp, data, 2),
         192 => ppi(data),
+        0xff00 => tunnel::vxlan(data),
+        0xff01 => tunnel::geneve(data),
         197 => erf(data),
         239 => nflog(data),
         _ => Err(Tally::PacketUnsupportedLink),

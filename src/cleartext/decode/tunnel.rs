@@ -120,7 +120,7 @@ pub(super) fn udp<'a>(walk: &mut Walk<'_>, data: &'a [u8]) -> Result<Step<'a>, T
 }
 
 /// RFC 7348 section 5. Reserved bits must be ignored on receipt, and are.
-fn vxlan(data: &[u8]) -> Result<Step<'_>, Tally> {
+pub(super) fn vxlan(data: &[u8]) -> Result<Step<'_>, Tally> {
     if u8_at(data, 0)? & 0x08 == 0 {
         return Err(Tally::PacketNotTcp);
     }
@@ -144,7 +144,7 @@ fn vxlan_gpe(data: &[u8]) -> Result<Step<'_>, Tally> {
 }
 
 /// RFC 8926 section 3.4: version 0, options in units of 4 bytes.
-fn geneve(data: &[u8]) -> Result<Step<'_>, Tally> {
+pub(super) fn geneve(data: &[u8]) -> Result<Step<'_>, Tally> {
     let first = u8_at(data, 0)?;
     if first >> 6 != 0 {
         return Err(Tally::PacketNotTcp);
