@@ -56,7 +56,7 @@ pub struct Limits {
     pub probe: usize,
     /// Bytes one direction may carry undecided, while the other is silent, before the flow is called no HTTP.
     pub undecided: u64,
-    /// Likewise for a flow joined midstream or with holes, where a message may begin anywhere.
+    /// Likewise for a flow joined midstream or with holes, where a message may begin anywhere, also behind a long download.
     pub undecided_midstream: u64,
     /// Bytes without any start line, over both directions, before a flow that was HTTP is given up.
     pub lost: u64,
@@ -71,7 +71,7 @@ impl Default for Limits {
             max_pipelined: 1_024,
             probe: 8 << 10,
             undecided: 4 << 10,
-            undecided_midstream: 1 << 20,
+            undecided_midstream: 16 << 20,
             lost: 16 << 20,
         }
     }

@@ -45,6 +45,22 @@ fn joined_midstream_frames_show_it() {
 }
 
 #[test]
+fn a_download_under_way_is_waited_out() {
+    let mut script = Script::midstream();
+    for _ in 0..50 {
+        script.s(vec![7_u8; 100_000]);
+    }
+    script.c(get(7, "/next"));
+    script.s([
+        &[9_u8; 100][..],
+        &frame(DATA, END_STREAM, 5, ""),
+        &ok(7, "y"),
+    ]
+    .concat());
+    assert_eq!(script.lines(), ["GET /next 0 > 200 1 complete"]);
+}
+
+#[test]
 fn joined_midstream_what_the_table_would_tell_is_left_out() {
     let mut script = Script::midstream();
     // GET, http, an unknown path, an unknown field; then 200 from the static table.
