@@ -34,7 +34,7 @@ pub(in crate::cleartext::http) fn sign(bytes: &[u8]) -> Sign {
     settings(bytes)
 }
 
-/// A server begins with SETTINGS, of settings that are known, and asks for nothing to be acknowledged before.
+/// A server begins with SETTINGS, one of which at least is known, and asks for nothing to be acknowledged before.
 fn settings(bytes: &[u8]) -> Sign {
     // The length of a plausible frame leaves two octets 0; what follows is fixed but for the third.
     let may_become = bytes.iter().zip([0, 0]).all(|(byte, want)| *byte == want)
@@ -54,7 +54,9 @@ fn settings(bytes: &[u8]) -> Sign {
     }
     let len = usize::try_from(header.len).unwrap_or(usize::MAX);
     let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
-    let listed = payload.get(..len).unwrap_or(payload);
+    let Some(listed) = payload.get(..len) else {
+        return Sign::Maybe;
+    };
     if !known_settings(listed) {
         return Sign::No;
     }
@@ -71,15 +73,17 @@ fn settings(bytes: &[u8]) -> Sign {
 }
 
 fn known_settings(payload: &[u8]) -> bool {
-    payload.chunks_exact(6).all(|setting| match setting {
+    let mut known = payload.is_empty();
+    let plausible = payload.chunks_exact(6).all(|setting| match setting {
         [a, b, value @ ..] => {
             let id = u16::from_be_bytes([*a, *b]);
-            // ENABLE_PUSH and ENABLE_CONNECT_PROTOCOL are switches.
-            let switch = !matches!(id, 2 | 8) || matches!(value, [0, 0, 0, 0 | 1]);
-            (1..=KNOWN_SETTING).contains(&id) && switch
+            known |= (1..=KNOWN_SETTING).contains(&id);
+            // ENABLE_PUSH and ENABLE_CONNECT_PROTOCOL are switches. Experiments may have any other number.
+            id != 0 && (!matches!(id, 2 | 8) || matches!(value, [0, 0, 0, 0 | 1]))
         }
         _ => false,
-    })
+    });
+    plausible && known
 }
 
 /// Who sends the frames that a segment consists of, joined midstream: a row of plausible frames from its first byte to its

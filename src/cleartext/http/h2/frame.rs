@@ -37,6 +37,8 @@ pub(super) enum Kind {
     GoAway,
     WindowUpdate,
     Continuation,
+    /// An extension in use, on the connection: ALTSVC (RFC 7838), ORIGIN (RFC 8336), `PRIORITY_UPDATE` (RFC 9218).
+    Extension,
     /// An extension, to be ignored (section 4.1).
     Other,
 }
@@ -79,6 +81,7 @@ impl FrameHeader {
             7 => Kind::GoAway,
             8 => Kind::WindowUpdate,
             9 => Kind::Continuation,
+            0x0a | 0x0c | 0x10 => Kind::Extension,
             _ => Kind::Other,
         };
         Self {
@@ -112,13 +115,14 @@ impl FrameHeader {
             Kind::Ping => !on_stream && self.len == 8,
             Kind::GoAway => !on_stream && self.len >= 8,
             Kind::WindowUpdate => self.len == 4,
-            Kind::Other => self.len <= USUAL_FRAME,
+            Kind::Extension | Kind::Other => self.len <= USUAL_FRAME,
         }
     }
 
     /// Whether it looks like a frame of that sender where none was to be expected: nothing about it is unusual.
     pub(super) const fn is_plausible(&self, role: Role) -> bool {
         let is_server = matches!(role, Role::Server);
+        let on_stream = self.stream != 0;
         let odd = !self.stream.is_multiple_of(2);
         let allowed = match self.kind {
             Kind::Data => END_STREAM | PADDED,
@@ -130,6 +134,7 @@ impl FrameHeader {
             | Kind::ResetStream
             | Kind::GoAway
             | Kind::WindowUpdate
+            | Kind::Extension
             | Kind::Other => 0,
         };
         let fits = match self.kind {
@@ -139,6 +144,7 @@ impl FrameHeader {
             Kind::PushPromise => self.len > 4 && odd && is_server,
             Kind::Settings => self.len <= 6 * USUAL_SETTINGS && (!self.has(ACK) || self.len == 0),
             Kind::GoAway => self.len <= 1_024,
+            Kind::Extension => !on_stream && self.len > 0 && self.len <= 1_024,
             Kind::Other => false,
             Kind::Priority | Kind::ResetStream | Kind::Ping | Kind::WindowUpdate => true,
         };

@@ -322,6 +322,7 @@ impl Reader {
             | Kind::Ping
             | Kind::GoAway
             | Kind::WindowUpdate
+            | Kind::Extension
             | Kind::Other => State::Skip(header.len),
         };
         Event::Header(header)

@@ -45,6 +45,14 @@ fn joined_midstream_frames_show_it() {
 }
 
 #[test]
+fn a_browser_says_its_priorities_on_the_way() {
+    let mut script = Script::midstream();
+    let update = frame(0x10, 0, 0, b"\0\0\0\x07u=1, i");
+    script.c([update, get(7, "/x")].concat()).s(ok(7, "y"));
+    assert_eq!(script.lines(), ["GET /x 0 > 200 1 complete"]);
+}
+
+#[test]
 fn a_download_under_way_is_waited_out() {
     let mut script = Script::midstream();
     for _ in 0..50 {

@@ -130,6 +130,7 @@ impl Writer {
             (":path", format!("/{id}")),
             ("x-id", format!("{id}")),
             ("accept", "*/*".to_owned()),
+            ("x-group", format!("{}", id / 2 % 3)),
         ];
         let mut out = self.headers(true, (id, plan.request.is_empty()), plan, &fields);
         out.extend(Self::body(id, true, plan.padding, &plan.request));
@@ -151,6 +152,7 @@ impl Writer {
         let fields = [
             (":status", plan.status.to_string()),
             ("server", "test".to_owned()),
+            ("x-group", format!("{}", id / 2 % 3)),
             ("x-id", format!("{id}")),
         ];
         let end = plan.response.is_empty() && !plan.trailer;
@@ -240,6 +242,26 @@ fn is_true(tx: &Transaction, plans: &[Plan]) -> Result<(), TestCaseError> {
         return Ok(());
     }
     let plan = &plans[(*id as usize - 1) / 2];
+    // Values that come again stand in the tables: a wrong table gives wrong ones.
+    let group = format!("{}", id / 2 % 3);
+    let number = format!("{id}");
+    for message in [&tx.request, &tx.response].into_iter().flatten() {
+        let mut names = Vec::new();
+        for (name, value) in tx.fields(message) {
+            let (name, value) = (text(name), text(value));
+            let want = match name.as_str() {
+                "host" => "shop.test",
+                "accept" => "*/*",
+                "server" => "test",
+                "x-group" => &group,
+                "x-id" | "x-end" => &number,
+                _ => "no such field",
+            };
+            prop_assert_eq!(&value, want, "{}", name);
+            prop_assert!(!names.contains(&name), "{} twice", name);
+            names.push(name);
+        }
+    }
     let total = |pieces: &[u16]| pieces.iter().map(|len| u64::from(*len)).sum::<u64>();
     if let Some(request) = &tx.request {
         let method = text(tx.slice(request.first));
