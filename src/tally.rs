@@ -110,6 +110,14 @@ tallies! {
     FragmentsOverlap = "fragments_overlap" in Flow,
     /// Fragments that are empty, cut by the snaplen, or reach beyond 64 KiB.
     FragmentsUnusable = "fragments_unusable" in Flow,
+    /// WebSocket messages, of both directions.
+    WebSocketMessages = "websocket_messages" in Flow,
+    /// Bytes of WebSocket messages, compression undone.
+    WebSocketBytes = "websocket_bytes" in Flow,
+    /// WebSocket messages of which something is missing, or that did not decompress.
+    WebSocketBroken = "websocket_broken" in Flow,
+    /// Directions of WebSockets given up: a hole over a frame boundary, or frames that make no sense.
+    WebSocketLost = "websocket_lost" in Flow,
     /// Packets cut by the snaplen of the capture.
     PacketsTruncated = "packets_truncated" in Flow,
     /// Far jumps of the packet clock.

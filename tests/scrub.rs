@@ -25,7 +25,8 @@ fn captures() -> Vec<PathBuf> {
         .filter(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
             let other = ["h2-", "grpc", "tls-", "websocket"];
-            name.ends_with(".pcap") && !other.iter().any(|prefix| name.starts_with(prefix))
+            path.extension() == Some("pcap".as_ref())
+                && !other.iter().any(|prefix| name.starts_with(prefix))
         })
         .collect();
     files.sort();

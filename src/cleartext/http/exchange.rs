@@ -6,6 +6,7 @@ use super::Context;
 use super::framing::Asked;
 use super::head::{Head, Role, read_trailer, shift, shift_span, span};
 use super::transaction::{Field, Grpc, Message, Span, Storage, Transaction};
+use super::websocket::Deflate;
 use crate::cleartext::decode::Peer;
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
@@ -39,6 +40,8 @@ pub(super) enum Switch {
     Tunnel,
     /// 101 to `h2c`: what follows is HTTP/2, whose stream 1 is this request.
     H2c,
+    /// 101 to `websocket`: frames follow, compressed if that was agreed.
+    WebSocket(Option<Deflate>),
     /// 101: what follows is another protocol.
     Upgrade,
 }
@@ -313,11 +316,7 @@ impl Exchange {
         match (status, self.asked) {
             (101, _) => {
                 self.tx.notes.insert(Notes::UPGRADED);
-                Some(if self.is_to_h2c() {
-                    Switch::H2c
-                } else {
-                    Switch::Upgrade
-                })
+                Some(self.upgrade())
             }
             (200..=299, Asked::Connect) => Some(Switch::Tunnel),
             _ => None,
@@ -358,19 +357,31 @@ impl Exchange {
     }
 
     /// Whether the response names `h2c` as the protocol that follows.
-    fn is_to_h2c(&self) -> bool {
-        let Some(response) = &self.tx.response else {
-            return false;
-        };
+    /// The first field of that name in the response.
+    pub(super) fn answered_with(&self, name: &[u8]) -> Option<&[u8]> {
+        let response = self.tx.response.as_ref()?;
         let (bytes, fields) = match &self.side {
             Some(side) => (&side.bytes, &side.fields),
             None => (self.tx.bytes.expose(), &self.tx.fields),
         };
-        let fields = fields.get(response.fields.clone()).unwrap_or_default();
-        fields.iter().any(|field| {
-            part(bytes, field.name).eq_ignore_ascii_case(b"upgrade")
-                && part(bytes, field.value).eq_ignore_ascii_case(b"h2c")
-        })
+        let fields = fields.get(response.fields.clone())?;
+        let field = fields
+            .iter()
+            .find(|field| part(bytes, field.name).eq_ignore_ascii_case(name))?;
+        Some(part(bytes, field.value))
+    }
+
+    /// What 101 leads to.
+    fn upgrade(&self) -> Switch {
+        let to = self.answered_with(b"upgrade").unwrap_or_default();
+        if to.eq_ignore_ascii_case(b"h2c") {
+            Switch::H2c
+        } else if to.eq_ignore_ascii_case(b"websocket") {
+            let extensions = self.answered_with(b"sec-websocket-extensions");
+            Switch::WebSocket(extensions.and_then(Deflate::agreed))
+        } else {
+            Switch::Upgrade
+        }
     }
 
     fn join_side(&mut self) {

@@ -15,7 +15,7 @@ use super::head::Role;
 use super::line::{Verdict, blank_len, probe, request_line};
 use super::sealed::Sealed;
 use super::session::Session;
-use super::{Context, Limits};
+use super::{Context, Limits, websocket};
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
 use crate::cleartext::tls;
 use crate::clock::EventTime;
@@ -48,7 +48,24 @@ enum Phase {
     Http(Box<Session>),
     Http2(Box<h2::Session>),
     Tls(Box<Sealed>),
+    WebSocket(Box<Upgraded>),
     Refused,
+}
+
+/// A WebSocket and who is its client.
+struct Upgraded {
+    client_is_low: bool,
+    session: websocket::Session,
+}
+
+impl Upgraded {
+    const fn role(&self, from_low: bool) -> Role {
+        if from_low == self.client_is_low {
+            Role::Client
+        } else {
+            Role::Server
+        }
+    }
 }
 
 /// What is known of one direction before a decision.
@@ -99,6 +116,11 @@ impl HttpFlow {
                     sealed.gap(from_low, gap, cx);
                     self.settle(cx);
                 }
+                Phase::WebSocket(upgraded) => {
+                    let role = upgraded.role(from_low);
+                    upgraded.session.gap(role, Some(gap.len), cx.tally);
+                    self.settle(cx);
+                }
                 Phase::Refused => {}
             },
             StreamChunk::End(reason, _) => self.end(from_low, reason, cx),
@@ -111,6 +133,7 @@ impl HttpFlow {
             Phase::Http(session) => session.memory(),
             Phase::Http2(session) => session.memory(),
             Phase::Tls(sealed) => sealed.memory(),
+            Phase::WebSocket(upgraded) => upgraded.session.memory(),
             Phase::Undecided | Phase::Refused => 0,
         };
         session
@@ -122,7 +145,7 @@ impl HttpFlow {
     pub(in crate::cleartext) fn is_http(&self) -> Option<bool> {
         match self.phase {
             Phase::Undecided => None,
-            Phase::Http(_) | Phase::Http2(_) | Phase::Tls(_) => Some(true),
+            Phase::Http(_) | Phase::Http2(_) | Phase::Tls(_) | Phase::WebSocket(_) => Some(true),
             Phase::Refused => Some(false),
         }
     }
@@ -134,7 +157,7 @@ impl HttpFlow {
             Phase::Http(session) => session.expire(cx),
             Phase::Http2(session) => session.expire(cx),
             Phase::Tls(sealed) => sealed.expire(cx),
-            Phase::Undecided | Phase::Refused => {}
+            Phase::Undecided | Phase::WebSocket(_) | Phase::Refused => {}
         }
         self.refuse();
     }
@@ -167,6 +190,12 @@ impl HttpFlow {
                     used = bytes.len();
                     self.settle(cx);
                 }
+                Phase::WebSocket(upgraded) => {
+                    let role = upgraded.role(from_low);
+                    upgraded.session.data(role, rest, cx.tally);
+                    used = bytes.len();
+                    self.settle(cx);
+                }
                 Phase::Tls(sealed) => {
                     if sealed.is_refused_by(from_low, rest) {
                         sealed.expire(cx);
@@ -187,7 +216,7 @@ impl HttpFlow {
             Phase::Http(session) => session.end(session.role(from_low), reason, cx),
             Phase::Http2(session) => session.end(session.role(from_low), cx),
             Phase::Tls(sealed) => sealed.end(from_low, reason, cx),
-            Phase::Undecided | Phase::Refused => {}
+            Phase::Undecided | Phase::WebSocket(_) | Phase::Refused => {}
         }
     }
 
@@ -371,6 +400,16 @@ impl HttpFlow {
             self.upgrade_to_h2(begin, asked, &waiting, cx);
             return;
         }
+        if let Switch::WebSocket(deflate) = switch {
+            let mut upgraded = Box::new(Upgraded {
+                client_is_low,
+                session: websocket::Session::new(deflate),
+            });
+            let (sent, _) = &waiting;
+            upgraded.session.data(Role::Client, sent, cx.tally);
+            self.phase = Phase::WebSocket(upgraded);
+            return;
+        }
         if switch == Switch::Upgrade {
             self.refuse();
             return;
@@ -392,10 +431,15 @@ impl HttpFlow {
             }
             Phase::Http(session) if session.is_lost(limit) => session.expire(cx),
             Phase::Http2(session) if session.is_lost(limit) => session.expire(cx),
+            Phase::WebSocket(upgraded) if upgraded.session.is_lost() => {
+                self.refuse();
+                return;
+            }
             Phase::Undecided
             | Phase::Http(_)
             | Phase::Http2(_)
             | Phase::Tls(_)
+            | Phase::WebSocket(_)
             | Phase::Refused => return,
         }
         cx.tally.one(Tally::HttpGaveUp);

@@ -27,6 +27,7 @@ mod sealed;
 mod session;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 #[allow(
     unused_imports,

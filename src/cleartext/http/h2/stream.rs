@@ -8,6 +8,7 @@ use crate::cleartext::http::exchange::{Exchange, Mark};
 use crate::cleartext::http::framing::Asked;
 use crate::cleartext::http::head::{Head, Role};
 use crate::cleartext::http::transaction::Grpc;
+use crate::cleartext::http::websocket::Deflate;
 use crate::clock::EventTime;
 
 /// A stream until it is emitted.
@@ -17,6 +18,8 @@ pub(super) struct Stream {
     response: Half,
     /// CONNECT was granted.
     tunnel: Option<Tunnel>,
+    /// The request asks for a WebSocket (RFC 8441).
+    for_websocket: bool,
     grpc_status: Option<u8>,
 }
 
@@ -72,6 +75,7 @@ impl Stream {
             request: Half::default(),
             response: Half::default(),
             tunnel: None,
+            for_websocket: false,
             grpc_status: None,
         }
     }
@@ -132,6 +136,7 @@ impl Stream {
                 head.first,
             ));
             self.exchange.asking = true;
+            self.for_websocket = field(draft, b":protocol") == Some(b"websocket".as_slice());
         } else if !self.has(Role::Client) {
             // The request may yet come: reordered between the directions, it was captured later.
             self.exchange.keep_apart();
@@ -150,7 +155,14 @@ impl Stream {
             self.read_status(draft);
             let granted =
                 self.exchange.asked == Asked::Connect && (200..300).contains(&head.status);
-            self.tunnel = granted.then(Tunnel::default);
+            self.tunnel = granted.then(|| {
+                if self.for_websocket {
+                    let extensions = field(draft, b"sec-websocket-extensions");
+                    Tunnel::websocket(extensions.and_then(Deflate::agreed))
+                } else {
+                    Tunnel::opaque()
+                }
+            });
         }
     }
 
@@ -177,7 +189,7 @@ impl Stream {
         self.notice_losses(role, place.losses);
         self.exchange.touch(place.at.time);
         if let Some(tunnel) = &mut self.tunnel {
-            tunnel.data(role, bytes, place.at, cx);
+            tunnel.data(role, bytes, cx);
             return false;
         }
         if let Some(messages) = &mut self.half_mut(role).messages {
@@ -189,7 +201,7 @@ impl Stream {
     /// A hole of `len` bytes in DATA.
     pub(super) fn hole(&mut self, role: Role, len: u64) {
         if let Some(tunnel) = &mut self.tunnel {
-            tunnel.gap(role, Some(len));
+            tunnel.gap();
             return;
         }
         if let Some(messages) = &mut self.half_mut(role).messages {
@@ -252,7 +264,7 @@ impl Stream {
             messages.lose();
         }
         match &mut self.tunnel {
-            Some(tunnel) => tunnel.gap(role, None),
+            Some(tunnel) => tunnel.gap(),
             None => self.exchange.truncate(role),
         }
     }

@@ -1,25 +1,48 @@
 //! What a stream carries once CONNECT was granted on it: bytes of another protocol, not content (RFC 9113 section 8.5), such as
-//! the frames of a WebSocket (RFC 8441).
-//!
-//! Nothing looks into them yet; here is where they pass, in order, both ways.
+//! the frames of a WebSocket (RFC 8441), which are read. Anything else passes unread.
 
 use crate::cleartext::http::Context;
-use crate::cleartext::http::exchange::Mark;
 use crate::cleartext::http::head::Role;
+use crate::cleartext::http::websocket::{Deflate, Session};
+use crate::tally::Tally;
 
 /// The inside of a granted CONNECT.
-#[derive(Default)]
-pub(super) struct Tunnel {}
+pub(super) struct Tunnel {
+    websocket: Option<Box<Session>>,
+    /// Bytes are missing; nothing behind them is read.
+    lost: bool,
+}
 
 impl Tunnel {
-    /// Takes the next bytes that `role` sends through it. `at` is where the frame that carries them began on the connection.
-    #[allow(
-        clippy::unused_self,
-        reason = "the place where readers of what is inside are called from"
-    )]
-    pub(super) const fn data(&mut self, _role: Role, _bytes: &[u8], _at: Mark, _cx: &Context<'_>) {}
+    /// A tunnel for bytes that are not read.
+    pub(super) const fn opaque() -> Self {
+        Self {
+            websocket: None,
+            lost: false,
+        }
+    }
 
-    /// A hole of `len` bytes; of unknown length if none.
-    #[allow(clippy::unused_self, reason = "likewise")]
-    pub(super) const fn gap(&mut self, _role: Role, _len: Option<u64>) {}
+    /// A WebSocket.
+    pub(super) fn websocket(deflate: Option<Deflate>) -> Self {
+        Self {
+            websocket: Some(Box::new(Session::new(deflate))),
+            lost: false,
+        }
+    }
+
+    /// Takes the next bytes that `role` sends through it.
+    pub(super) fn data(&mut self, role: Role, bytes: &[u8], cx: &Context<'_>) {
+        if std::mem::take(&mut self.lost) {
+            cx.tally.one(Tally::WebSocketLost);
+            self.websocket = None;
+        }
+        if let Some(websocket) = &mut self.websocket {
+            websocket.data(role, bytes, cx.tally);
+        }
+    }
+
+    /// A hole.
+    pub(super) const fn gap(&mut self) {
+        self.lost = self.websocket.is_some();
+    }
 }

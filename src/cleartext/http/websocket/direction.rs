@@ -1,0 +1,269 @@
+//! One direction: frame headers, payloads as they come, messages over several frames.
+
+use super::count;
+use super::inflate::Inflater;
+use crate::tally::{Tally, TallySheet};
+
+/// Longest frame header: two bytes, a length of eight, a masking key of four (RFC 6455 section 5.2).
+const LONGEST_HEADER: usize = 14;
+/// Bytes unmasked at once.
+const PIECE: usize = 4 << 10;
+
+/// One direction of a WebSocket.
+pub(super) struct Direction {
+    /// A frame header that is not all there.
+    header: [u8; LONGEST_HEADER],
+    have: usize,
+    frame: Option<Frame>,
+    message: Option<Message>,
+    inflater: Option<Inflater>,
+    /// Clients mask, servers do not (RFC 6455 section 5.1).
+    masks: bool,
+    lost: bool,
+}
+
+/// A frame whose payload is coming.
+#[derive(Clone, Copy)]
+struct Frame {
+    left: u64,
+    key: [u8; 4],
+    /// Where in the key the next byte stands.
+    turn: usize,
+    last: bool,
+    control: bool,
+}
+
+/// A message of which at least one frame has begun.
+#[derive(Clone, Copy, Default)]
+struct Message {
+    bytes: u64,
+    compressed: bool,
+    /// Part of it is missing or did not decompress.
+    broken: bool,
+}
+
+impl Direction {
+    /// `forgets`: whether context is lost between compressed messages; none if messages are not compressed.
+    pub(super) fn new(forgets: Option<bool>, masks: bool) -> Self {
+        Self {
+            header: [0; LONGEST_HEADER],
+            have: 0,
+            frame: None,
+            message: None,
+            inflater: forgets.map(Inflater::new),
+            masks,
+            lost: false,
+        }
+    }
+
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.inflater.as_ref().map_or(0, Inflater::memory)
+    }
+
+    pub(super) fn data(&mut self, bytes: &[u8], tally: &TallySheet) {
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.lost {
+            let used = match self.frame {
+                Some(frame) => self.payload(frame, rest, tally),
+                None => self.head(rest, tally),
+            };
+            rest = rest.get(used..).unwrap_or_default();
+        }
+    }
+
+    pub(super) fn gap(&mut self, len: Option<u64>, tally: &TallySheet) {
+        let Some((mut frame, len)) = self
+            .frame
+            .zip(len)
+            .filter(|(frame, len)| *len <= frame.left)
+        else {
+            self.give_up(tally);
+            return;
+        };
+        frame.left = frame.left.saturating_sub(len);
+        frame.turn = frame
+            .turn
+            .wrapping_add(usize::try_from(len & 3).unwrap_or(0));
+        if !frame.control
+            && let Some(message) = &mut self.message
+        {
+            message.bytes = message.bytes.saturating_add(len);
+            message.broken = true;
+        }
+        // What comes later refers to what is missing.
+        if let Some(inflater) = &mut self.inflater {
+            inflater.lose();
+        }
+        self.frame = Some(frame);
+        self.end_frame(frame, tally);
+    }
+
+    fn give_up(&mut self, tally: &TallySheet) {
+        if !self.lost {
+            self.lost = true;
+            self.inflater = None;
+            tally.one(Tally::WebSocketLost);
+        }
+    }
+
+    /// Takes bytes of a frame header (RFC 6455 section 5.2).
+    fn head(&mut self, rest: &[u8], tally: &TallySheet) -> usize {
+        let mut used = 0_usize;
+        loop {
+            let have = self.header.get(..self.have).unwrap_or_default();
+            match Frame::read(have, self.masks) {
+                Read::Frame(frame, first) => {
+                    self.have = 0;
+                    self.begin(frame, first, tally);
+                    return used;
+                }
+                Read::Not => {
+                    self.give_up(tally);
+                    return rest.len();
+                }
+                Read::Partial => {}
+            }
+            let (Some(byte), Some(place)) = (rest.get(used), self.header.get_mut(self.have)) else {
+                return used;
+            };
+            *place = *byte;
+            self.have = self.have.saturating_add(1);
+            used = used.saturating_add(1);
+        }
+    }
+
+    fn begin(&mut self, frame: Frame, first: u8, tally: &TallySheet) {
+        let (opcode, compressed) = (first & 0x0f, first & 0x40 != 0);
+        let sound = match (opcode, self.message) {
+            (0, Some(_)) => !compressed,
+            (1 | 2, None) => {
+                self.message = Some(Message {
+                    compressed,
+                    ..Message::default()
+                });
+                !compressed || self.inflater.is_some()
+            }
+            (8..=10, _) => !compressed && frame.left <= 125 && frame.last,
+            _ => false,
+        };
+        // Reserved bits belong to extensions that were not agreed on.
+        if !sound || first & 0x30 != 0 {
+            self.give_up(tally);
+            return;
+        }
+        self.frame = Some(frame);
+        self.end_frame(frame, tally);
+    }
+
+    fn payload(&mut self, mut frame: Frame, rest: &[u8], tally: &TallySheet) -> usize {
+        let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
+        let piece = rest.get(..left.min(rest.len()).min(PIECE)).unwrap_or(rest);
+        if !frame.control
+            && let Some(message) = &mut self.message
+        {
+            if message.compressed {
+                let mut plain = [0; PIECE];
+                for ((place, byte), turn) in plain.iter_mut().zip(piece).zip(frame.turn..) {
+                    *place = byte ^ frame.key.get(turn & 3).copied().unwrap_or(0);
+                }
+                let plain = plain.get(..piece.len()).unwrap_or_default();
+                let inflated = self
+                    .inflater
+                    .as_mut()
+                    .and_then(|inflater| inflater.feed(plain));
+                match inflated {
+                    Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
+                    None => message.broken = true,
+                }
+            } else {
+                message.bytes = message.bytes.saturating_add(wide(piece.len()));
+            }
+        }
+        frame.left = frame.left.saturating_sub(wide(piece.len()));
+        frame.turn = frame.turn.wrapping_add(piece.len());
+        self.frame = Some(frame);
+        self.end_frame(frame, tally);
+        piece.len()
+    }
+
+    /// Ends a frame whose payload is all there, and a message with it.
+    fn end_frame(&mut self, frame: Frame, tally: &TallySheet) {
+        if frame.left > 0 {
+            return;
+        }
+        self.frame = None;
+        if frame.control || !frame.last {
+            return;
+        }
+        let Some(mut message) = self.message.take() else {
+            return;
+        };
+        if message.compressed
+            && let Some(inflater) = &mut self.inflater
+        {
+            match inflater.end() {
+                Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
+                None => message.broken = true,
+            }
+        }
+        if message.broken {
+            tally.one(Tally::WebSocketBroken);
+        }
+        count(tally, message.bytes);
+    }
+}
+
+/// What the bytes of a header come to.
+enum Read {
+    /// A frame, and the first byte of its header.
+    Frame(Frame, u8),
+    Partial,
+    Not,
+}
+
+impl Frame {
+    fn read(have: &[u8], masks: bool) -> Read {
+        let [first, second, rest @ ..] = have else {
+            return Read::Partial;
+        };
+        if (second & 0x80 != 0) != masks {
+            return Read::Not;
+        }
+        let (left, rest) = match second & 0x7f {
+            127 => match rest.split_first_chunk::<8>() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+                None => return Read::Partial,
+            },
+            126 => match rest.split_first_chunk::<2>() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest),
+                None => return Read::Partial,
+            },
+            short => (u64::from(short), rest),
+        };
+        // The first bit of a length must be 0 (RFC 6455 section 5.2).
+        if left >> 63 != 0 {
+            return Read::Not;
+        }
+        let key = match (masks, rest) {
+            (true, [a, b, c, d]) => [*a, *b, *c, *d],
+            (true, _) => return Read::Partial,
+            (false, _) => [0; 4],
+        };
+        let frame = Self {
+            left,
+            key,
+            turn: 0,
+            last: first & 0x80 != 0,
+            control: first & 0x08 != 0,
+        };
+        Read::Frame(frame, *first)
+    }
+}
+
+fn wide(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
