@@ -12,7 +12,7 @@ pub(super) struct Sealed {
     tls: Connection,
     inner: HttpFlow,
     client_is_low: bool,
-    /// Something came from the server.
+    /// Something came from the server, or more than a hello from the client.
     answered: bool,
     /// Position of the next plaintext byte of each direction.
     low: u64,
@@ -39,9 +39,9 @@ impl Sealed {
             .saturating_add(size_of::<HttpFlow>())
     }
 
-    /// Whether nothing of it will be read any more.
+    /// Whether nothing of it will be read any more. A hello alone says little: the server may answer in another protocol.
     pub(super) fn is_over(&self) -> bool {
-        self.tls.is_over() || self.inner.is_http() == Some(false)
+        self.answered && self.tls.is_over() || self.inner.is_http() == Some(false)
     }
 
     /// Whether the server answers the hello with something that is no TLS: a server of another protocol does.
@@ -55,6 +55,7 @@ impl Sealed {
 
     /// Takes in-order bytes of a direction.
     pub(super) fn data(&mut self, from_low: bool, bytes: &[u8], mark: Mark, cx: &mut Context<'_>) {
+        self.answered |= self.tls.is_over();
         let Self {
             tls,
             inner,

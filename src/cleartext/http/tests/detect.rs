@@ -120,3 +120,12 @@ fn an_undecided_flow_leaves_nothing_behind() {
         (0, Some(false))
     );
 }
+
+#[test]
+fn a_server_that_answers_a_tls_hello_in_clear_is_understood() {
+    let mut script = Script::new();
+    script
+        .c("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+        .s("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(script.lines(), ["> 400 0 no-request"]);
+}
