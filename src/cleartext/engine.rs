@@ -14,7 +14,7 @@ use super::reassembly::EndReason;
 use super::{flow, http, reassembly, tls};
 use crate::clock::{EventTime, PacketClock};
 use crate::observation::FlowId;
-use crate::tally::{Group, Tally, TallySheet};
+use crate::tally::{Tally, TallySheet};
 
 /// Timeouts are looked at this often, in nanoseconds of packet time.
 const SWEEP_NANOS: u64 = 100_000_000;
@@ -334,7 +334,8 @@ impl Engine {
     }
 }
 
-/// Takes any bytes for a capture file and analyses it, for fuzzing. False if the account of packets does not close.
+/// Takes any bytes for a capture file and analyses it, for fuzzing. False if the account of packets, or that of stream bytes,
+/// does not close.
 #[doc(hidden)]
 pub fn fuzz_capture(bytes: &[u8]) -> bool {
     let tally = Arc::new(TallySheet::default());
@@ -342,12 +343,16 @@ pub fn fuzz_capture(bytes: &[u8]) -> bool {
     let mut emit = |transaction: Transaction| drop(transaction);
     capture::for_each_record(bytes, &mut |packet| engine.packet(&packet, &mut emit));
     engine.finish(&mut emit);
-    let packets = Tally::ALL
-        .iter()
-        .filter(|t| t.group() == Group::Packet && **t != Tally::PacketsIn)
-        .map(|t| tally.get(*t))
-        .fold(0, u64::wrapping_add);
-    packets == tally.get(Tally::PacketsIn) && engine.memory() == 0
+    let closes = |whole: Tally| {
+        let parts = Tally::ALL
+            .iter()
+            .filter(|part| part.group() == whole.group() && **part != whole);
+        let sum = parts
+            .map(|part| tally.get(*part))
+            .fold(0, u64::wrapping_add);
+        sum == tally.get(whole)
+    };
+    closes(Tally::PacketsIn) && closes(Tally::StreamBytesIn) && engine.memory() == 0
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The engine on packet scripts and on whole captures.
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod scrambled;
+
 use super::*;
 use crate::cleartext::capture::{
     FileOptions, FileSource, LinkType, OpenError, Polled, Source, SourceError,
@@ -408,4 +410,27 @@ fn mutations_of_captures() {
     ];
     let entry = |data: &[u8]| assert!(fuzz_capture(data), "the account is open");
     crate::cleartext::mutation::run("capture", entry, &seeds);
+}
+
+/// Captures of real programs that are small enough to be cut in many places.
+const SMALL: [&[u8]; 9] = [
+    include_bytes!("../../../captures/compressed.pcap"),
+    include_bytes!("../../../captures/errors.pcap"),
+    include_bytes!("../../../captures/ipv6.pcap"),
+    include_bytes!("../../../captures/midstream.pcap"),
+    include_bytes!("../../../captures/pipelined.pcap"),
+    include_bytes!("../../../captures/h2-tls.pcapng"),
+    include_bytes!("../../../captures/tls-sessions.pcapng"),
+    include_bytes!("../../../captures/grpc.pcap"),
+    include_bytes!("../../../captures/websocket.pcap"),
+];
+
+#[test]
+fn the_account_closes_on_every_prefix() {
+    for (n, capture) in SMALL.iter().enumerate() {
+        let step = (capture.len() / 150).max(1);
+        for cut in (24..=capture.len()).step_by(step) {
+            assert!(fuzz_capture(&capture[..cut]), "capture {n} cut at {cut}");
+        }
+    }
 }

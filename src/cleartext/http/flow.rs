@@ -95,7 +95,9 @@ impl HttpFlow {
                     offset: data.offset,
                     acked: data.acked,
                 };
+                self.suspect(data.conflict);
                 self.data(from_low, data.bytes.expose(), mark, cx);
+                self.suspect(false);
             }
             StreamChunk::Gap(gap) => match &mut self.phase {
                 Phase::Undecided => {
@@ -124,6 +126,13 @@ impl HttpFlow {
                 Phase::Refused => {}
             },
             StreamChunk::End(reason, _) => self.end(from_low, reason, cx),
+        }
+    }
+
+    /// The bytes that come now overlapped others of different content.
+    fn suspect(&mut self, conflict: bool) {
+        if let Phase::Http(session) = &mut self.phase {
+            session.suspect = conflict;
         }
     }
 

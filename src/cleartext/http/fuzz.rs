@@ -118,6 +118,7 @@ fn chunk<'a>(
             time,
             offset,
             acked: Some(acked),
+            conflict: false,
         })
     };
     match (control >> 1 & 7, more.first()) {

@@ -74,6 +74,7 @@ impl Sealed {
                     offset: advance(next, u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
                     // Acknowledgements count bytes of records, not of what is in them.
                     acked: None,
+                    conflict: false,
                 }),
                 Plain::Gap(len) => StreamChunk::Gap(Gap {
                     offset: advance(next, len),

@@ -50,6 +50,8 @@ pub(super) struct Session {
     size_hint: usize,
     fields_hint: usize,
     switch: Option<Switch>,
+    /// The bytes at hand overlapped others of different content.
+    pub(super) suspect: bool,
     /// The request that was answered by switching to HTTP/2, once more.
     upgraded: Option<Box<Exchange>>,
     /// Bytes seen since the last start line, over both directions.
@@ -106,6 +108,7 @@ impl Session {
             size_hint: 0,
             fields_hint: 0,
             switch: None,
+            suspect: false,
             upgraded: None,
             lost: 0,
         }

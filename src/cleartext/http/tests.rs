@@ -110,6 +110,7 @@ impl Script {
             time: EventTime::from_secs(self.now),
             offset,
             acked: Some(acked),
+            conflict: false,
         };
         self.chunk(from_low, StreamChunk::Data(data));
         self

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
+use super::Overlap;
 use crate::clock::EventTime;
 use crate::tally::{Tally, TallySheet};
 
@@ -38,6 +39,8 @@ pub(super) struct Piece {
     pub(super) missing: u64,
     pub(super) time: EventTime,
     pub(super) acked: Option<u64>,
+    /// Another copy of some of its bytes differed.
+    pub(super) conflict: bool,
 }
 
 /// A segment to be held, from `start` on.
@@ -48,6 +51,8 @@ pub(super) struct Early<'a> {
     pub(super) missing: u64,
     pub(super) time: EventTime,
     pub(super) acked: Option<u64>,
+    /// Another copy of some of its bytes differed.
+    pub(super) conflict: bool,
 }
 
 /// What became of the bytes of a segment that was to be held.
@@ -62,6 +67,14 @@ pub(super) struct Outcome {
 impl Piece {
     fn len(&self) -> u64 {
         wide(self.bytes.len()).saturating_add(self.missing)
+    }
+
+    /// Puts other bytes in place of those from position `at` on; the piece begins at `start`.
+    fn overwrite(&mut self, start: u64, bytes: &[u8], at: u64) {
+        let skip = usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
+        for (place, byte) in self.bytes.iter_mut().skip(skip).zip(bytes) {
+            *place = *byte;
+        }
     }
 }
 
@@ -125,8 +138,8 @@ impl Held {
         self.pieces.first_key_value().map(|(start, _)| *start)
     }
 
-    /// Keeps what is new of a segment. What is there already stays as it was.
-    pub(super) fn insert(&mut self, early: &Early<'_>) -> Outcome {
+    /// Keeps what is new of a segment. Of what is there already the policy says which copy stays.
+    pub(super) fn insert(&mut self, early: &Early<'_>, policy: Overlap) -> Outcome {
         let end = early.end();
         let mut outcome = Outcome::default();
         let mut fresh: SmallVec<[(u64, u64); 4]> = SmallVec::new();
@@ -136,7 +149,7 @@ impl Held {
             .range(..=early.start)
             .next_back()
             .map_or(early.start, |(start, _)| *start);
-        for (start, piece) in self.pieces.range(from..end) {
+        for (start, piece) in self.pieces.range_mut(from..end) {
             let piece_end = start.saturating_add(piece.len());
             if piece_end <= at {
                 continue;
@@ -146,7 +159,12 @@ impl Held {
                 at = *start;
             }
             let stop = piece_end.min(end);
-            outcome.compare(piece, *start, early, (at, stop));
+            if outcome.compare(piece, *start, early, (at, stop)) {
+                piece.conflict = true;
+                if policy.later_wins((*start, piece_end), (early.start, end)) {
+                    piece.overwrite(*start, early.between(at, stop), at);
+                }
+            }
             at = stop;
         }
         if at < end {
@@ -171,6 +189,7 @@ impl Held {
             bytes,
             time: early.time,
             acked: early.acked,
+            conflict: false,
         };
         self.pieces.insert(from, piece);
     }
@@ -200,13 +219,15 @@ impl Held {
 }
 
 impl Outcome {
-    /// Compares the second copy of `range` with the first.
-    fn compare(&mut self, piece: &Piece, start: u64, early: &Early<'_>, range: (u64, u64)) {
+    /// Compares the second copy of `range` with the first; true if they differ.
+    fn compare(&mut self, piece: &Piece, start: u64, early: &Early<'_>, range: (u64, u64)) -> bool {
         let second = early.between(range.0, range.1);
         let skip = usize::try_from(range.0.saturating_sub(start)).unwrap_or(usize::MAX);
         let first = piece.bytes.get(skip..).unwrap_or_default();
         self.duplicate = self.duplicate.saturating_add(wide(second.len()));
-        self.conflict |= first.iter().zip(second).any(|(a, b)| a != b);
+        let differ = first.iter().zip(second).any(|(a, b)| a != b);
+        self.conflict |= differ;
+        differ
     }
 }
 

@@ -160,6 +160,7 @@ impl Stream {
             missing: u64::from(arrival.missing),
             time: arrival.time,
             acked: arrival.acked,
+            conflict: false,
         };
         let early = early.without(behind, work.tally);
         let end = early.end();
@@ -211,7 +212,7 @@ impl Stream {
             return;
         }
         if early.start == self.position || self.make_room(early, work) {
-            self.hold(early, work.tally);
+            self.hold(early, work);
             self.drain(work);
             return;
         }
@@ -222,7 +223,7 @@ impl Stream {
             return;
         }
         if self.held.is_some() {
-            self.hold(&rest, work.tally);
+            self.hold(&rest, work);
             self.drain(work);
         } else {
             // No room even for one segment: the hole before it is given up at once.
@@ -260,16 +261,17 @@ impl Stream {
         }
     }
 
-    fn hold(&mut self, early: &Early<'_>, tally: &TallySheet) {
+    fn hold<S>(&mut self, early: &Early<'_>, work: &Work<'_, S>) {
         let held = self.held.get_or_insert_with(Box::default);
         if held.is_empty() {
             held.since = early.time;
             held.passed = None;
         }
-        let outcome = held.insert(early);
-        tally.add(Tally::StreamBytesDuplicate, outcome.duplicate);
+        let outcome = held.insert(early, work.settings.overlap);
+        work.tally
+            .add(Tally::StreamBytesDuplicate, outcome.duplicate);
         if outcome.conflict {
-            tally.one(Tally::OverlapConflicts);
+            work.tally.one(Tally::OverlapConflicts);
         }
     }
 
@@ -284,6 +286,7 @@ impl Stream {
                 time: early.time,
                 offset,
                 acked: early.acked,
+                conflict: early.conflict,
             }));
         }
         if early.missing > 0 {
@@ -300,6 +303,7 @@ impl Stream {
                 missing: piece.missing,
                 time: piece.time,
                 acked: piece.acked,
+                conflict: piece.conflict,
             };
             self.deliver(&early, work);
         }

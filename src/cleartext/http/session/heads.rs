@@ -177,9 +177,13 @@ impl Session {
             Role::Server => self.open_response(found, cx),
         }
         let seen = self.direction(role).seen;
+        let suspect = self.suspect;
         let Some(exchange) = self.current(role) else {
             return;
         };
+        if suspect {
+            exchange.note(Notes::OVERLAP_CONFLICT);
+        }
         exchange.touch(seen);
         let extent = match role {
             _ if head.cut => Extent::Empty,

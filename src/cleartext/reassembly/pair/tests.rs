@@ -4,6 +4,7 @@ use super::*;
 use crate::cleartext::decode::{Flags, FlowKey, Peer};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::MIDSTREAM_ORIGIN;
+use crate::cleartext::reassembly::Overlap;
 use crate::tally::{Group, Tally};
 use proptest::prelude::*;
 
@@ -220,6 +221,25 @@ fn the_first_copy_wins_and_a_conflict_is_told() {
     assert_eq!(s.text(LOW), "abcDEFghi");
     assert_eq!(s.count(Tally::OverlapConflicts), 1);
     assert_eq!(s.count(Tally::StreamBytesDuplicate), 3);
+}
+
+#[test]
+fn policies_differ_on_who_wins() {
+    let text = |overlap| {
+        let mut s = Script::connected(999, 4999);
+        s.settings.overlap = overlap;
+        s.send(LOW, 1003, 5000, "DEF");
+        s.send(LOW, 1005, 5000, "123");
+        s.send(LOW, 1001, 5000, "bcde");
+        s.send(LOW, 1000, 5000, "a");
+        s.finish();
+        s.text(LOW)
+    };
+    assert_eq!(text(Overlap::First), "abcDEF23");
+    assert_eq!(text(Overlap::Last), "abcde123");
+    assert_eq!(text(Overlap::Bsd), "abcdeF23");
+    assert_eq!(text(Overlap::Linux), "abcdeF23");
+    assert_eq!(text(Overlap::Windows), "abcDEF23");
 }
 
 #[test]

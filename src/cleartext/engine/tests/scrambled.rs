@@ -1,0 +1,251 @@
+//! However segments are cut, ordered, repeated and cut again, the transactions are the same: a thousand random connections
+//! through decoding, reassembly and HTTP.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use etherparse::{PacketBuilder, TcpHeader};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use crate::cleartext::capture::{LinkType, Packet};
+use crate::cleartext::engine::{Engine, Settings};
+use crate::cleartext::raw::Raw;
+use crate::clock::EventTime;
+use crate::tally::TallySheet;
+
+/// Connections tried with every change; `HUSHTAP_STREAMS` says another number.
+const STREAMS: u64 = 1_000;
+
+/// What one side sends before the other answers: a flight.
+struct Flight {
+    from_client: bool,
+    bytes: Vec<u8>,
+}
+
+fn body(random: &mut ChaCha8Rng) -> String {
+    let length = match random.random_range(0..4) {
+        0 => 0,
+        1 => random.random_range(1..40),
+        2 => random.random_range(40..2_000),
+        _ => random.random_range(2_000..9_000),
+    };
+    (0..length)
+        .map(|_| char::from(b"abc\r\n:0 GETHTTP/1.1"[random.random_range(0..19)]))
+        .collect()
+}
+
+/// A message with its body in a random framing; a response may end with the connection if it is the last.
+fn framed(start: &str, random: &mut ChaCha8Rng, last: bool) -> String {
+    let body = body(random);
+    let mut text = format!(
+        "{start}\r\nX-Noise: {}\r\n",
+        "n".repeat(random.random_range(0..60))
+    );
+    match random.random_range(0..3) {
+        0 => {
+            text += "Transfer-Encoding: chunked\r\n\r\n";
+            let mut rest = body.as_str();
+            while !rest.is_empty() {
+                let (chunk, more) = rest.split_at(random.random_range(1..=rest.len()));
+                write!(text, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
+                rest = more;
+            }
+            text += if random.random() {
+                "0\r\n\r\n"
+            } else {
+                "0\r\nT: v\r\n\r\n"
+            };
+        }
+        1 if last && start.starts_with("HTTP") => {
+            text += "\r\n";
+            text += &body;
+        }
+        _ => write!(text, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap(),
+    }
+    text
+}
+
+/// A connection: pipelines of one to four requests, each answered in order.
+fn conversation(random: &mut ChaCha8Rng) -> Vec<Flight> {
+    let rounds = random.random_range(1..5);
+    let mut flights = Vec::new();
+    for round in 0..rounds {
+        let pipelined = random.random_range(1..5);
+        let (mut requests, mut responses) = (String::new(), String::new());
+        for n in 0..pipelined {
+            let last = round + 1 == rounds && n + 1 == pipelined;
+            let head = random.random_range(0..8) == 0 && !last;
+            let method = ["GET", "POST", "PUT", "DELETE"][random.random_range(0..4)];
+            if head {
+                requests += "HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n";
+                responses += "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n";
+                continue;
+            }
+            requests += &framed(&format!("{method} /{round}/{n} HTTP/1.1"), random, false);
+            if random.random_range(0..6) == 0 {
+                responses += "HTTP/1.1 100 Continue\r\n\r\n";
+            }
+            let status = [200, 201, 404, 500][random.random_range(0..4)];
+            responses += &framed(&format!("HTTP/1.1 {status} Text"), random, last);
+        }
+        flights.push(Flight {
+            from_client: true,
+            bytes: requests.into_bytes(),
+        });
+        flights.push(Flight {
+            from_client: false,
+            bytes: responses.into_bytes(),
+        });
+    }
+    flights
+}
+
+/// A segment: offset in its stream and bytes.
+type Piece<'a> = (usize, &'a [u8]);
+
+/// Cuts a flight; out of order, some pieces twice, some again with other borders.
+fn scrambled<'a>(bytes: &'a [u8], base: usize, random: &mut ChaCha8Rng) -> Vec<Piece<'a>> {
+    let mut pieces: Vec<Piece<'a>> = Vec::new();
+    let mut at = 0;
+    let largest = [1_460, 40, 400][random.random_range(0..3)];
+    while at < bytes.len() {
+        let len = random.random_range(1..=largest).min(bytes.len() - at);
+        pieces.push((base + at, &bytes[at..at + len]));
+        at += len;
+    }
+    for n in (1..pieces.len()).rev() {
+        // Mostly near its place, as on real paths.
+        let reach = if random.random_range(0..4) == 0 {
+            n
+        } else {
+            n.min(3)
+        };
+        pieces.swap(n, n - random.random_range(0..=reach));
+    }
+    for _ in 0..random.random_range(0..4) {
+        let from = random.random_range(0..bytes.len());
+        let to = random.random_range(from..bytes.len().min(from + 1_460));
+        let place = random.random_range(0..=pieces.len());
+        pieces.insert(place, (base + from, &bytes[from..to]));
+    }
+    pieces
+}
+
+/// Feeds a connection; every transaction in words, times left out.
+fn replay(
+    flights: &[Flight],
+    mut cut: impl FnMut(&[u8], usize) -> Vec<(usize, Vec<u8>)>,
+) -> Vec<String> {
+    let mut engine = Engine::new(Settings::default(), Arc::new(TallySheet::default()));
+    let mut seen = Vec::new();
+    let mut now = 1_000_000_000_000;
+    let starts = [1_000_u32, u32::MAX - 5_000];
+    let mut sent = [0_usize; 2];
+    let mut send = |from_client: bool, seq: u32, ack: Option<u32>, flags: &str, payload: &[u8]| {
+        now += 100_000;
+        let ports = if from_client {
+            (40_000, 80)
+        } else {
+            (80, 40_000)
+        };
+        let mut tcp = TcpHeader::new(ports.0, ports.1, seq, 65_000);
+        tcp.syn = flags.contains('S');
+        tcp.fin = flags.contains('F');
+        tcp.ack = ack.is_some();
+        tcp.acknowledgment_number = ack.unwrap_or(0);
+        let hosts = if from_client {
+            ([10, 0, 0, 9], [10, 0, 0, 1])
+        } else {
+            ([10, 0, 0, 1], [10, 0, 0, 9])
+        };
+        let mut frame = Vec::new();
+        PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4(hosts.0, hosts.1, 64)
+            .tcp_header(tcp)
+            .write(&mut frame, payload)
+            .unwrap();
+        let packet = Packet {
+            time: EventTime::from_nanos(now),
+            link: LinkType::ETHERNET,
+            wire_len: u32::try_from(frame.len()).unwrap(),
+            data: Raw::new(&frame),
+        };
+        engine.packet(&packet, &mut |tx| {
+            let text = |message: Option<&crate::cleartext::http::transaction::Message>| {
+                message.map_or_else(String::new, |message| {
+                    let head = String::from_utf8_lossy(tx.slice(message.head)).into_owned();
+                    let body = blake3::hash(tx.slice(message.body));
+                    format!("{head} {} {body}", message.body_bytes)
+                })
+            };
+            seen.push(format!(
+                "{} {:?} {} {}",
+                tx.index,
+                tx.state,
+                text(tx.request.as_ref()),
+                text(tx.response.as_ref())
+            ));
+        });
+    };
+    send(true, starts[0], None, "S", b"");
+    send(false, starts[1], Some(starts[0].wrapping_add(1)), "S", b"");
+    let place =
+        |side: usize, offset: usize| starts[side].wrapping_add(1).wrapping_add(offset as u32);
+    for flight in flights {
+        let (own, other) = if flight.from_client { (0, 1) } else { (1, 0) };
+        for (offset, bytes) in cut(&flight.bytes, sent[own]) {
+            let ack = place(other, sent[other]);
+            send(
+                flight.from_client,
+                place(own, offset),
+                Some(ack),
+                "",
+                &bytes,
+            );
+        }
+        sent[own] += flight.bytes.len();
+    }
+    send(false, place(1, sent[1]), Some(place(0, sent[0])), "F", b"");
+    send(
+        true,
+        place(0, sent[0]),
+        Some(place(1, sent[1] + 1)),
+        "F",
+        b"",
+    );
+    seen.sort();
+    seen
+}
+
+#[test]
+fn a_thousand_scrambled_connections_give_what_the_plain_ones_give() {
+    let streams = std::env::var("HUSHTAP_STREAMS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let mut transactions = 0;
+    for seed in 0..streams.unwrap_or(STREAMS) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let flights = conversation(&mut random);
+        let plain = replay(&flights, |bytes, base| {
+            let pieces = bytes.chunks(60_000).enumerate();
+            pieces
+                .map(|(n, piece)| (base + n * 60_000, piece.to_vec()))
+                .collect()
+        });
+        let mixed = replay(&flights, |bytes, base| {
+            let pieces = scrambled(bytes, base, &mut random);
+            pieces
+                .into_iter()
+                .map(|(offset, piece)| (offset, piece.to_vec()))
+                .collect()
+        });
+        assert!(
+            plain.iter().all(|line| line.contains("Complete")),
+            "seed {seed}: {plain:#?}"
+        );
+        assert_eq!(plain, mixed, "seed {seed}");
+        transactions += plain.len();
+    }
+    assert!(transactions > 2_000);
+}
