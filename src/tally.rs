@@ -68,6 +68,8 @@ tallies! {
     PacketUnsupportedLink = "unsupported_link" in Packet,
     /// Packets of flows that could not be tracked because the flow table was full.
     PacketNoFlowRoom = "flow_table_full" in Packet,
+    /// TCP segments dropped because their checksum does not verify (`decode.checksums = "drop"`).
+    PacketBadChecksum = "bad_checksum" in Packet,
     /// Packets outside `--from`/`--to` or the file filter.
     PacketFiltered = "filtered" in Packet,
 
@@ -104,6 +106,8 @@ tallies! {
     StreamGapBytes = "stream_gap_bytes" in Flow,
     /// IPv4 headers whose checksum does not verify (analysed all the same).
     IpChecksums = "ip_checksums" in Flow,
+    /// TCP segments whose checksum does not verify; offload leaves it unfinished on the sending host.
+    TcpChecksums = "tcp_checksums" in Flow,
     /// Datagrams given up because fragments were missing for too long.
     FragmentsTimedOut = "fragments_timed_out" in Flow,
     /// Fragments that overlap others with other content (the first copy wins).
@@ -164,6 +168,13 @@ tallies! {
     TlsHole = "hole" in Tls,
     /// TLS flows whose records did not open although keys were known.
     TlsFailed = "decrypt_failed" in Tls,
+
+    /// QUIC flows whose hello was read; QUIC itself is not decrypted.
+    TlsQuic = "quic" in Tls,
+    /// QUIC flows of a version that is not known.
+    TlsQuicVersion = "quic_version" in Tls,
+    /// QUIC flows whose hello did not come whole.
+    TlsQuicIncomplete = "quic_incomplete" in Tls,
 
     /// Heads longer than `http.max_head`.
     LimitHead = "limit_head" in Limit,

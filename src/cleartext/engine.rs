@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use super::capture::{self, Packet};
-use super::decode::{self, Decoded, Fragment, Fragments, Segment, Whole};
+use super::decode::{self, Decoded, FlowKey, Fragment, Fragments, Segment, Whole};
 use super::flow::state::{Flow, Tools};
 use super::flow::table::{Age, Slot, Table};
 use super::http::transaction::{Spare, Storage, Transaction};
 use super::reassembly::EndReason;
-use super::{flow, http, reassembly, tls};
+use super::{flow, http, quic, reassembly, tls};
 use crate::clock::{EventTime, PacketClock};
 use crate::observation::FlowId;
 use crate::tally::{Tally, TallySheet};
@@ -39,6 +39,7 @@ pub struct Engine {
     clock: PacketClock,
     spare: Spare,
     fragments: Fragments,
+    quic: quic::Flows,
     table: Table<Flow>,
     /// Heap bytes of all flows.
     memory: usize,
@@ -71,6 +72,7 @@ impl Engine {
             clock: PacketClock::default(),
             spare: Spare::default(),
             fragments: Fragments::default(),
+            quic: quic::Flows::default(),
             table: Table::new(),
             memory: 0,
             held: 0,
@@ -108,11 +110,18 @@ impl Engine {
         match decode::walk(packet, &self.settings.decode, &self.tally) {
             Decoded::Segment(segment) => self.segment(&segment, now, emit),
             Decoded::Other(reason) => self.tally.one(reason),
+            Decoded::Quic(key, data) => self.quic(&key, data.expose()),
             Decoded::Fragment(fragment) => {
                 let whole = self.fragment(&fragment, now);
                 self.datagram(whole, now, emit);
             }
         }
+    }
+
+    /// A datagram of QUIC: no TCP, but its hello may be read.
+    fn quic(&mut self, key: &FlowKey, data: &[u8]) {
+        self.tally.one(Tally::PacketNotTcp);
+        self.quic.datagram(key, data, &self.tls, &self.tally);
     }
 
     fn fragment(&mut self, fragment: &Fragment<'_>, now: EventTime) -> Option<Whole> {
@@ -131,6 +140,7 @@ impl Engine {
             match decode::resume(&datagram, &self.settings.decode, &self.tally) {
                 Decoded::Segment(segment) => return self.segment(&segment, now, emit),
                 Decoded::Other(reason) => return self.tally.one(reason),
+                Decoded::Quic(key, data) => return self.quic(&key, data.expose()),
                 Decoded::Fragment(fragment) => {
                     whole = self.fragment(&fragment, now);
                 }
@@ -164,6 +174,7 @@ impl Engine {
         self.memory = 0;
         self.held = 0;
         self.fragments = Fragments::default();
+        self.quic.finish(&self.tally);
     }
 
     /// Takes back the memory of transactions that were masked and forgotten.

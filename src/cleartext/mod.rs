@@ -40,6 +40,7 @@ pub mod http;
 pub mod mask;
 #[cfg(test)]
 mod mutation;
+mod quic;
 pub mod raw;
 pub mod reassembly;
 pub mod scrub;

@@ -141,6 +141,8 @@ section! {
         mpls_ports: Vec<u16> = decode::Settings::default().mpls.list(),
         /// UDP ports of L2TP.
         l2tp_ports: Vec<u16> = decode::Settings::default().l2tp.list(),
+        /// TCP segments with a bad checksum: ignore, count or drop. Offload makes bad ones on the sending host.
+        checksums: ChecksumPolicy = ChecksumPolicy::Count,
         /// Memory of IP fragments that wait for the rest of their datagram.
         fragment_memory: ByteSize = ByteSize::of(decode::Settings::default().fragments.max_memory),
         /// A datagram is given up when fragments are missing for this long.
@@ -172,6 +174,18 @@ section! {
         /// Likewise where only one direction is captured.
         hole_timeout_one_sided: Span = Span::nanos_of(reassembly::Settings::default().hole_nanos_one_sided),
     }
+}
+
+/// What becomes of TCP segments with a bad checksum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChecksumPolicy {
+    /// Not looked at.
+    Ignore,
+    /// Counted.
+    Count,
+    /// Counted and dropped.
+    Drop,
 }
 
 /// Whose policy is followed on overlap.

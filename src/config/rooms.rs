@@ -1,6 +1,6 @@
 //! From the config to each room's own settings. A room's defaults for what the user cannot choose stay its own.
 
-use super::file::{ForwardHeader, OverlapPolicy, PrivacyUnit};
+use super::file::{ChecksumPolicy, ForwardHeader, OverlapPolicy, PrivacyUnit};
 use super::{Config, EndpointHint};
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
@@ -9,7 +9,7 @@ use crate::cleartext::anonymize::endpoint::{Hint, service};
 use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
 use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::anonymize::net::Range;
-use crate::cleartext::decode::Ports;
+use crate::cleartext::decode::{Checksums, Ports};
 use crate::cleartext::reassembly::Overlap;
 use crate::cleartext::{anonymize, capture, decode, engine, flow, http, reassembly};
 use crate::clock::EventTime;
@@ -99,6 +99,11 @@ impl Config {
             gre: Ports::new(&decode.gre_ports),
             mpls: Ports::new(&decode.mpls_ports),
             l2tp: Ports::new(&decode.l2tp_ports),
+            checksums: match decode.checksums {
+                ChecksumPolicy::Ignore => Checksums::Ignore,
+                ChecksumPolicy::Count => Checksums::Count,
+                ChecksumPolicy::Drop => Checksums::Drop,
+            },
             fragments: decode::Limits {
                 max_memory: decode.fragment_memory.as_usize(),
                 timeout_nanos: decode.fragment_timeout.nanos(),

@@ -102,7 +102,7 @@ pub(super) fn transport<'a>(
 ) -> Result<Step<'a>, Tally> {
     match protocol {
         6 => Ok(Step::Tcp(hosts, data)),
-        17 => tunnel::udp(walk, data),
+        17 => tunnel::udp(walk, hosts, data),
         // Hop-by-hop options, routing, destination options, host identity, shim6: length in units of 8 bytes, the first not
         // counted.
         0 | 43 | 60 | 135 | 139 | 140 => {
@@ -167,6 +167,36 @@ fn checksum(header: &[u8]) -> u32 {
         sum = (sum & 0xffff).wrapping_add(sum >> 16);
     }
     sum
+}
+
+/// Whether the checksum of a TCP segment verifies (RFC 9293 section 3.1, RFC 8200 section 8.1). The sum of RFC 1071 does not
+/// depend on the order of bytes within words, so it is taken in that of the machine, four bytes at a time.
+pub(super) fn verifies(hosts: &Hosts, data: &[u8]) -> bool {
+    let words = |bytes: &[u8]| {
+        let (words, rest) = bytes.as_chunks::<4>();
+        let sum = words
+            .iter()
+            .map(|word| u64::from(u32::from_ne_bytes(*word)))
+            .fold(0_u64, u64::wrapping_add);
+        let mut last = [0; 4];
+        for (place, byte) in last.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        sum.wrapping_add(u64::from(u32::from_ne_bytes(last)))
+    };
+    let Ok(length) = u32::try_from(data.len()) else {
+        return true;
+    };
+    // A mapped IPv4 address has twelve bytes before it whose sum is 0.
+    let mut sum = words(&hosts.from)
+        .wrapping_add(words(&hosts.to))
+        .wrapping_add(u64::from(length.to_be()))
+        .wrapping_add(u64::from(6_u32.to_be()))
+        .wrapping_add(words(data));
+    while sum > 0xffff {
+        sum = (sum & 0xffff).wrapping_add(sum >> 16);
+    }
+    sum == 0xffff
 }
 
 /// An IPv4 address as mapped IPv6 (RFC 4291 section 2.5.5.2).

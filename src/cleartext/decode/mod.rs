@@ -8,8 +8,8 @@
 //!         -> Tally       what else it is: every packet has exactly one outcome
 //! ```
 //! Lengths come from the innermost IP header (so padding of short Ethernet frames is cut, RFC 894), from the capture where
-//! that says 0 (segmentation offload); what the snaplen cut off is known by its length. TCP checksums are not looked at:
-//! offloading leaves them unset in most captures. Flows are those of the innermost addresses, whatever is around them.
+//! that says 0 (segmentation offload); what the snaplen cut off is known by its length. TCP checksums are counted, not judged,
+//! unless told so: offloading leaves them unfinished in many captures ([`Checksums`]). Flows are those of the innermost addresses, whatever is around them.
 
 mod fragment;
 mod inet;
@@ -54,6 +54,21 @@ pub struct Settings {
     pub l2tp: Ports,
     /// IP fragments.
     pub fragments: Limits,
+    /// What becomes of TCP segments whose checksum does not verify.
+    pub checksums: Checksums,
+}
+
+/// What becomes of TCP segments whose checksum does not verify (RFC 9293 section 3.1). Offload leaves checksums unfinished in
+/// captures made on the sending host, so that dropping is wrong there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Checksums {
+    /// They are not looked at.
+    Ignore,
+    /// They are counted and analysed.
+    #[default]
+    Count,
+    /// They are counted and dropped: the host dropped them too.
+    Drop,
 }
 
 impl Default for Settings {
@@ -71,6 +86,7 @@ impl Default for Settings {
             mpls: Ports::new(&[6_635]),
             l2tp: Ports::new(&[1_701]),
             fragments: Limits::default(),
+            checksums: Checksums::Count,
         }
     }
 }
@@ -131,6 +147,7 @@ pub(in crate::cleartext) fn decode<'a>(packet: &Packet<'a>) -> Result<Segment<'a
     match walk(packet, &Settings::default(), &TallySheet::default()) {
         Decoded::Segment(segment) => Ok(segment),
         Decoded::Fragment(_) => Err(Tally::PacketFragment),
+        Decoded::Quic(..) => Err(Tally::PacketNotTcp),
         Decoded::Other(reason) => Err(reason),
     }
 }
@@ -157,7 +174,7 @@ pub(in crate::cleartext) fn fuzz_decode(bytes: &[u8]) {
             Decoded::Fragment(fragment) => {
                 fragments.add(&fragment, packet.time, &settings.fragments, &tally)
             }
-            Decoded::Segment(_) | Decoded::Other(_) => None,
+            Decoded::Segment(_) | Decoded::Quic(..) | Decoded::Other(_) => None,
         };
         while let Some(datagram) = whole.take() {
             if let Decoded::Fragment(fragment) = resume(&datagram, &settings, &tally) {

@@ -80,7 +80,7 @@ fn padded(frame_bytes: &[u8]) -> Result<Step<'_>, Tally> {
             let padding = header.wrapping_neg() & 3;
             next(layer, payload, padding)
         }
-        other @ (Step::Fragment(_) | Step::Tcp(..)) => Ok(other),
+        other @ (Step::Fragment(_) | Step::Tcp(..) | Step::Quic(..)) => Ok(other),
     }
 }
 

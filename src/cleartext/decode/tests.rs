@@ -395,7 +395,7 @@ fn feed(packets: &[(u16, Vec<u8>)]) -> Vec<Vec<u8>> {
             Decoded::Fragment(fragment) => {
                 whole = fragments.add(&fragment, packet.time, &settings.fragments, &tally);
             }
-            Decoded::Other(_) => {}
+            Decoded::Quic(..) | Decoded::Other(_) => {}
         }
         while let Some(datagram) = whole.take() {
             match resume(&datagram, &settings, &tally) {
@@ -403,7 +403,7 @@ fn feed(packets: &[(u16, Vec<u8>)]) -> Vec<Vec<u8>> {
                 Decoded::Fragment(fragment) => {
                     whole = fragments.add(&fragment, packet.time, &settings.fragments, &tally);
                 }
-                Decoded::Other(_) => {}
+                Decoded::Quic(..) | Decoded::Other(_) => {}
             }
         }
     }
@@ -435,6 +435,31 @@ fn on_overlap_the_first_copy_wins() {
     pieces.insert(2, other);
     let packets: Vec<_> = pieces.into_iter().map(|piece| (101, piece)).collect();
     assert_eq!(feed(&packets), [vec![b'a'; 64]]);
+}
+
+#[test]
+fn checksums_are_counted_and_dropped_only_if_told() {
+    let good = frame(b"odd length!");
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    let outcome = |bytes: &[u8], checksums| {
+        let settings = Settings {
+            checksums,
+            ..Settings::default()
+        };
+        let tally = TallySheet::default();
+        let analysed = matches!(
+            walk(&packet(1, bytes), &settings, &tally),
+            Decoded::Segment(_)
+        );
+        (analysed, tally.get(Tally::TcpChecksums))
+    };
+    for policy in [Checksums::Ignore, Checksums::Count, Checksums::Drop] {
+        assert_eq!(outcome(&good, policy), (true, 0), "{policy:?}");
+    }
+    assert_eq!(outcome(&bad, Checksums::Ignore), (true, 0));
+    assert_eq!(outcome(&bad, Checksums::Count), (true, 1));
+    assert_eq!(outcome(&bad, Checksums::Drop), (false, 1));
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //! (VXLAN), RFC 8926 (Geneve), 3GPP TS 29.281 section 5 (GTP-U), RFC 4380 section 5.1.1 (Teredo), RFC 2661 section 3.1 (L2TP),
 //! draft-foschiano-erspan.
 
-use super::walk::{Layer, Step, Walk, next};
+use super::walk::{Hosts, Layer, Step, Walk, next};
 use super::{rest, u8_at, u16_at};
+use crate::cleartext::quic;
 use crate::tally::Tally;
 
 /// Bytes of a UDP header.
@@ -95,7 +96,11 @@ pub(super) fn l2tpv3(data: &[u8]) -> Result<Step<'_>, Tally> {
 }
 
 /// A UDP datagram: a tunnel if the port says so and all of it fits.
-pub(super) fn udp<'a>(walk: &mut Walk<'_>, data: &'a [u8]) -> Result<Step<'a>, Tally> {
+pub(super) fn udp<'a>(
+    walk: &mut Walk<'_>,
+    hosts: Hosts,
+    data: &'a [u8],
+) -> Result<Step<'a>, Tally> {
     let (from, to) = (u16_at(data, 0)?, u16_at(data, 2)?);
     let length = usize::from(u16_at(data, 4)?);
     let whole = data.get(..length).filter(|_| length >= UDP_HEADER);
@@ -113,6 +118,7 @@ pub(super) fn udp<'a>(walk: &mut Walk<'_>, data: &'a [u8]) -> Result<Step<'a>, T
         () if ports.l2tp.has(to) || ports.l2tp.has(from) => l2tp(payload),
         // Gateways put it on ports of their own: its header and an IP header that agree on every length are no accident.
         () if is_gtpu_throughout(payload) => gtpu(payload),
+        () if quic::is_long(payload) => return Ok(Step::Quic(hosts, (from, to), payload)),
         () => Err(Tally::PacketNotTcp),
     };
     walk.doubtful = true;

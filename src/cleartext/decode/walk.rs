@@ -2,7 +2,7 @@
 
 use super::fragment::{Fragment, Whole};
 use super::segment::{Flags, FlowKey, Peer, Segment};
-use super::{Settings, inet, link, radio, tunnel, u8_at, u16_at};
+use super::{Checksums, Settings, inet, link, radio, tunnel, u8_at, u16_at};
 use crate::cleartext::capture::Packet;
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
@@ -15,7 +15,9 @@ pub(in crate::cleartext) enum Decoded<'a> {
     Segment(Segment<'a>),
     /// Part of an IP datagram.
     Fragment(Fragment<'a>),
-    /// Neither; counted under this.
+    /// A datagram that looks like QUIC.
+    Quic(FlowKey, Raw<&'a [u8]>),
+    /// None of these; counted under this.
     Other(Tally),
 }
 
@@ -58,6 +60,8 @@ pub(super) enum Step<'a> {
     Next(Layer, &'a [u8]),
     Fragment(Fragment<'a>),
     Tcp(Hosts, &'a [u8]),
+    /// A UDP payload that looks like QUIC, with its ports.
+    Quic(Hosts, (u16, u16), &'a [u8]),
 }
 
 /// One walk.
@@ -124,7 +128,16 @@ impl<'s> Walk<'s> {
                     }
                     step = self.step(layer, data);
                 }
-                Ok(Step::Tcp(hosts, data)) => return tcp(&hosts, data, time),
+                Ok(Step::Tcp(hosts, data)) => {
+                    if self.is_bad(&hosts, data) {
+                        return Decoded::Other(Tally::PacketBadChecksum);
+                    }
+                    return tcp(&hosts, data, time);
+                }
+                Ok(Step::Quic(hosts, (from, to), payload)) => {
+                    let (key, _) = key(&hosts, from, to);
+                    return Decoded::Quic(key, Raw::new(payload));
+                }
                 Ok(Step::Fragment(mut fragment)) => {
                     fragment.depth = self.depth;
                     fragment.doubtful = self.doubtful;
@@ -137,6 +150,19 @@ impl<'s> Walk<'s> {
                 Err(reason) => return Decoded::Other(reason),
             }
         }
+    }
+
+    /// Whether a segment is to be dropped for its checksum; one that does not verify is counted.
+    fn is_bad(&self, hosts: &Hosts, data: &[u8]) -> bool {
+        // Of a cut segment nothing can be said.
+        if self.settings.checksums == Checksums::Ignore || hosts.missing > 0 || self.cut > 0 {
+            return false;
+        }
+        if inet::verifies(hosts, data) {
+            return false;
+        }
+        self.tally.one(Tally::TcpChecksums);
+        self.settings.checksums == Checksums::Drop
     }
 
     fn step<'a>(&mut self, layer: Layer, data: &'a [u8]) -> Result<Step<'a>, Tally> {
@@ -185,24 +211,30 @@ fn mpls(data: &[u8]) -> Result<Step<'_>, Tally> {
     }
 }
 
+/// The flow between two ports, and whether its smaller peer has the first.
+fn key(hosts: &Hosts, from: u16, to: u16) -> (FlowKey, bool) {
+    let from = Peer {
+        addr: hosts.from,
+        port: from,
+    };
+    let to = Peer {
+        addr: hosts.to,
+        port: to,
+    };
+    let from_low = from <= to;
+    let (low, high) = if from_low { (from, to) } else { (to, from) };
+    (FlowKey { low, high }, from_low)
+}
+
 /// The segment itself (RFC 9293 section 3.1).
 fn tcp<'a>(hosts: &Hosts, data: &'a [u8], time: EventTime) -> Decoded<'a> {
     let Ok(tcp) = TcpSlice::from_slice(data) else {
         return Decoded::Other(Tally::PacketMalformed);
     };
-    let from = Peer {
-        addr: hosts.from,
-        port: tcp.source_port(),
-    };
-    let to = Peer {
-        addr: hosts.to,
-        port: tcp.destination_port(),
-    };
-    let from_low = from <= to;
-    let (low, high) = if from_low { (from, to) } else { (to, from) };
+    let (key, from_low) = key(hosts, tcp.source_port(), tcp.destination_port());
     Decoded::Segment(Segment {
         time,
-        key: FlowKey { low, high },
+        key,
         from_low,
         seq: tcp.sequence_number(),
         ack: tcp.acknowledgment_number(),

@@ -93,3 +93,15 @@ pub(in crate::cleartext) fn looks(bytes: &[u8]) -> Looks {
         _ => Looks::Joined,
     }
 }
+
+/// Reads a ClientHello out of QUIC and writes it down; what the flow counts as.
+pub(in crate::cleartext) fn quic_hello(body: &[u8], shared: &Shared) -> Outcome {
+    let Some(hello) = hello::client(body) else {
+        return Outcome::QuicIncomplete;
+    };
+    if let Some(book) = &shared.book {
+        let ja4 = fingerprint::ja4(&hello, b'q');
+        book.note(&hello.name, &hello.protocol, Some(&ja4), Outcome::Quic);
+    }
+    Outcome::Quic
+}

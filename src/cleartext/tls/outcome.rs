@@ -23,11 +23,17 @@ pub enum Outcome {
     Hole,
     /// Keys were known, but records did not open.
     Failed,
+    /// QUIC; its hello was read.
+    Quic,
+    /// QUIC of another version.
+    QuicVersion,
+    /// QUIC whose hello did not come whole.
+    QuicIncomplete,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Decrypted,
         Self::NoKeyLog,
         Self::NoKeys,
@@ -37,6 +43,9 @@ impl Outcome {
         Self::Version,
         Self::Hole,
         Self::Failed,
+        Self::Quic,
+        Self::QuicVersion,
+        Self::QuicIncomplete,
     ];
 
     /// Where it is counted.
@@ -51,6 +60,9 @@ impl Outcome {
             Self::Version => Tally::TlsVersion,
             Self::Hole => Tally::TlsHole,
             Self::Failed => Tally::TlsFailed,
+            Self::Quic => Tally::TlsQuic,
+            Self::QuicVersion => Tally::TlsQuicVersion,
+            Self::QuicIncomplete => Tally::TlsQuicIncomplete,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::cleartext::http::transaction::Grpc;
 use crate::observation::Notes;
+use crate::tally::Tally;
 
 #[test]
 fn requests_and_responses_interleave() {
@@ -261,8 +262,12 @@ fn what_goes_through_a_granted_connect_is_no_body() {
     script
         .c(frame(HEADERS, END_HEADERS, 1, fields))
         .s(status(1, "200"))
-        .c(frame(DATA, 0, 1, b"\x81\x80"))
+        .c(frame(DATA, 0, 1, b"\x81\x82"))
+        .c(frame(DATA, 0, 1, b"\x01\x02\x03\x04ij"))
         .s(frame(DATA, 0, 1, b"\x81\x02hi"));
     assert_eq!(script.lines(), ["CONNECT /chat 0 > 200 0 complete"]);
+    let count = |tally| script.tally.get(tally);
+    assert_eq!(count(Tally::WebSocketMessages), 2, "RFC 8441");
+    assert_eq!(count(Tally::WebSocketBytes), 4);
     assert!(head(&script, 0).contains("\r\n:protocol: websocket\r\n"));
 }
