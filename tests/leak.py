@@ -11,6 +11,7 @@ import gzip
 import json
 import pathlib
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -165,6 +166,24 @@ def replay(work, capture, *flags):
     return done.stdout, done.stderr
 
 
+def keys(work):
+    """TLS secrets, from a secrets block and from a key log: none of them may come out of anything."""
+    capture = pathlib.Path(__file__).parent.parent / "captures" / "tls-suites.pcapng"
+    lines = re.findall(rb"^[A-Z_0-9]+ [0-9a-f]{64} ([0-9a-f]{64,96})$", capture.read_bytes(), re.M)
+    assert len(lines) > 25, "no secrets in the capture: nothing was tested"
+    for secret in lines:
+        SECRET[secret.decode()] = "a TLS secret"
+    log = work / "keys.log"
+    log.write_bytes(b"".join(b"CLIENT_RANDOM %s %s\n" % (b"ab" * 32, secret) for secret in lines))
+    for name, flags in {"report": ["--report", "json"], "records": ["--records", "-", "--bodies"]}.items():
+        out, logged = replay(work, capture, "--keylog", str(log), *flags)
+        assert name == "report" or out.count(b'"decrypted"') == 25, "nothing was decrypted: nothing was tested"
+        yield f"TLS {name}", out, True
+        yield f"log of TLS {name}", logged, False
+    done = subprocess.run([binary(), "-v", "check"], cwd=work, env={"HUSHTAP_KEYLOG": str(log)}, capture_output=True, check=False, timeout=60)
+    yield "check with a key log", done.stdout + done.stderr, False
+
+
 def everything(work):
     """Runs every command that sees the traffic and yields (name, bytes, holds masked bodies)."""
     capture = work / "planted.pcap"
@@ -193,6 +212,8 @@ def everything(work):
         assert socket.inet_aton(address) not in packets, "a scrubbed capture holds an address"
     yield "scrubbed capture", packets, True
     yield "log of scrub", done.stdout + done.stderr, False
+
+    yield from keys(work)
 
     daemon = Daemon(["-r", str(capture), "--speed", "max", "--init-ledger", "--records", str(work / "live.ndjson"), "--alerts", str(work / "live-alerts.ndjson")], work).start()
     time.sleep(4)
