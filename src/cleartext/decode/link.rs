@@ -21,6 +21,7 @@ const DECODED: &[(u16, &str)] = &[
     (1, "ETHERNET"),
     (6, "IEEE802_5"),
     (7, "ARCNET_BSD"),
+    (8, "SLIP"),
     (9, "PPP"),
     (10, "FDDI"),
     (11, "ATM_RFC1483"),
@@ -32,6 +33,7 @@ const DECODED: &[(u16, &str)] = &[
     (101, "RAW"),
     (104, "C_HDLC"),
     (105, "IEEE802_11"),
+    (106, "ATM_CLIP"),
     (107, "FRELAY"),
     (108, "LOOP"),
     (109, "ENC"),
@@ -46,27 +48,49 @@ const DECODED: &[(u16, &str)] = &[
     (149, "PKTAP"),
     (163, "IEEE802_11_AVS"),
     (166, "PPP_PPPD"),
+    (178, "JUNIPER_ETHER"),
     (192, "PPI"),
     (197, "ERF"),
     (228, "IPV4"),
     (229, "IPV6"),
     (239, "NFLOG"),
+    (242, "IPOIB"),
     (258, "PKTAP"),
     (276, "LINUX_SLL2"),
+    (281, "DSA_TAG_BRCM"),
+    (282, "DSA_TAG_BRCM_PREPEND"),
+    (284, "DSA_TAG_DSA"),
+    (285, "DSA_TAG_EDSA"),
 ];
 
 /// Others one meets, for messages.
 const NAMED: &[(u16, &str)] = &[
     (3, "AX25"),
-    (8, "SLIP"),
     (103, "BSDOS_SLIP"),
     (114, "LTALK"),
+    (130, "JUNIPER_MLPPP"),
+    (131, "JUNIPER_MLFR"),
+    (132, "JUNIPER_ES"),
+    (133, "JUNIPER_GGSN"),
+    (134, "JUNIPER_MFR"),
+    (135, "JUNIPER_ATM2"),
+    (136, "JUNIPER_SERVICES"),
+    (137, "JUNIPER_ATM1"),
+    (139, "MTP2_WITH_PHDR"),
     (140, "MTP2"),
     (141, "MTP3"),
     (142, "SCCP"),
     (143, "DOCSIS"),
     (144, "LINUX_IRDA"),
+    (164, "JUNIPER_MONITOR"),
+    (165, "BACNET_MS_TP"),
+    (167, "JUNIPER_PPPOE"),
+    (168, "JUNIPER_PPPOE_ATM"),
     (177, "LINUX_LAPD"),
+    (179, "JUNIPER_PPP"),
+    (180, "JUNIPER_FRELAY"),
+    (181, "JUNIPER_CHDLC"),
+    (182, "MFR"),
     (187, "BLUETOOTH_HCI_H4"),
     (189, "USB_LINUX"),
     (195, "IEEE802_15_4_WITHFCS"),
@@ -83,7 +107,6 @@ const NAMED: &[(u16, &str)] = &[
     (231, "DBUS"),
     (235, "DVB_CI"),
     (240, "NETANALYZER"),
-    (242, "IPOIB"),
     (243, "MPEG_2_TS"),
     (245, "NFC_LLCP"),
     (248, "SCTP"),
@@ -151,6 +174,8 @@ fn start_rare(link: LinkType, data: &[u8]) -> Result<Step<'_>, Tally> {
         7 => arcnet(u8_at(data, 2)?, rest(data, 3)?),
         // The same behind an offset of two bytes.
         129 => arcnet(u8_at(data, 4)?, rest(data, 5)?),
+        // Direction, type, and a compressed header if it was one.
+        8 => next(Layer::Ip, data, 16),
         9 => Ok(Step::Next(Layer::Ppp, data)),
         10 => next(Layer::Llc, data, 13),
         11 | 100 => Ok(Step::Next(Layer::Llc, data)),
@@ -162,6 +187,9 @@ fn start_rare(link: LinkType, data: &[u8]) -> Result<Step<'_>, Tally> {
         104 => next(Layer::Type(u16_at(data, 2)?), data, 4),
         105 => Ok(Step::Next(Layer::Radio, data)),
         107 => frame_relay(data),
+        // Classical IP over ATM, with LLC or without.
+        106 if data.starts_with(&[0xaa, 0xaa]) => Ok(Step::Next(Layer::Llc, data)),
+        106 => Ok(Step::Next(Layer::Ip, data)),
         109 => next(Layer::Ip, data, 12),
         117 => {
             let header = usize::from(u8_at(data, 0)?).next_multiple_of(4);
@@ -174,16 +202,23 @@ fn start_rare(link: LinkType, data: &[u8]) -> Result<Step<'_>, Tally> {
             _ => Err(Tally::PacketNotIp),
         },
         127 => radio::radiotap(data),
-        138 => next(Layer::Type(u16_at(data, 16)?), data, 18),
+        // Two addresses of eight bytes; two of six and the tag of a switch chip.
+        138 | 281 | 284 => next(Layer::Type(u16_at(data, 16)?), data, 18),
         149 | 258 => pktap(data),
         163 => radio::avs(data),
         // The direction stands where PPP has its address.
         166 => next(Layer::Ppp, data, 2),
+        178 => juniper(data),
         192 => ppi(data),
         0xff00 => tunnel::vxlan(data),
         0xff01 => tunnel::geneve(data),
         197 => erf(data),
         239 => nflog(data),
+        // InfiniBand: a global route header, then an EtherType and two reserved bytes.
+        242 => next(Layer::Type(u16_at(data, 40)?), data, 44),
+        // Tags of other switch chips: before the frame, or longer.
+        282 => next(Layer::Ethernet, data, 4),
+        285 => next(Layer::Type(u16_at(data, 20)?), data, 22),
         _ => Err(Tally::PacketUnsupportedLink),
     }
 }
@@ -265,6 +300,24 @@ fn inside(link: u32, data: &[u8]) -> Result<Step<'_>, Tally> {
         Ok(149 | 192 | 258) | Err(_) => Err(Tally::PacketUnsupportedLink),
         Ok(link) => start(LinkType(link), data),
     }
+}
+
+/// Juniper's header: a magic number, flags, perhaps extensions, perhaps no Ethernet header.
+fn juniper(data: &[u8]) -> Result<Step<'_>, Tally> {
+    let [b'M', b'G', b'C', flags, ..] = data else {
+        return Err(Tally::PacketMalformed);
+    };
+    let header = if flags & 0x80 == 0 {
+        4_usize
+    } else {
+        usize::from(u16_at(data, 4)?).saturating_add(6)
+    };
+    let layer = if flags & 0x02 == 0 {
+        Layer::Ethernet
+    } else {
+        Layer::Ip
+    };
+    next(layer, data, header)
 }
 
 /// Endace's record: 16 bytes, extension headers of 8 while the first bit is set, two bytes of padding before Ethernet.
