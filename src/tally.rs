@@ -85,6 +85,8 @@ tallies! {
     StreamBytesNoRoom = "buffer_full" in StreamByte,
     /// Payload bytes of flows that are no HTTP, passed over unread.
     StreamBytesNotHttp = "not_http" in StreamByte,
+    /// Urgent bytes that were taken out of their stream (`flow.urgent = "remove"`).
+    StreamBytesUrgent = "urgent" in StreamByte,
     /// Bytes still waiting for a hole to be filled when the flow ended.
     StreamBytesUnordered = "behind_a_gap" in StreamByte,
 
@@ -98,7 +100,7 @@ tallies! {
     FlowsEvicted = "flows_evicted" in Flow,
     /// Flows that ended by timeout.
     FlowsTimedOut = "flows_timed_out" in Flow,
-    /// Overlapping segments whose bytes differ (the first copy wins).
+    /// Overlapping segments whose bytes differ (`flow.overlap` says which counts).
     OverlapConflicts = "overlap_conflicts" in Flow,
     /// Holes that had to be skipped.
     StreamGaps = "stream_gaps" in Flow,

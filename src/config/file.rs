@@ -167,12 +167,15 @@ section! {
         max_held: ByteSize = ByteSize::of(reassembly::Settings::default().max_held),
         /// Bytes all flows together may hold behind holes.
         max_held_total: ByteSize = ByteSize::of(reassembly::Settings::default().max_held_total),
-        /// Which copy counts where segments overlap with different content: first, last, bsd, linux or windows.
-        overlap: OverlapPolicy = OverlapPolicy::First,
         /// A hole is given up after this long.
         hole_timeout: Span = Span::nanos_of(reassembly::Settings::default().hole_nanos),
         /// Likewise where only one direction is captured.
         hole_timeout_one_sided: Span = Span::nanos_of(reassembly::Settings::default().hole_nanos_one_sided),
+        /// Whose bytes count where segments overlap with different content: `first`, `last`, or as `bsd`, `linux`,
+        /// `windows` or `solaris` hosts do.
+        overlap: reassembly::Overlap = reassembly::Settings::default().overlap,
+        /// What becomes of the urgent byte of a segment: `keep` or `remove`.
+        urgent: reassembly::Urgent = reassembly::Settings::default().urgent,
     }
 }
 
@@ -186,22 +189,6 @@ pub enum ChecksumPolicy {
     Count,
     /// Counted and dropped.
     Drop,
-}
-
-/// Whose policy is followed on overlap.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OverlapPolicy {
-    /// The first copy.
-    First,
-    /// The last copy.
-    Last,
-    /// As BSD does.
-    Bsd,
-    /// As Linux does.
-    Linux,
-    /// As Windows does.
-    Windows,
 }
 
 section! {

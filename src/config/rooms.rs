@@ -1,6 +1,6 @@
 //! From the config to each room's own settings. A room's defaults for what the user cannot choose stay its own.
 
-use super::file::{ChecksumPolicy, ForwardHeader, OverlapPolicy, PrivacyUnit};
+use super::file::{ChecksumPolicy, ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
@@ -10,7 +10,6 @@ use crate::cleartext::anonymize::identity::client::{ForwardedBy, TrustedProxy};
 use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::anonymize::net::Range;
 use crate::cleartext::decode::{Checksums, Ports};
-use crate::cleartext::reassembly::Overlap;
 use crate::cleartext::{anonymize, capture, decode, engine, flow, http, reassembly};
 use crate::clock::EventTime;
 use crate::error::Error;
@@ -72,13 +71,8 @@ impl Config {
                 max_held_total: flow.max_held_total.as_usize(),
                 hole_nanos: flow.hole_timeout.nanos(),
                 hole_nanos_one_sided: flow.hole_timeout_one_sided.nanos(),
-                overlap: match flow.overlap {
-                    OverlapPolicy::First => Overlap::First,
-                    OverlapPolicy::Last => Overlap::Last,
-                    OverlapPolicy::Bsd => Overlap::Bsd,
-                    OverlapPolicy::Linux => Overlap::Linux,
-                    OverlapPolicy::Windows => Overlap::Windows,
-                },
+                overlap: flow.overlap,
+                urgent: flow.urgent,
                 ..reassembly::Settings::default()
             },
             http: self.http(),

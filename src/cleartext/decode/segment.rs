@@ -40,6 +40,18 @@ pub struct Segment<'a> {
     pub payload: Raw<&'a [u8]>,
     /// Payload bytes the snaplen cut off behind `payload`: a hole of known length.
     pub missing: u32,
+    /// Urgent pointer (RFC 9293 section 3.1); 0 where there is none.
+    pub urgent: u16,
+}
+
+impl Segment<'_> {
+    /// Which byte of the payload is urgent: the one before that the pointer points at, as hosts have it (RFC 6093 section
+    /// 2.2). None if there is none in this payload.
+    pub(in crate::cleartext) fn urgent_byte(&self) -> Option<usize> {
+        let at = usize::from(self.urgent).checked_sub(1)?;
+        let at = at.checked_sub(usize::from(self.flags.syn))?;
+        (at < self.payload.expose().len()).then_some(at)
+    }
 }
 
 /// TCP control bits (RFC 9293 section 3.1).

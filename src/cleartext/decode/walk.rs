@@ -246,5 +246,6 @@ fn tcp<'a>(hosts: &Hosts, data: &'a [u8], time: EventTime) -> Decoded<'a> {
         },
         payload: Raw::new(tcp.payload()),
         missing: hosts.missing,
+        urgent: if tcp.urg() { tcp.urgent_pointer() } else { 0 },
     })
 }

@@ -22,6 +22,8 @@ pub(super) struct Mark {
     pub(super) offset: u64,
     /// What the sender had received of the other stream by then.
     pub(super) acked: Option<u64>,
+    /// Another copy of them had other content.
+    pub(super) conflict: bool,
 }
 
 impl Mark {
@@ -30,6 +32,7 @@ impl Mark {
         time: EventTime::ZERO,
         offset: 0,
         acked: None,
+        conflict: false,
     };
 }
 
@@ -86,6 +89,9 @@ impl Exchange {
         if cx.info.decrypted {
             notes.insert(Notes::DECRYPTED);
         }
+        if start.conflict {
+            notes.insert(Notes::OVERLAP_CONFLICT);
+        }
         let Storage { fields, bytes } = cx.spare.take();
         Self {
             tx: Transaction {
@@ -123,7 +129,7 @@ impl Exchange {
 
     /// Takes in the head of a message, read from the front of `src`.
     pub(super) fn head(&mut self, role: Role, head: &Head, read: &[Field], src: &[u8]) {
-        if role == Role::Server && self.asking {
+        if role == Role::Server && self.asking && self.side.is_none() {
             self.side = Some(Box::default());
             self.tx.notes.insert(Notes::EARLY_RESPONSE);
         }
@@ -152,6 +158,7 @@ impl Exchange {
             Role::Client => {
                 self.tx.protocol = head.protocol;
                 self.tx.request = Some(message);
+                self.asked = Asked::from_method(part(src, head.first));
             }
             Role::Server => {
                 if self.tx.request.is_none() {
@@ -301,6 +308,19 @@ impl Exchange {
         self.tx.end = self.tx.end.max(time);
     }
 
+    /// Whether it was answered while the head of its request is still arriving.
+    pub(super) fn is_unread(&self) -> bool {
+        self.asking && self.tx.request.is_none()
+    }
+
+    /// Whether the request has no version, so that its answer may have no head (RFC 1945 section 4.1).
+    pub(super) fn is_old(&self) -> bool {
+        self.tx
+            .request
+            .as_ref()
+            .is_some_and(|message| message.protocol == Protocol::Http09)
+    }
+
     /// Whether the response has begun.
     pub(super) const fn has_response(&self) -> bool {
         self.tx.response.is_some()
@@ -314,7 +334,7 @@ impl Exchange {
             .as_ref()
             .map_or(0, |message| message.status);
         match (status, self.asked) {
-            (101, _) => {
+            (101, _) if self.is_upgraded() => {
                 self.tx.notes.insert(Notes::UPGRADED);
                 Some(self.upgrade())
             }
@@ -356,7 +376,6 @@ impl Exchange {
         (cx.emit)(self.tx);
     }
 
-    /// Whether the response names `h2c` as the protocol that follows.
     /// The first field of that name in the response.
     pub(super) fn answered_with(&self, name: &[u8]) -> Option<&[u8]> {
         let response = self.tx.response.as_ref()?;
@@ -382,6 +401,18 @@ impl Exchange {
         } else {
             Switch::Upgrade
         }
+    }
+
+    /// Whether a response 101 ends HTTP here: one that neither names a protocol nor was asked to does not (RFC 9110
+    /// section 15.2.2 wants both).
+    pub(super) fn is_upgraded(&self) -> bool {
+        let asked = |request: &Message| {
+            let fields = self.tx.fields.get(request.fields.clone());
+            fields.unwrap_or_default().iter().any(|field| {
+                part(self.tx.bytes.expose(), field.name).eq_ignore_ascii_case(b"upgrade")
+            })
+        };
+        self.answered_with(b"upgrade").is_some() || self.tx.request.as_ref().is_none_or(asked)
     }
 
     fn join_side(&mut self) {

@@ -13,6 +13,7 @@ use super::exchange::{Mark, Switch};
 use super::h2::{self, Begin, Entry, Sign};
 use super::head::Role;
 use super::line::{Verdict, blank_len, probe, request_line};
+use super::preface::{self, Preface};
 use super::sealed::Sealed;
 use super::session::Session;
 use super::{Context, Limits, websocket};
@@ -76,6 +77,8 @@ struct Probe {
     mark: Mark,
     seen: u64,
     refused: bool,
+    /// Bytes of a preface that are still to be passed over.
+    skip: u32,
     /// Bytes of it were lost.
     holes: bool,
 }
@@ -94,10 +97,9 @@ impl HttpFlow {
                     time: data.time,
                     offset: data.offset,
                     acked: data.acked,
+                    conflict: data.conflict,
                 };
-                self.suspect(data.conflict);
                 self.data(from_low, data.bytes.expose(), mark, cx);
-                self.suspect(false);
             }
             StreamChunk::Gap(gap) => match &mut self.phase {
                 Phase::Undecided => {
@@ -125,14 +127,12 @@ impl HttpFlow {
                 }
                 Phase::Refused => {}
             },
+            StreamChunk::Conflict => {
+                if let Phase::Http(session) = &mut self.phase {
+                    session.conflict(session.role(from_low));
+                }
+            }
             StreamChunk::End(reason, _) => self.end(from_low, reason, cx),
-        }
-    }
-
-    /// The bytes that come now overlapped others of different content.
-    fn suspect(&mut self, conflict: bool) {
-        if let Phase::Http(session) = &mut self.phase {
-            session.suspect = conflict;
         }
     }
 
@@ -234,6 +234,9 @@ impl HttpFlow {
         if let Some(taken) = self.undecided_tls(from_low, rest, at, cx) {
             return taken;
         }
+        if let Some(taken) = self.undecided_preface(from_low, rest, at) {
+            return taken;
+        }
         let limit = cx.limits.probe;
         let state = self.probe_of(from_low);
         let before = state.buf.len();
@@ -289,6 +292,48 @@ impl HttpFlow {
                 0
             }
             Verdict::Maybe | Verdict::No => self.undecided_no(from_low, rest, cx),
+        }
+    }
+
+    /// Looks whether a direction begins with what a load balancer put there. None if not; else how many bytes were taken.
+    fn undecided_preface(&mut self, from_low: bool, rest: &[u8], at: Mark) -> Option<usize> {
+        let probe = self.probe_of(from_low);
+        if probe.skip > 0 {
+            let taken = rest
+                .len()
+                .min(usize::try_from(probe.skip).unwrap_or(usize::MAX));
+            probe.skip = probe
+                .skip
+                .saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+            return Some(taken);
+        }
+        let before = probe.buf.len();
+        if probe.refused || before > preface::LONGEST {
+            return None;
+        }
+        let judged = if before == 0 {
+            preface::judge(rest)
+        } else {
+            let room = preface::LONGEST.saturating_sub(before);
+            let more = rest.get(..room).unwrap_or(rest);
+            preface::judge(&[&probe.buf, more].concat())
+        };
+        match judged {
+            Preface::None => None,
+            Preface::Maybe => {
+                if before == 0 {
+                    probe.mark = at;
+                }
+                probe.buf.extend_from_slice(rest);
+                Some(rest.len())
+            }
+            Preface::Whole(len) => {
+                let taken = len.saturating_sub(before).min(rest.len());
+                let left = len.saturating_sub(before).saturating_sub(taken);
+                probe.skip = u32::try_from(left).unwrap_or(0);
+                probe.buf = Vec::new();
+                Some(taken)
+            }
         }
     }
 

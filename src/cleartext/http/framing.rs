@@ -67,6 +67,13 @@ impl Asked {
 }
 
 impl Framing {
+    /// What no fields at all say.
+    pub(super) const NONE: Self = Self {
+        length: Length::Unsaid,
+        coding: Coding::None,
+        odd: false,
+    };
+
     /// Takes note of one field.
     pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
         // Lengths first: they tell these two from nearly every other field without comparing letters.

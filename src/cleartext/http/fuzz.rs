@@ -93,7 +93,7 @@ fn flow_of(words: &[&[u8]], data: &[u8]) {
         ends[side] += match &chunk {
             StreamChunk::Data(data) => data.bytes.expose().len() as u64,
             StreamChunk::Gap(gap) => gap.len,
-            StreamChunk::End(..) => 0,
+            StreamChunk::Conflict | StreamChunk::End(..) => 0,
         };
         flow.chunk(side == 0, chunk, &mut cx);
         assert!(flow.memory() < 256 << 10, "memory is bounded");
@@ -118,7 +118,7 @@ fn chunk<'a>(
             time,
             offset,
             acked: Some(acked),
-            conflict: false,
+            conflict: control & 8 != 0,
         })
     };
     match (control >> 1 & 7, more.first()) {
@@ -131,6 +131,7 @@ fn chunk<'a>(
             }),
             0,
         ),
+        (7, _) if len == 1 => (StreamChunk::Conflict, 0),
         (7, _) if len == 0 => (StreamChunk::End(EndReason::Finished, time), 0),
         _ => (data(&more[..len]), len),
     }

@@ -65,6 +65,19 @@ pub(super) struct Head {
     pub(super) cut: bool,
 }
 
+impl Head {
+    /// That of a message that has none.
+    pub(super) const NONE: Self = Self {
+        len: 0,
+        first: Span { start: 0, end: 0 },
+        target: Span { start: 0, end: 0 },
+        status: 0,
+        protocol: Protocol::Http09,
+        framing: Framing::NONE,
+        cut: false,
+    };
+}
+
 /// The outcome of reading a head.
 pub(super) enum Read {
     /// It is all there.
@@ -324,8 +337,12 @@ fn with_fields(
             break;
         }
         if let Some(field) = field_line(src, start, end) {
-            head.framing
-                .field(slice(src, field.name), slice(src, field.value));
+            // No peer takes a name with a NUL behind it for the name.
+            let end = usize::try_from(field.name.end).unwrap_or(usize::MAX);
+            if src.get(end) != Some(&0) {
+                head.framing
+                    .field(slice(src, field.name), slice(src, field.value));
+            }
             fields.list.push(field);
         }
     }

@@ -23,6 +23,7 @@ mod fuzz;
 mod h2;
 mod head;
 mod line;
+mod preface;
 mod sealed;
 mod session;
 #[cfg(test)]

@@ -69,12 +69,12 @@ impl Sealed {
             let next = if from_low { &mut *low } else { &mut *high };
             let chunk = match plain {
                 Plain::Data(bytes) => StreamChunk::Data(Data {
+                    conflict: mark.conflict,
                     bytes: Raw::new(bytes),
                     time: mark.time,
                     offset: advance(next, u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
                     // Acknowledgements count bytes of records, not of what is in them.
                     acked: None,
-                    conflict: false,
                 }),
                 Plain::Gap(len) => StreamChunk::Gap(Gap {
                     offset: advance(next, len),

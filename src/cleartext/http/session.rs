@@ -21,6 +21,7 @@ use super::{Context, Part, Piece};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, Gap};
 use crate::clock::EventTime;
+use crate::observation::Notes;
 
 /// HTTP/1 on one flow.
 ///
@@ -50,8 +51,6 @@ pub(super) struct Session {
     size_hint: usize,
     fields_hint: usize,
     switch: Option<Switch>,
-    /// The bytes at hand overlapped others of different content.
-    pub(super) suspect: bool,
     /// The request that was answered by switching to HTTP/2, once more.
     upgraded: Option<Box<Exchange>>,
     /// Bytes seen since the last start line, over both directions.
@@ -108,7 +107,6 @@ impl Session {
             size_hint: 0,
             fields_hint: 0,
             switch: None,
-            suspect: false,
             upgraded: None,
             lost: 0,
         }
@@ -185,6 +183,12 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> (usize, Option<Switch>) {
         self.direction(role).seen = mark.time;
+        if mark.conflict {
+            self.direction(role).mark.conflict = true;
+            if let Some(exchange) = self.current(role) {
+                exchange.note(Notes::OVERLAP_CONFLICT);
+            }
+        }
         let mut used = 0_usize;
         loop {
             if let Some(switch) = self.switch.take() {
@@ -210,6 +214,24 @@ impl Session {
             if state != State::Scan && direction.state == State::Head && direction.buf.is_empty() {
                 direction.boundary = Some(at.offset.wrapping_add(to_u64(taken)));
             }
+        }
+    }
+
+    /// Bytes of the message at hand came twice, with different content.
+    pub(super) fn conflict(&mut self, role: Role) {
+        let direction = self.direction(role);
+        if !direction.buf.is_empty() {
+            // A head that came in pieces passes it on when it is whole.
+            direction.mark.conflict = true;
+            return;
+        }
+        let exchange = match role {
+            Role::Client => self.queue.back_mut(),
+            Role::Server if self.answering => self.queue.front_mut(),
+            Role::Server => None,
+        };
+        if let Some(exchange) = exchange {
+            exchange.note(Notes::OVERLAP_CONFLICT);
         }
     }
 
@@ -265,8 +287,12 @@ impl Session {
         match self.direction(role).state {
             State::Head => {
                 self.cut_head(role, finished, cx);
-                if self.direction(role).state != State::Head {
-                    self.cut(role, cx);
+                match self.direction(role).state {
+                    State::Head => {}
+                    State::UntilClose if finished => self.finish(role, cx),
+                    State::Length(_) | State::UntilClose | State::Chunked(_) | State::Scan => {
+                        self.cut(role, cx);
+                    }
                 }
             }
             // RFC 9112 section 8: a response that ends with the connection is whole if the connection closed cleanly.

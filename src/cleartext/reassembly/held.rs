@@ -39,8 +39,10 @@ pub(super) struct Piece {
     pub(super) missing: u64,
     pub(super) time: EventTime,
     pub(super) acked: Option<u64>,
-    /// Another copy of some of its bytes differed.
+    /// Another copy of it had other content.
     pub(super) conflict: bool,
+    /// It is an urgent byte, and no part of the stream.
+    pub(super) urgent: bool,
 }
 
 /// A segment to be held, from `start` on.
@@ -51,30 +53,22 @@ pub(super) struct Early<'a> {
     pub(super) missing: u64,
     pub(super) time: EventTime,
     pub(super) acked: Option<u64>,
-    /// Another copy of some of its bytes differed.
     pub(super) conflict: bool,
+    pub(super) urgent: bool,
 }
 
 /// What became of the bytes of a segment that was to be held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Outcome {
-    /// Bytes that were held already.
+    /// Bytes of which there are two copies, one of which is dropped.
     pub(super) duplicate: u64,
-    /// Whether these differed from the first copy.
+    /// Whether the copies differed.
     pub(super) conflict: bool,
 }
 
 impl Piece {
     fn len(&self) -> u64 {
         wide(self.bytes.len()).saturating_add(self.missing)
-    }
-
-    /// Puts other bytes in place of those from position `at` on; the piece begins at `start`.
-    fn overwrite(&mut self, start: u64, bytes: &[u8], at: u64) {
-        let skip = usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-        for (place, byte) in self.bytes.iter_mut().skip(skip).zip(bytes) {
-            *place = *byte;
-        }
     }
 }
 
@@ -138,10 +132,13 @@ impl Held {
         self.pieces.first_key_value().map(|(start, _)| *start)
     }
 
-    /// Keeps what is new of a segment. Of what is there already the policy says which copy stays.
+    /// Keeps what is new of a segment, and of what is there already the copy that counts by `policy`.
     pub(super) fn insert(&mut self, early: &Early<'_>, policy: Overlap) -> Outcome {
         let end = early.end();
         let mut outcome = Outcome::default();
+        if policy != Overlap::First {
+            self.yield_to(early, policy, &mut outcome);
+        }
         let mut fresh: SmallVec<[(u64, u64); 4]> = SmallVec::new();
         let mut at = early.start;
         let from = self
@@ -159,21 +156,64 @@ impl Held {
                 at = *start;
             }
             let stop = piece_end.min(end);
-            if outcome.compare(piece, *start, early, (at, stop)) {
-                piece.conflict = true;
-                if policy.later_wins((*start, piece_end), (early.start, end)) {
-                    piece.overwrite(*start, early.between(at, stop), at);
-                }
-            }
+            outcome.drop_copy(early.between(at, stop));
+            piece.conflict |= outcome.compare(piece, *start, early, (at, stop));
             at = stop;
         }
         if at < end {
             fresh.push((at, end));
         }
+        let early = Early {
+            conflict: early.conflict || outcome.conflict,
+            ..*early
+        };
         for (from, to) in fresh {
-            self.put(early, from, to);
+            self.put(&early, from, to);
         }
         outcome
+    }
+
+    /// Takes out what the segment replaces. Bytes it lacks itself (cut by the snaplen) it does not replace.
+    fn yield_to(&mut self, early: &Early<'_>, policy: Overlap, outcome: &mut Outcome) {
+        let end = early.start.saturating_add(wide(early.bytes.len()));
+        let from = self
+            .pieces
+            .range(..=early.start)
+            .next_back()
+            .map_or(early.start, |(start, _)| *start);
+        let losers: SmallVec<[u64; 4]> = self
+            .pieces
+            .range(from..end)
+            .map(|(start, piece)| (*start, start.saturating_add(piece.len())))
+            .filter(|first| first.1 > early.start)
+            .filter(|first| policy.second_wins(*first, (early.start, end)))
+            .map(|first| first.0)
+            .collect();
+        for start in losers {
+            let Some(piece) = self.remove(start) else {
+                continue;
+            };
+            let shared = (
+                early.start.max(start),
+                end.min(start.saturating_add(piece.len())),
+            );
+            let conflict = outcome.compare(&piece, start, early, shared) || piece.conflict;
+            let old = Early {
+                start,
+                bytes: &piece.bytes,
+                missing: piece.missing,
+                time: piece.time,
+                acked: piece.acked,
+                conflict,
+                urgent: piece.urgent,
+            };
+            outcome.drop_copy(old.between(shared.0, shared.1));
+            for (from, to) in [(start, shared.0), (shared.1, old.end())] {
+                if from < to {
+                    self.put(&old, from, to);
+                }
+            }
+        }
     }
 
     fn put(&mut self, early: &Early<'_>, from: u64, to: u64) {
@@ -189,7 +229,8 @@ impl Held {
             bytes,
             time: early.time,
             acked: early.acked,
-            conflict: false,
+            conflict: early.conflict,
+            urgent: early.urgent,
         };
         self.pieces.insert(from, piece);
     }
@@ -204,11 +245,12 @@ impl Held {
 
     /// Takes the first piece out if it begins at or before `position`.
     pub(super) fn take(&mut self, position: u64) -> Option<Piece> {
-        let first = self.pieces.first_entry()?;
-        if *first.key() > position {
-            return None;
-        }
-        let piece = first.remove();
+        let start = self.first().filter(|start| *start <= position)?;
+        self.remove(start)
+    }
+
+    fn remove(&mut self, start: u64) -> Option<Piece> {
+        let piece = self.pieces.remove(&start)?;
         self.memory = self
             .memory
             .saturating_sub(piece.bytes.len())
@@ -219,15 +261,18 @@ impl Held {
 }
 
 impl Outcome {
-    /// Compares the second copy of `range` with the first; true if they differ.
+    fn drop_copy(&mut self, bytes: &[u8]) {
+        self.duplicate = self.duplicate.saturating_add(wide(bytes.len()));
+    }
+
+    /// Compares the second copy of `range` with the first, and says whether they differ.
     fn compare(&mut self, piece: &Piece, start: u64, early: &Early<'_>, range: (u64, u64)) -> bool {
         let second = early.between(range.0, range.1);
         let skip = usize::try_from(range.0.saturating_sub(start)).unwrap_or(usize::MAX);
         let first = piece.bytes.get(skip..).unwrap_or_default();
-        self.duplicate = self.duplicate.saturating_add(wide(second.len()));
-        let differ = first.iter().zip(second).any(|(a, b)| a != b);
-        self.conflict |= differ;
-        differ
+        let differs = first.iter().zip(second).any(|(a, b)| a != b);
+        self.conflict |= differs;
+        differs
     }
 }
 

@@ -3,13 +3,17 @@
 //! A [`Stream`](stream::Stream) is one direction. What comes in order is handed on without a copy; what comes early is held, within limits,
 //! until the hole before it is filled or given up. A hole is given up when the receiver has acknowledged it (it was sent, but
 //! not captured), when the limits are reached, or when the flow ends: then a [`Gap`] says how long it was. On overlap the
-//! first copy wins, unless another policy is chosen ([`Overlap`]). Read first: RFC 9293 sections 3.4 and 3.10.7.4, RFC 7323 section 2.3.
+//! first copy wins, unless a policy of some host is set ([`Overlap`]); urgent data may be taken out ([`Urgent`]). Read first: RFC
+//! 9293 sections 3.4 and 3.10.7.4, RFC 7323 section 2.3, RFC 6093 section 2 (urgent data as hosts really treat it).
 
 mod held;
 mod pair;
+mod policy;
+mod recent;
 mod stream;
 
 pub(in crate::cleartext) use pair::{Bench, Pair};
+pub use policy::{Overlap, Urgent};
 
 use super::raw::Raw;
 use crate::clock::EventTime;
@@ -20,6 +24,8 @@ pub enum StreamChunk<'a> {
     Data(Data<'a>),
     /// A hole: bytes that were never captured.
     Gap(Gap),
+    /// Bytes handed on before came again, with other content.
+    Conflict,
     /// Nothing more will come.
     End(EndReason, EventTime),
 }
@@ -35,7 +41,7 @@ pub struct Data<'a> {
     pub offset: u64,
     /// The acknowledgement the sender gave with them, as a position in the *other* direction's stream; none if unknown.
     pub acked: Option<u64>,
-    /// Other bytes came for the same positions.
+    /// Another copy of some of them had other content.
     pub conflict: bool,
 }
 
@@ -68,36 +74,6 @@ pub enum EndReason {
 /// Where positions start in a direction whose SYN was not seen.
 pub const MIDSTREAM_ORIGIN: u64 = 1 << 32;
 
-/// Which copy of a byte counts where segments overlap with different content. Hosts differ, and attackers use that; names and
-/// rules are those of Novak and Sturges, "Target-Based TCP Stream Reassembly" (2007). Bytes that were handed on are past.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Overlap {
-    /// The first.
-    #[default]
-    First,
-    /// The last.
-    Last,
-    /// The first, unless the later segment begins before it (BSD, macOS).
-    Bsd,
-    /// As BSD, and also the later one if it begins with the first and ends behind it (Linux).
-    Linux,
-    /// The first, unless the later segment begins before it and ends behind it (Windows).
-    Windows,
-}
-
-impl Overlap {
-    /// Whether the later segment wins, by where both begin and end.
-    pub(super) const fn later_wins(self, first: (u64, u64), later: (u64, u64)) -> bool {
-        match self {
-            Self::First => false,
-            Self::Last => true,
-            Self::Bsd => later.0 < first.0,
-            Self::Linux => later.0 < first.0 || later.0 == first.0 && later.1 > first.1,
-            Self::Windows => later.0 < first.0 && later.1 > first.1,
-        }
-    }
-}
-
 /// What bounds reassembly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -116,8 +92,10 @@ pub struct Settings {
     pub hole_nanos: u64,
     /// Likewise where only one direction is captured, so that no acknowledgement can tell.
     pub hole_nanos_one_sided: u64,
-    /// Which copy counts on overlap.
+    /// Which copy counts where segments behind a hole overlap with different content.
     pub overlap: Overlap,
+    /// What becomes of urgent data.
+    pub urgent: Urgent,
 }
 
 impl Default for Settings {
@@ -131,6 +109,7 @@ impl Default for Settings {
             hole_nanos: 30_000_000_000,
             hole_nanos_one_sided: 2_000_000_000,
             overlap: Overlap::First,
+            urgent: Urgent::Keep,
         }
     }
 }

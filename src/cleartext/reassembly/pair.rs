@@ -1,7 +1,7 @@
 //! Both directions of a flow: what one acknowledges tells what the other lost, and keeps questions before answers.
 
 use super::stream::{Arrival, Stream, Work};
-use super::{EndReason, Settings, StreamChunk};
+use super::{EndReason, Settings, StreamChunk, Urgent};
 use crate::cleartext::decode::Segment;
 use crate::clock::EventTime;
 use crate::tally::TallySheet;
@@ -100,8 +100,14 @@ impl Pair {
             fin: segment.flags.fin,
             time,
             acked,
+            urgent: false,
         };
-        let fits = own.segment(&arrival, &mut work);
+        let fits = match segment.urgent_byte() {
+            Some(at) if bench.settings.urgent == Urgent::Remove => {
+                around_urgent(own, &arrival, at, &mut work)
+            }
+            _ => own.segment(&arrival, &mut work),
+        };
         if own.is_holding() {
             own.review(time, bench.one_sided, &mut work);
         }
@@ -135,6 +141,42 @@ impl Pair {
             (&mut self.high, &mut self.low)
         }
     }
+}
+
+/// Takes a segment in three parts: before, at and behind its urgent byte, which does not go into the stream.
+fn around_urgent(
+    stream: &mut Stream,
+    whole: &Arrival<'_>,
+    at: usize,
+    work: &mut Work<'_, impl FnMut(StreamChunk<'_>)>,
+) -> bool {
+    let (before, rest) = whole
+        .bytes
+        .split_at_checked(at)
+        .unwrap_or((whole.bytes, &[]));
+    let (urgent, behind) = rest.split_at_checked(1).unwrap_or((rest, &[]));
+    let offset = u32::try_from(at).unwrap_or(0);
+    let part = |bytes, offset: u32| Arrival {
+        bytes,
+        seq: whole.seq.wrapping_add(offset),
+        missing: 0,
+        fin: false,
+        ..*whole
+    };
+    let urgent = Arrival {
+        urgent: true,
+        ..part(urgent, offset)
+    };
+    let behind = Arrival {
+        missing: whole.missing,
+        fin: whole.fin,
+        ..part(behind, offset.wrapping_add(1))
+    };
+    // Each part must be taken, whatever becomes of the others: every byte has one fate.
+    let before = stream.segment(&part(before, 0), work);
+    let urgent = stream.segment(&urgent, work);
+    let behind = stream.segment(&behind, work);
+    before && urgent && behind
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One direction of a flow: sequence numbers to positions, and what to hand on when.
 
 use super::held::{Early, Held, Passed, wide};
+use super::recent::Recent;
 use super::{Data, EndReason, Gap, MIDSTREAM_ORIGIN, Settings, StreamChunk};
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
@@ -23,6 +24,7 @@ pub(in crate::cleartext) struct Stream {
     /// Up to where the other side has acknowledged.
     acked: Option<u64>,
     held: Option<Box<Held>>,
+    recent: Recent,
 }
 
 /// How the first sequence number is known.
@@ -46,6 +48,8 @@ pub(super) struct Arrival<'a> {
     pub(super) time: EventTime,
     /// What it acknowledges, as a position of the other direction.
     pub(super) acked: Option<u64>,
+    /// It is an urgent byte to be taken out.
+    pub(super) urgent: bool,
 }
 
 /// What a stream works with on each packet.
@@ -69,6 +73,7 @@ impl Default for Stream {
             fin: None,
             acked: None,
             held: None,
+            recent: Recent::default(),
         }
     }
 }
@@ -161,7 +166,16 @@ impl Stream {
             time: arrival.time,
             acked: arrival.acked,
             conflict: false,
+            urgent: arrival.urgent,
         };
+        if behind > 0
+            && self
+                .recent
+                .differs(self.position.saturating_sub(behind), arrival.bytes)
+        {
+            work.tally.one(Tally::OverlapConflicts);
+            (work.sink)(StreamChunk::Conflict);
+        }
         let early = early.without(behind, work.tally);
         let end = early.end();
         if self.fin.is_some_and(|fin| end > fin) {
@@ -261,7 +275,7 @@ impl Stream {
         }
     }
 
-    fn hold<S>(&mut self, early: &Early<'_>, work: &Work<'_, S>) {
+    fn hold(&mut self, early: &Early<'_>, work: &Work<'_, impl FnMut(StreamChunk<'_>)>) {
         let held = self.held.get_or_insert_with(Box::default);
         if held.is_empty() {
             held.since = early.time;
@@ -276,10 +290,15 @@ impl Stream {
     }
 
     fn deliver(&mut self, early: &Early<'_>, work: &mut Work<'_, impl FnMut(StreamChunk<'_>)>) {
-        if !early.bytes.is_empty() {
+        if early.urgent {
+            let len = wide(early.bytes.len());
+            work.tally.add(Tally::StreamBytesUrgent, len);
+            self.advance(len);
+        } else if !early.bytes.is_empty() {
             work.tally
                 .add(Tally::StreamBytesAnalysed, wide(early.bytes.len()));
             let offset = self.position;
+            self.recent.remember(offset, early.bytes);
             self.advance(wide(early.bytes.len()));
             (work.sink)(StreamChunk::Data(Data {
                 bytes: Raw::new(early.bytes),
@@ -304,6 +323,7 @@ impl Stream {
                 time: piece.time,
                 acked: piece.acked,
                 conflict: piece.conflict,
+                urgent: piece.urgent,
             };
             self.deliver(&early, work);
         }

@@ -197,7 +197,7 @@ impl Session {
         let at = Mark {
             time: gap.time,
             offset: gap.offset,
-            acked: None,
+            ..Mark::NONE
         };
         let direction = self.direction(role);
         direction.perhaps = None;

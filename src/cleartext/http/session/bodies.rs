@@ -113,16 +113,12 @@ impl Session {
         self.reuse(role, buf);
     }
 
-    fn keep(&mut self, role: Role, piece: &[u8], offset: u64, cx: &mut Context<'_>) {
+    pub(super) fn keep(&mut self, role: Role, piece: &[u8], offset: u64, cx: &mut Context<'_>) {
         self.trace(role, (Part::Body, offset), piece, cx);
         let seen = self.direction(role).seen;
-        let suspect = self.suspect;
         let Some(exchange) = self.current(role) else {
             return;
         };
-        if suspect {
-            exchange.note(Notes::OVERLAP_CONFLICT);
-        }
         let before = exchange.footprint();
         if exchange.body(role, piece, cx.limits.body_limit) {
             cx.tally.one(Tally::LimitBody);

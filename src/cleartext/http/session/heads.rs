@@ -5,10 +5,10 @@ use std::mem::take;
 
 use super::{Session, State, to_u64};
 use crate::cleartext::http::chunked::Chunked;
-use crate::cleartext::http::exchange::{Exchange, Mark, part};
+use crate::cleartext::http::exchange::{Exchange, Mark};
 use crate::cleartext::http::framing::{Asked, Extent};
 use crate::cleartext::http::head::{self, Fields, Head, Read, Role};
-use crate::cleartext::http::line::blank_len;
+use crate::cleartext::http::line::{Verdict, blank_len, request_line};
 use crate::cleartext::http::transaction::Field;
 use crate::cleartext::http::{Context, Part};
 use crate::observation::Notes;
@@ -38,6 +38,10 @@ impl Session {
     ) -> usize {
         if !self.direction(role).buf.is_empty() {
             return self.more_head(role, rest, cx);
+        }
+        if role == Role::Server && self.answers_old(rest, at) {
+            self.open_old(at, cx);
+            return 0;
         }
         let blank = blank_len(rest);
         if blank > 0 {
@@ -78,6 +82,30 @@ impl Session {
                 0
             }
         }
+    }
+
+    /// Whether bytes of the server are the answer to a request without a version: such an answer has no head.
+    fn answers_old(&self, rest: &[u8], at: Mark) -> bool {
+        let Some(front) = self.queue.front().filter(|front| front.is_old()) else {
+            return false;
+        };
+        let trusted = !self.joined && !self.holes;
+        let follows = front.asked_at.and_then(|asked| asked.acked) == Some(at.offset);
+        let text = rest.get(blank_len(rest)..).unwrap_or_default();
+        !front.has_response()
+            && (trusted && self.forgone == 0 || follows)
+            && head::probe(Role::Server, text) == Verdict::No
+    }
+
+    /// The answer to a request without a version begins: a body until the connection closes (RFC 1945 section 6).
+    fn open_old(&mut self, at: Mark, cx: &mut Context<'_>) {
+        self.lost = 0;
+        self.answering = true;
+        if let Some(exchange) = self.queue.front_mut() {
+            exchange.head(Role::Server, &Head::NONE, &[], &[]);
+            exchange.begin(Role::Server, at.time);
+        }
+        self.start_body(Role::Server, Extent::UntilClose, cx);
     }
 
     /// Adds bytes to a head that came in pieces, and reads it once its end is there.
@@ -122,9 +150,15 @@ impl Session {
                 added
             }
             Read::Not => {
+                if role == Role::Server && self.answers_old(&buf, mark) {
+                    self.open_old(mark, cx);
+                    self.keep(role, &buf, mark.offset, cx);
+                    return added;
+                }
                 cx.tally.one(Tally::HttpGaveUp);
                 self.reuse(role, buf);
                 self.lose(role, None);
+                self.drop_unread(role, cx);
                 added
             }
         }
@@ -160,7 +194,11 @@ impl Session {
                 mark,
             };
             self.on_head(role, &found, cx);
+        } else if role == Role::Server && self.answers_old(&buf, mark) {
+            self.open_old(mark, cx);
+            self.keep(role, &buf, mark.offset, cx);
         }
+        self.drop_unread(role, cx);
     }
 
     fn on_head(&mut self, role: Role, found: &Found<'_>, cx: &mut Context<'_>) {
@@ -177,17 +215,17 @@ impl Session {
             Role::Server => self.open_response(found, cx),
         }
         let seen = self.direction(role).seen;
-        let suspect = self.suspect;
         let Some(exchange) = self.current(role) else {
             return;
         };
-        if suspect {
-            exchange.note(Notes::OVERLAP_CONFLICT);
-        }
         exchange.touch(seen);
         let extent = match role {
             _ if head.cut => Extent::Empty,
             Role::Client => head.framing.request(),
+            // A status 101 that switches to nothing is read like any other.
+            Role::Server if head.status == 101 && !exchange.is_upgraded() => {
+                head.framing.response(0, exchange.asked)
+            }
             Role::Server => head.framing.response(head.status, exchange.asked),
         };
         if head.cut {
@@ -228,6 +266,14 @@ impl Session {
             src,
             mark,
         } = *found;
+        if let Some(exchange) = self.queue.back_mut().filter(|back| back.is_unread()) {
+            // It was answered before its head had ended.
+            let before = exchange.footprint();
+            exchange.head(Role::Client, head, fields, src);
+            let after = exchange.footprint();
+            self.held = self.held.wrapping_sub(before).wrapping_add(after);
+            return;
+        }
         self.bound_queue(cx);
         let mut exchange = self.new_exchange(mark, cx);
         exchange.reserve(
@@ -235,12 +281,50 @@ impl Session {
             fields.len().max(self.fields_hint),
         );
         exchange.asked_at = Some(mark);
-        exchange.asked = Asked::from_method(part(src, head.first));
         exchange.asking = true;
         exchange.head(Role::Client, head, fields, src);
         exchange.begin(Role::Client, mark.time);
         self.held = self.held.saturating_add(exchange.footprint());
         self.queue.push_back(exchange);
+    }
+
+    /// A response comes while the head of its request is still arriving: makes the exchange, to be filled in when the head
+    /// is whole. False if no request is arriving that it could answer.
+    fn open_unread(&mut self, mark: Mark, cx: &mut Context<'_>) -> bool {
+        let direction = &self.requests;
+        let line = memchr(b'\n', &direction.buf)
+            .filter(|_| direction.state == State::Head)
+            .and_then(|end| request_line(direction.buf.get(..end)?));
+        let Some(line) = line else { return false };
+        let asked = Asked::from_method(line.method);
+        let start = direction.mark;
+        let known = mark.acked.is_none_or(|acked| acked > start.offset)
+            && start.acked.is_none_or(|acked| acked <= mark.offset);
+        if !self.queue.is_empty() || !known {
+            return false;
+        }
+        let mut exchange = self.new_exchange(start, cx);
+        exchange.asked_at = Some(start);
+        exchange.asked = asked;
+        exchange.asking = true;
+        exchange.keep_apart();
+        exchange.note(Notes::EARLY_RESPONSE);
+        self.held = self.held.saturating_add(exchange.footprint());
+        self.queue.push_back(exchange);
+        true
+    }
+
+    /// A head that was answered before it had ended turned out to be none, or its end is lost.
+    fn drop_unread(&mut self, role: Role, cx: &mut Context<'_>) {
+        let unread = role == Role::Client && self.queue.back().is_some_and(Exchange::is_unread);
+        if unread && let Some(exchange) = self.queue.back_mut() {
+            exchange.asking = false;
+            if exchange.answered
+                && let Some(exchange) = self.queue.pop_back()
+            {
+                self.release(exchange, cx);
+            }
+        }
     }
 
     fn open_response(&mut self, found: &Found<'_>, cx: &mut Context<'_>) {
@@ -250,7 +334,7 @@ impl Session {
             src,
             mark,
         } = *found;
-        if !self.answer(mark, cx) {
+        if !self.answer(mark, cx) && !self.open_unread(mark, cx) {
             let exchange = self.new_exchange(mark, cx);
             self.queue.push_front(exchange);
         }

@@ -94,11 +94,92 @@ fn a_server_that_speaks_another_protocol_does_not_hide_the_request() {
 }
 
 #[test]
-fn http_0_9_is_one_line_and_the_answer_is_not_read() {
+fn http_0_9_is_one_line_and_its_answer_a_body() {
     let mut script = Script::new();
-    script.c("GET /old\r\n").s("<html>hello</html>").fin(false);
-    assert_eq!(script.lines(), ["GET /old 0 > no-response"]);
+    script
+        .c("GET /old\r\n")
+        .s("\n<html>hel")
+        .s("lo</html>")
+        .fin(false);
+    assert_eq!(script.lines(), ["GET /old 0 > 0 19 complete"]);
     assert_eq!(script.seen[0].protocol, Protocol::Http09);
+
+    // An answer that begins like a status line and is none.
+    let mut late = Script::new();
+    late.c("GET /old\r\n").s("HT").s("ML").fin(false);
+    assert_eq!(late.lines(), ["GET /old 0 > 0 4 complete"]);
+
+    let mut none = Script::new();
+    none.c("GET /old\r\n").fin(true).fin(false);
+    assert_eq!(none.lines(), ["GET /old 0 > no-response"]);
+}
+
+#[test]
+fn http_0_9_does_not_stop_the_flow() {
+    let mut script = Script::new();
+    script
+        .c("GET /old\r\nAccept: x\r\n\r\n")
+        .s(ok("old"))
+        .c(get("/new"))
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /old 0 > 200 3 complete", "GET /new 0 > 200 1 complete"]
+    );
+}
+
+#[test]
+fn the_answer_to_an_old_request_is_believed_midstream_only_where_it_must_begin() {
+    let mut follows = Script::midstream();
+    follows.c("GET /old\r\n").s("text").fin(false);
+    assert_eq!(follows.lines(), ["GET /old 0 > 0 4 complete"]);
+    let mut lost = Script::midstream();
+    lost.c("GET /old\r\n").lose_s("te").s("xt").fin(false);
+    assert_eq!(lost.lines(), ["GET /old 0 > no-response"]);
+}
+
+#[test]
+fn a_status_101_that_switches_to_nothing_is_a_response_like_any_other() {
+    let mut script = Script::new();
+    script
+        .c(get("/1"))
+        .s("HTTP/1.1 101 ok\r\nContent-Length: 4\r\n\r\nbody")
+        .c(get("/2"))
+        .s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        ["GET /1 0 > 101 4 complete", "GET /2 0 > 200 1 complete"]
+    );
+    assert!(!script.seen[0].notes.contains(Notes::UPGRADED));
+}
+
+#[test]
+fn what_a_load_balancer_puts_in_front_does_not_hide_the_request() {
+    let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    binary.extend([1; 12]);
+    let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n".to_vec();
+    for preface in [line, binary] {
+        let stream = [&preface[..], get("/1").as_bytes()].concat();
+        // From 5 on: two blank lines alone are taken for blank lines.
+        for cut in 5..=preface.len() {
+            let (front, rest) = stream.split_at(cut);
+            let mut script = Script::new();
+            script.c(front).c(rest).s(ok("x"));
+            assert_eq!(script.lines(), ["GET /1 0 > 200 1 complete"], "{cut}");
+        }
+    }
+}
+
+#[test]
+fn another_protocol_behind_http_ends_quietly() {
+    let mut script = Script::new();
+    script
+        .c(get("/1"))
+        .s(ok("x"))
+        .c("SSH-2.0-OpenSSH_9\r\n")
+        .s("SSH-2.0-OpenSSH_9\r\n");
+    script.c([0x14; 400]).s([0x14; 400]);
+    assert_eq!(script.lines(), ["GET /1 0 > 200 1 complete"]);
 }
 
 #[test]

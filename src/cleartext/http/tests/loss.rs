@@ -1,6 +1,8 @@
 //! Holes.
 
 use super::{Script, body, get, ok};
+use crate::cleartext::reassembly::StreamChunk;
+use crate::observation::Notes;
 
 #[test]
 fn a_hole_inside_a_body_is_skipped_exactly() {
@@ -177,6 +179,27 @@ fn a_cut_head_gives_what_it_says_and_no_more() {
         script.lines(),
         ["GET /1 0 > 200 0 truncated", "GET /2 0 > 200 1 complete"]
     );
+}
+
+#[test]
+fn a_conflicting_copy_is_noted_on_what_it_concerns() {
+    let mut script = Script::new();
+    script.c(get("/1"));
+    script.chunk(true, StreamChunk::Conflict);
+    script.s(ok("a")).c(get("/2"));
+    script.s("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na");
+    script.chunk(false, StreamChunk::Conflict);
+    script.s("b").c(get("/3")).s(ok("c"));
+    script.c("GET /4 HTTP/1.1\r\n");
+    script.chunk(true, StreamChunk::Conflict);
+    script.c("\r\n").s(ok("d"));
+    script.lines();
+    let noted: Vec<_> = script
+        .seen
+        .iter()
+        .map(|tx| tx.notes.contains(Notes::OVERLAP_CONFLICT))
+        .collect();
+    assert_eq!(noted, [true, true, false, true]);
 }
 
 #[test]

@@ -74,6 +74,53 @@ fn an_answer_that_is_over_before_the_request_is() {
 }
 
 #[test]
+fn a_response_before_the_head_of_its_request_has_ended() {
+    let mut script = Script::new();
+    script.c("GET /long HTTP/1.1\r\nHost: x\r\nA: ");
+    script.s("HTTP/1.1 431 Too Large\r\nContent-Length: 2\r\n\r\nno");
+    script.c("b\r\n\r\n").c(get("/next")).s(ok("x"));
+    assert_eq!(
+        script.lines(),
+        [
+            "GET /long 0 > 431 2 complete",
+            "GET /next 0 > 200 1 complete"
+        ]
+    );
+    assert!(script.seen[0].notes.contains(Notes::EARLY_RESPONSE));
+
+    // Its end never comes.
+    let mut cut = Script::new();
+    cut.c("GET /long HTTP/1.1\r\nHost: x\r\nA: ")
+        .s("HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .fin(false);
+    assert_eq!(cut.lines(), ["GET /long 0 > 408 0 truncated"]);
+
+    // HEAD means the same before its head has ended.
+    let mut head = Script::new();
+    head.c("HEAD / HTTP/1.1\r\nHost:")
+        .s("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        .c(" x\r\n\r\n")
+        .c(get("/next"))
+        .s(ok("x"));
+    assert_eq!(
+        head.lines(),
+        ["HEAD / 0 > 200 0 complete", "GET /next 0 > 200 1 complete"]
+    );
+
+    // A hole in the head after it was answered.
+    let mut hole = Script::new();
+    hole.c("GET /1 HTTP/1.1\r\nHost:")
+        .s(ok("a"))
+        .lose_c(" x\r\n\r\n")
+        .c(get("/2"))
+        .s(ok("bb"));
+    assert_eq!(
+        hole.lines(),
+        ["GET /1 0 > 200 1 truncated", "GET /2 0 > 200 2 complete"]
+    );
+}
+
+#[test]
 fn a_response_is_never_paired_with_a_request_captured_later() {
     let mut script = Script::midstream();
     script.server_at = 0;

@@ -3,8 +3,7 @@
 use super::*;
 use crate::cleartext::decode::{Flags, FlowKey, Peer};
 use crate::cleartext::raw::Raw;
-use crate::cleartext::reassembly::MIDSTREAM_ORIGIN;
-use crate::cleartext::reassembly::Overlap;
+use crate::cleartext::reassembly::{MIDSTREAM_ORIGIN, Overlap, Urgent};
 use crate::tally::{Group, Tally};
 use proptest::prelude::*;
 
@@ -13,6 +12,7 @@ use proptest::prelude::*;
 enum Out {
     Data(bool, String),
     Gap(bool, u64),
+    Conflict(bool),
     End(bool, EndReason),
 }
 
@@ -22,6 +22,7 @@ struct Script {
     tally: TallySheet,
     now: u64,
     one_sided: bool,
+    urgent: u16,
     out: Vec<Out>,
     /// Position and acknowledged position of each piece of data.
     places: Vec<(u64, Option<u64>)>,
@@ -53,6 +54,7 @@ impl Script {
             tally: TallySheet::default(),
             now: 1_000_000_000,
             one_sided: false,
+            urgent: 0,
             out: Vec::new(),
             places: Vec::new(),
         }
@@ -91,6 +93,7 @@ impl Script {
             flags,
             payload: Raw::new(text.as_bytes()),
             missing,
+            urgent: self.urgent,
         };
         self.tally.add(Tally::StreamBytesIn, text.len() as u64);
         let bench = Bench {
@@ -134,7 +137,7 @@ impl Script {
             .filter_map(|out| match out {
                 Out::Data(l, text) if *l == low => Some(text.clone()),
                 Out::Gap(l, n) if *l == low => Some(".".repeat(usize::try_from(*n).unwrap())),
-                Out::Data(..) | Out::Gap(..) | Out::End(..) => None,
+                Out::Data(..) | Out::Gap(..) | Out::Conflict(_) | Out::End(..) => None,
             })
             .collect()
     }
@@ -156,6 +159,7 @@ fn note(
             Out::Data(low, String::from_utf8_lossy(data.bytes.expose()).into())
         }
         StreamChunk::Gap(gap) => Out::Gap(low, gap.len),
+        StreamChunk::Conflict => Out::Conflict(low),
         StreamChunk::End(reason, _) => Out::End(low, *reason),
     });
 }
@@ -240,6 +244,76 @@ fn policies_differ_on_who_wins() {
     assert_eq!(text(Overlap::Bsd), "abcdeF23");
     assert_eq!(text(Overlap::Linux), "abcdeF23");
     assert_eq!(text(Overlap::Windows), "abcDEF23");
+}
+
+#[test]
+fn the_policy_says_which_copy_counts_behind_a_hole() {
+    // At 10..20 waits `A`; then come `B` from before into it, `C` from within to behind it; then the hole at 0..5 is filled.
+    for (overlap, want) in [
+        (Overlap::First, "xxxxxBBBBBAAAAAAAAAACCCCC"),
+        (Overlap::Last, "xxxxxBBBBBBBBBBAACCCCCCCC"),
+        (Overlap::Bsd, "xxxxxBBBBBBBBBBAAAAACCCCC"),
+        (Overlap::Linux, "xxxxxBBBBBBBBBBAAAAACCCCC"),
+        (Overlap::Windows, "xxxxxBBBBBAAAAAAAAAACCCCC"),
+        (Overlap::Solaris, "xxxxxBBBBBBBBBBAACCCCCCCC"),
+    ] {
+        let mut s = Script::connected(999, 4999);
+        s.settings.overlap = overlap;
+        s.send(LOW, 1010, 5000, &"A".repeat(10));
+        s.send(LOW, 1005, 5000, &"B".repeat(10));
+        s.send(LOW, 1017, 5000, &"C".repeat(8));
+        s.send(LOW, 1000, 5000, "xxxxx");
+        s.finish();
+        assert_eq!(s.text(LOW), want, "{overlap:?}");
+        assert_eq!(s.count(Tally::OverlapConflicts), 2);
+        assert_eq!(s.count(Tally::StreamBytesDuplicate), 8);
+    }
+}
+
+#[test]
+fn a_forged_copy_of_what_was_handed_on_is_told() {
+    let mut s = Script::connected(999, 4999);
+    s.send(LOW, 1000, 5000, "GET /evil");
+    s.send(LOW, 1000, 5000, "GET /good");
+    s.send(LOW, 1000, 5000, "GET /evil and on");
+    s.finish();
+    assert_eq!(s.text(LOW), "GET /evil and on");
+    assert_eq!(s.count(Tally::OverlapConflicts), 1);
+    assert_eq!(s.out[1], Out::Conflict(LOW));
+}
+
+#[test]
+fn urgent_data_is_kept_or_taken_out() {
+    for (urgent, want) in [(Urgent::Keep, "GE!T /x"), (Urgent::Remove, "GET /x")] {
+        let mut s = Script::connected(999, 4999);
+        s.settings.urgent = urgent;
+        // The pointer points behind the urgent byte.
+        s.urgent = 3;
+        s.send(LOW, 1000, 5000, "GE!T");
+        s.send(LOW, 1000, 5000, "GE!T");
+        s.urgent = 100;
+        s.send(LOW, 1004, 5000, " /");
+        s.urgent = 0;
+        s.fin(LOW, 1006, 5000, "x");
+        s.finish();
+        assert_eq!(s.text(LOW), want);
+        assert!(s.out.contains(&Out::End(LOW, EndReason::Finished)));
+        let removed = u64::from(urgent == Urgent::Remove);
+        assert_eq!(s.count(Tally::StreamBytesUrgent), removed);
+        assert_eq!(s.count(Tally::StreamGaps), 0);
+    }
+}
+
+#[test]
+fn an_urgent_byte_behind_a_hole_is_taken_out_too() {
+    let mut s = Script::connected(999, 4999);
+    s.settings.urgent = Urgent::Remove;
+    s.urgent = 1;
+    s.send(LOW, 1003, 5000, "!def");
+    s.urgent = 0;
+    s.send(LOW, 1000, 5000, "abc");
+    s.finish();
+    assert_eq!(s.text(LOW), "abcdef");
 }
 
 #[test]
@@ -445,6 +519,15 @@ fn what_fits_no_window_is_refused() {
     assert_eq!(s.count(Tally::StreamBytesOutOfWindow), 4);
 }
 
+const POLICIES: [Overlap; 6] = [
+    Overlap::First,
+    Overlap::Last,
+    Overlap::Bsd,
+    Overlap::Linux,
+    Overlap::Windows,
+    Overlap::Solaris,
+];
+
 proptest! {
     /// However a stream is cut, moved within a window, and repeated: the same bytes come out.
     #[test]
@@ -452,6 +535,7 @@ proptest! {
         isn in any::<u32>(),
         cuts in prop::collection::vec(1_usize..40, 1..60),
         moves in prop::collection::vec((0_usize..8, any::<bool>()), 60),
+        policy in 0_usize..6,
     ) {
         let total: usize = cuts.iter().sum();
         let text: String = (0..total).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
@@ -468,6 +552,7 @@ proptest! {
             at += cut;
         }
         let mut s = Script::connected(isn, 4999);
+        s.settings.overlap = POLICIES[policy];
         for (at, len) in segments {
             let seq = isn.wrapping_add(1).wrapping_add(at as u32);
             s.send(LOW, seq, 5000, &text[at..at + len]);
@@ -483,6 +568,8 @@ proptest! {
     fn the_account_closes_on_any_segments(
         handshake in any::<bool>(),
         limit in 0_usize..2_000,
+        policy in 0_usize..6,
+        urgent in any::<bool>(),
         segments in prop::collection::vec(
             (any::<bool>(), 0_u32..300, 0_u32..300, 0_usize..40, 0_u32..3, any::<bool>(), any::<bool>()),
             1..80,
@@ -490,10 +577,13 @@ proptest! {
     ) {
         let mut s = if handshake { Script::connected(999, 999) } else { Script::midstream() };
         s.settings.max_held = limit;
+        s.settings.overlap = POLICIES[policy];
+        s.settings.urgent = if urgent { Urgent::Remove } else { Urgent::Keep };
         for (low, seq, ack, len, missing, fin, wild) in segments {
             let seq = if wild && seq == 7 { seq ^ 0x8000_0000 } else { seq };
             let flags = Flags { fin: fin && seq % 16 == 0, ..ACK };
             let text: String = (0..len).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
+            s.urgent = (seq % 64) as u16;
             s.full(low, (900_u32.wrapping_add(seq), 900 + ack), flags, (&text, missing));
             prop_assert!(s.pair.held() <= 2 * (limit + 400));
         }
