@@ -488,8 +488,10 @@ impl Notes {
 
     /// Was inside TLS and opened with a known key.
     pub const DECRYPTED: Self = Self(1 << 8);
+    /// Packets were lost between messages of a pipelined flow: the response may be that of another request.
+    pub const PAIR_DOUBTFUL: Self = Self(1 << 9);
 
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 10] = [
         (Self::MIDSTREAM, "midstream"),
         (Self::BODY_CUT, "body-cut"),
         (Self::UNDECODABLE, "undecodable"),
@@ -499,6 +501,7 @@ impl Notes {
         (Self::UPGRADED, "upgraded"),
         (Self::IN_TUNNEL, "in-tunnel"),
         (Self::DECRYPTED, "decrypted"),
+        (Self::PAIR_DOUBTFUL, "pair-doubtful"),
     ];
 
     /// Adds the flags of `other`.

@@ -149,6 +149,8 @@ tallies! {
     H2BrokenBlocks = "h2_broken_blocks" in Http,
     /// HTTP/2 header fields left out because they refer to table entries that were sent before the capture or in a hole.
     H2UnknownFields = "h2_unknown_fields" in Http,
+    /// Responses put to a request that may be another's, after a loss on a pipelined connection.
+    PairsDoubtful = "pairs_doubtful" in Http,
     /// Bodies whose content coding could not be undone.
     BodyUndecodable = "body_undecodable" in Http,
 

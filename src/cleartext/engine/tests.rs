@@ -1,6 +1,8 @@
 //! The engine on packet scripts and on whole captures.
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod connection;
+mod lossy;
 mod scrambled;
 
 use super::*;
@@ -281,7 +283,7 @@ fn flows_cost_little() {
     s.connect(5_000, (100, 900));
     s.exchange(5_000, (101, 901));
     let memory = s.engine.memory();
-    assert!(memory <= 2_400, "after a transaction: {memory} bytes");
+    assert!(memory <= 2_500, "after a transaction: {memory} bytes");
 }
 
 #[test]

@@ -287,6 +287,9 @@ impl Exchange {
     pub(super) fn begin(&mut self, role: Role, time: EventTime) {
         if role == Role::Server {
             self.tx.response_start = Some(time);
+            if self.is_supposed() {
+                self.tx.start = time;
+            }
         }
         self.touch(time);
     }
@@ -319,6 +322,11 @@ impl Exchange {
             .request
             .as_ref()
             .is_some_and(|message| message.protocol == Protocol::Http09)
+    }
+
+    /// Whether the request was seen.
+    pub(super) const fn has_request(&self) -> bool {
+        self.tx.request.is_some()
     }
 
     /// Whether the response has begun.
@@ -362,8 +370,16 @@ impl Exchange {
         (self.tx.bytes.expose().len(), self.tx.fields.len())
     }
 
-    /// Gives the transaction away, counted.
+    /// Whether it stands for a request of which nothing was seen, but which must have been there.
+    const fn is_supposed(&self) -> bool {
+        self.asked_at.is_some() && self.tx.request.is_none() && !self.asking
+    }
+
+    /// Gives the transaction away, counted; but not one of which nothing was seen.
     pub(super) fn emit(mut self, cx: &mut Context<'_>) {
+        if self.is_supposed() && self.tx.response.is_none() {
+            return;
+        }
         self.join_side();
         let (state, tally) = match (&self.tx.request, &self.tx.response) {
             (None, _) => (TxState::NoRequest, Tally::TransactionsNoRequest),

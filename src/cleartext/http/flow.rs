@@ -81,6 +81,8 @@ struct Probe {
     skip: u32,
     /// Bytes of it were lost.
     holes: bool,
+    /// Its very first bytes were, so many; 0 if they were not.
+    first_hole: u32,
 }
 
 impl HttpFlow {
@@ -104,7 +106,11 @@ impl HttpFlow {
             StreamChunk::Gap(gap) => match &mut self.phase {
                 Phase::Undecided => {
                     self.holes = true;
+                    let midstream = cx.info.midstream;
                     let probe = self.probe_of(from_low);
+                    if gap.offset == 0 && !midstream {
+                        probe.first_hole = u32::try_from(gap.len).unwrap_or(u32::MAX);
+                    }
                     probe.holes = true;
                     probe.buf.clear();
                 }
@@ -429,7 +435,11 @@ impl HttpFlow {
         session.distrust(cx.info.midstream, self.holes);
         for low in [true, false] {
             let state = take(self.probe_of(low));
-            session.preload(session.role(low), state.refused, state.buf, state.mark);
+            let role = session.role(low);
+            if state.holes {
+                session.begins_behind(role, state.first_hole);
+            }
+            session.preload(role, state.refused, state.buf, state.mark);
         }
         self.phase = Phase::Http(session);
     }

@@ -30,10 +30,6 @@ mod session;
 mod tests;
 mod websocket;
 
-#[allow(
-    unused_imports,
-    reason = "the engine that calls it is not in the tree yet"
-)]
 pub(in crate::cleartext) use flow::HttpFlow;
 
 use crate::cleartext::decode::{FlowInfo, FlowKey};

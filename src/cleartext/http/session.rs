@@ -8,6 +8,7 @@ mod bodies;
 mod heads;
 mod pairing;
 mod scan;
+mod turns;
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -22,6 +23,7 @@ use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, Gap};
 use crate::clock::EventTime;
 use crate::observation::Notes;
+use turns::Turns;
 
 /// HTTP/1 on one flow.
 ///
@@ -42,6 +44,9 @@ pub(super) struct Session {
     responses: Direction,
     queue: VecDeque<Exchange>,
     answering: bool,
+    turns: Turns,
+    /// How far the stream of requests is understood.
+    requested: u64,
     /// Requests given up while waiting, whose responses are still to come.
     forgone: u64,
     next_index: u32,
@@ -73,6 +78,8 @@ struct Direction {
     uncoded: Extent,
     /// After a hole over `boundary`: where it ended.
     hole_end: Option<u64>,
+    /// Bytes were passed over to find the next start line.
+    strayed: bool,
     /// Capture time of the last bytes.
     seen: EventTime,
 }
@@ -89,6 +96,17 @@ enum State {
     Scan,
 }
 
+/// What is missing between two messages of one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Loss {
+    /// Nothing: one follows the other.
+    None,
+    /// A hole of this many bytes, right where a message would have begun.
+    Bytes(u64),
+    /// Something, from within a message whose end is not known.
+    Unknown,
+}
+
 impl Session {
     /// A session whose roles are known.
     pub(super) fn new(client_is_low: bool, next_index: u32, in_tunnel: bool) -> Self {
@@ -101,6 +119,8 @@ impl Session {
             responses: Direction::default(),
             queue: VecDeque::new(),
             answering: false,
+            turns: Turns::default(),
+            requested: 0,
             forgone: 0,
             next_index,
             held: 0,
@@ -131,6 +151,17 @@ impl Session {
         }
         if lost || !fits {
             direction.state = State::Scan;
+        }
+    }
+
+    /// Bytes of a direction were lost before this session began: so many where its first message would have begun, or some
+    /// that nobody knows the place of.
+    pub(super) fn begins_behind(&mut self, role: Role, first: u32) {
+        let direction = self.direction(role);
+        direction.strayed = true;
+        if first > 0 {
+            direction.boundary = Some(0);
+            direction.hole_end = Some(u64::from(first));
         }
     }
 
@@ -210,9 +241,8 @@ impl Session {
                 State::Scan => self.scan_bytes(role, rest, at),
             };
             used = used.saturating_add(taken);
-            let direction = self.direction(role);
-            if state != State::Scan && direction.state == State::Head && direction.buf.is_empty() {
-                direction.boundary = Some(at.offset.wrapping_add(to_u64(taken)));
+            if state != State::Scan {
+                self.account(role, at.offset.wrapping_add(to_u64(taken)));
             }
         }
     }
@@ -248,18 +278,25 @@ impl Session {
                 if left == 0 {
                     self.finish(role, cx);
                 }
+                self.account(role, end);
             }
             State::Length(left) => {
                 self.hole(role, left);
                 self.finish(role, cx);
-                self.lose(role, Some(gap.offset.wrapping_add(left)));
+                let ended = gap.offset.wrapping_add(left);
+                self.account(role, ended);
+                self.lose(role, Some(ended));
                 self.direction(role).hole_end = Some(end);
             }
-            State::UntilClose => self.hole(role, gap.len),
+            State::UntilClose => {
+                self.hole(role, gap.len);
+                self.account(role, end);
+            }
             State::Chunked(state) => {
                 if let Some(state) = state.skip(gap.len) {
                     self.hole(role, gap.len);
                     self.direction(role).state = State::Chunked(state);
+                    self.account(role, end);
                 } else {
                     self.cut(role, cx);
                     self.lose(role, None);
@@ -278,6 +315,19 @@ impl Session {
                 direction.buf.clear();
                 direction.hole_end = direction.boundary.map(|_| end);
             }
+        }
+    }
+
+    /// A stream is understood up to `end`; that may be where a message ended.
+    fn account(&mut self, role: Role, end: u64) {
+        let direction = self.direction(role);
+        let between = direction.state == State::Head && direction.buf.is_empty();
+        if between {
+            direction.boundary = Some(end);
+        }
+        match role {
+            Role::Client => self.requested = self.requested.max(end),
+            Role::Server => self.turns.account(end, between && !self.answering),
         }
     }
 
@@ -346,6 +396,19 @@ impl Session {
             Role::Client => self.queue.back_mut().filter(|exchange| exchange.asking),
             Role::Server if self.answering => self.queue.front_mut(),
             Role::Server => None,
+        }
+    }
+}
+
+impl Direction {
+    /// What is missing before the message that begins now; the next question is about the next message.
+    fn take_loss(&mut self) -> Loss {
+        let boundary = self.boundary.take();
+        let strayed = take(&mut self.strayed);
+        match (boundary, self.hole_end.take()) {
+            (Some(boundary), Some(end)) => Loss::Bytes(end.saturating_sub(boundary)),
+            _ if strayed => Loss::Unknown,
+            _ => Loss::None,
         }
     }
 }

@@ -2,17 +2,12 @@
 //! through decoding, reassembly and HTTP.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use etherparse::{PacketBuilder, TcpHeader};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::cleartext::capture::{LinkType, Packet};
-use crate::cleartext::engine::{Engine, Settings};
-use crate::cleartext::raw::Raw;
-use crate::clock::EventTime;
-use crate::tally::TallySheet;
+use super::connection::Connection;
+use crate::cleartext::http::transaction::Message;
 
 /// Connections tried with every change; `HUSHTAP_STREAMS` says another number.
 const STREAMS: u64 = 1_000;
@@ -137,83 +132,31 @@ fn replay(
     flights: &[Flight],
     mut cut: impl FnMut(&[u8], usize) -> Vec<(usize, Vec<u8>)>,
 ) -> Vec<String> {
-    let mut engine = Engine::new(Settings::default(), Arc::new(TallySheet::default()));
-    let mut seen = Vec::new();
-    let mut now = 1_000_000_000_000;
-    let starts = [1_000_u32, u32::MAX - 5_000];
+    let mut connection = Connection::open(|tx| {
+        let text = |message: Option<&Message>| {
+            message.map_or_else(String::new, |message| {
+                let head = String::from_utf8_lossy(tx.slice(message.head)).into_owned();
+                let body = blake3::hash(tx.slice(message.body));
+                format!("{head} {} {body}", message.body_bytes)
+            })
+        };
+        format!(
+            "{} {:?} {} {}",
+            tx.index,
+            tx.state,
+            text(tx.request.as_ref()),
+            text(tx.response.as_ref())
+        )
+    });
     let mut sent = [0_usize; 2];
-    let mut send = |from_client: bool, seq: u32, ack: Option<u32>, flags: &str, payload: &[u8]| {
-        now += 100_000;
-        let ports = if from_client {
-            (40_000, 80)
-        } else {
-            (80, 40_000)
-        };
-        let mut tcp = TcpHeader::new(ports.0, ports.1, seq, 65_000);
-        tcp.syn = flags.contains('S');
-        tcp.fin = flags.contains('F');
-        tcp.ack = ack.is_some();
-        tcp.acknowledgment_number = ack.unwrap_or(0);
-        let hosts = if from_client {
-            ([10, 0, 0, 9], [10, 0, 0, 1])
-        } else {
-            ([10, 0, 0, 1], [10, 0, 0, 9])
-        };
-        let mut frame = Vec::new();
-        PacketBuilder::ethernet2([2; 6], [4; 6])
-            .ipv4(hosts.0, hosts.1, 64)
-            .tcp_header(tcp)
-            .write(&mut frame, payload)
-            .unwrap();
-        let packet = Packet {
-            time: EventTime::from_nanos(now),
-            link: LinkType::ETHERNET,
-            wire_len: u32::try_from(frame.len()).unwrap(),
-            data: Raw::new(&frame),
-        };
-        engine.packet(&packet, &mut |tx| {
-            let text = |message: Option<&crate::cleartext::http::transaction::Message>| {
-                message.map_or_else(String::new, |message| {
-                    let head = String::from_utf8_lossy(tx.slice(message.head)).into_owned();
-                    let body = blake3::hash(tx.slice(message.body));
-                    format!("{head} {} {body}", message.body_bytes)
-                })
-            };
-            seen.push(format!(
-                "{} {:?} {} {}",
-                tx.index,
-                tx.state,
-                text(tx.request.as_ref()),
-                text(tx.response.as_ref())
-            ));
-        });
-    };
-    send(true, starts[0], None, "S", b"");
-    send(false, starts[1], Some(starts[0].wrapping_add(1)), "S", b"");
-    let place =
-        |side: usize, offset: usize| starts[side].wrapping_add(1).wrapping_add(offset as u32);
     for flight in flights {
         let (own, other) = if flight.from_client { (0, 1) } else { (1, 0) };
         for (offset, bytes) in cut(&flight.bytes, sent[own]) {
-            let ack = place(other, sent[other]);
-            send(
-                flight.from_client,
-                place(own, offset),
-                Some(ack),
-                "",
-                &bytes,
-            );
+            connection.send(flight.from_client, offset, sent[other], &bytes);
         }
         sent[own] += flight.bytes.len();
     }
-    send(false, place(1, sent[1]), Some(place(0, sent[0])), "F", b"");
-    send(
-        true,
-        place(0, sent[0]),
-        Some(place(1, sent[1] + 1)),
-        "F",
-        b"",
-    );
+    let mut seen = connection.close(sent);
     seen.sort();
     seen
 }

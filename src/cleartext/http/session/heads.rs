@@ -274,6 +274,7 @@ impl Session {
             self.held = self.held.wrapping_sub(before).wrapping_add(after);
             return;
         }
+        self.ask(mark, cx);
         self.bound_queue(cx);
         let mut exchange = self.new_exchange(mark, cx);
         exchange.reserve(
@@ -350,7 +351,7 @@ impl Session {
         }
     }
 
-    fn new_exchange(&mut self, mark: Mark, cx: &Context<'_>) -> Exchange {
+    pub(super) fn new_exchange(&mut self, mark: Mark, cx: &Context<'_>) -> Exchange {
         let index = self.next_index;
         self.next_index = index.wrapping_add(1);
         let mut exchange = Exchange::new(index, mark, cx, self.client_is_low);

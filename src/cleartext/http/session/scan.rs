@@ -18,6 +18,7 @@ impl Session {
         direction.buf.clear();
         direction.boundary = boundary;
         direction.hole_end = None;
+        direction.strayed = true;
     }
 
     /// Looks for a start line at the front of the bytes and behind every line end.

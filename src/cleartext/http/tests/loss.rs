@@ -3,6 +3,7 @@
 use super::{Script, body, get, ok};
 use crate::cleartext::reassembly::StreamChunk;
 use crate::observation::Notes;
+use crate::tally::Tally;
 
 #[test]
 fn a_hole_inside_a_body_is_skipped_exactly() {
@@ -215,4 +216,72 @@ fn a_lost_line_end_behind_a_body_loses_no_response() {
         script.lines(),
         ["GET /1 0 > 200 3 truncated", "GET /2 0 > 200 1 complete"]
     );
+}
+
+#[test]
+fn a_lost_request_of_a_burst_takes_its_response_along() {
+    let mut script = Script::new();
+    script.c(get("/0")).s(ok("")).c(get("/1")).s(ok("1"));
+    script.c(get("/2")).lose_c(get("/3")).c(get("/4"));
+    script.s(ok("22") + &ok("333") + &ok("4444"));
+    script.c(get("/5")).s(ok("55555"));
+    let lines = script.lines();
+    assert_eq!(
+        lines[2..],
+        [
+            "GET /2 0 > 200 2 complete",
+            "> 200 3 no-request",
+            "GET /4 0 > 200 4 complete",
+            "GET /5 0 > 200 5 complete"
+        ]
+    );
+}
+
+#[test]
+fn who_keeps_two_requests_in_flight_is_understood_after_a_loss() {
+    let mut script = Script::new();
+    script.c(get("/0")).c(get("/1"));
+    for n in 2..9 {
+        let answer = ok(&"x".repeat(n - 2));
+        if n == 6 {
+            script.lose_s(answer);
+        } else {
+            script.s(answer);
+        }
+        script.c(get(&format!("/{n}")));
+    }
+    script.s(ok("xxxxxxx")).s(ok("xxxxxxxx"));
+    for (n, line) in script.lines().iter().enumerate() {
+        let told = if n == 4 {
+            "no-response".to_owned()
+        } else {
+            format!("200 {n} complete")
+        };
+        assert_eq!(*line, format!("GET /{n} 0 > {told}"));
+    }
+}
+
+#[test]
+fn what_nobody_can_know_is_said_to_be_doubtful() {
+    // One response or two were lost: the one that came is that of the second request or of the third.
+    let mut script = Script::new();
+    script
+        .c(get("/0"))
+        .s(ok(""))
+        .c(get("/1") + &get("/2") + &get("/3"))
+        .lose_s(ok(&"a".repeat(100)))
+        .s(ok("b"));
+    script.c(get("/4")).s(ok("d"));
+    assert_eq!(
+        script.lines()[1..],
+        [
+            "GET /1 0 > no-response",
+            "GET /2 0 > 200 1 complete",
+            "GET /3 0 > no-response",
+            "GET /4 0 > 200 1 complete"
+        ]
+    );
+    let doubtful = |n: usize| script.seen[n].notes.contains(Notes::PAIR_DOUBTFUL);
+    assert_eq!([doubtful(2), doubtful(4)], [true, false]);
+    assert_eq!(script.tally.get(Tally::PairsDoubtful), 1);
 }
