@@ -11,6 +11,7 @@ use crate::cleartext::capture::{
 };
 use crate::cleartext::raw::Raw;
 use crate::clock::NANOS_PER_SECOND;
+use crate::observation::TxState;
 use etherparse::{PacketBuilder, TcpHeader};
 use std::path::{Path, PathBuf};
 
@@ -314,26 +315,59 @@ fn one_packet_from_the_far_future_ends_nothing() {
     assert_eq!(s.count(Tally::FlowsTimedOut), 0);
 }
 
-/// Runs a file through an engine; gives how reading ended.
-fn replay(
-    path: &Path,
-    tally: &Arc<TallySheet>,
-    emit: &mut dyn FnMut(Transaction),
-) -> Result<Option<SourceError>, OpenError> {
+/// What became of a capture.
+struct Replayed {
+    damage: Option<SourceError>,
+    packets: u64,
+    transactions: u64,
+}
+
+/// Runs the first `most` packets of a file through an engine. What goes in must come out under some name.
+fn replay(path: &Path, most: u64) -> Result<Replayed, OpenError> {
+    let tally = Arc::new(TallySheet::default());
     let files = [path.to_owned()];
-    let mut source = FileSource::open(&files, FileOptions::default(), Arc::clone(tally))?;
-    let mut engine = Engine::new(Settings::default(), Arc::clone(tally));
+    let mut source = FileSource::open(&files, FileOptions::default(), Arc::clone(&tally))?;
+    let mut engine = Engine::new(Settings::default(), Arc::clone(&tally));
+    let mut states = [0_u64; STATES.len()];
+    let mut emit = |tx: Transaction| {
+        let state = STATES.iter().position(|(state, _)| *state == tx.state);
+        states[state.unwrap()] += 1;
+    };
+    let mut packets = 0;
     let damage = loop {
+        if packets >= most {
+            break None;
+        }
         match source.poll() {
-            Ok(Polled::Packet(packet)) => engine.packet(&packet, emit),
+            Ok(Polled::Packet(packet)) => {
+                packets += 1;
+                engine.packet(&packet, &mut emit);
+            }
             Ok(Polled::Idle) => {}
             Ok(Polled::End) => break None,
             Err(error) => break Some(error),
         }
     };
-    engine.finish(emit);
-    Ok(damage)
+    engine.finish(&mut emit);
+    let name = format!("{} up to packet {packets}", path.display());
+    assert_account_closes(&tally, &name);
+    for ((_, counter), emitted) in STATES.iter().zip(states) {
+        assert_eq!(tally.get(*counter), emitted, "{counter:?} in {name}");
+    }
+    Ok(Replayed {
+        damage,
+        packets,
+        transactions: states.iter().sum(),
+    })
 }
+
+/// Each state of a transaction and where it is counted.
+const STATES: [(TxState, Tally); 4] = [
+    (TxState::Complete, Tally::TransactionsComplete),
+    (TxState::NoResponse, Tally::TransactionsNoResponse),
+    (TxState::NoRequest, Tally::TransactionsNoRequest),
+    (TxState::Truncated, Tally::TransactionsTruncated),
+];
 
 fn corpus() -> Vec<PathBuf> {
     let caps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/caps");
@@ -363,18 +397,29 @@ fn assert_account_closes(tally: &TallySheet, name: &str) {
 }
 
 #[test]
-fn the_account_closes_on_every_capture() {
-    let (mut read, mut refused, mut damaged, mut transactions) = (0, 0, 0, 0_u64);
+fn the_account_closes_on_every_capture_and_its_beginnings() {
+    let (mut read, mut refused, mut damaged, mut transactions) = (0, 0, 0, 0);
+    let mut beginnings = 0;
     for path in corpus() {
-        let tally = Arc::new(TallySheet::default());
-        match replay(&path, &tally, &mut |_| transactions += 1) {
-            Ok(None) => read += 1,
-            Ok(Some(_)) => damaged += 1,
-            Err(_) => refused += 1,
+        let Ok(whole) = replay(&path, u64::MAX) else {
+            refused += 1;
+            continue;
+        };
+        transactions += whole.transactions;
+        match whole.damage {
+            None => read += 1,
+            Some(_) => damaged += 1,
         }
-        assert_account_closes(&tally, &path.display().to_string());
+        // Every one of a short capture, some of a long one.
+        let step = usize::try_from(whole.packets / 24).unwrap().max(1);
+        for most in (1..whole.packets).step_by(step) {
+            replay(&path, most).unwrap();
+            beginnings += 1;
+        }
     }
-    eprintln!("{read} read, {damaged} damaged, {refused} refused, {transactions} transactions");
+    eprintln!(
+        "{read} read, {damaged} damaged, {refused} refused, {beginnings} beginnings, {transactions} transactions"
+    );
 }
 
 #[test]
