@@ -27,7 +27,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{As, EnvelopeError, Filter, FoundValue};
+pub use filter::{As, EnvelopeError, Filter, FoundValue, Masked};
 pub use format::Format;
 pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
 pub use transaction::{Bodies, Body, Masker};

@@ -3,6 +3,8 @@
 //! A format walks a buffer and hands each value to [`Walk::leaf`]. Hits are always noted; edits only where text is rendered.
 //! Inside an encoded value the same walk runs over the decoded text, and what it replaced there is encoded again.
 
+use std::borrow::Cow;
+
 use ahash::RandomState;
 use smallvec::SmallVec;
 
@@ -353,6 +355,14 @@ impl Walk<'_> {
     pub(super) fn apply_within(&mut self, text: &[u8], at: Stretch) -> Vec<u8> {
         let whole = Stretch::new(at.start.min(text.len()), at.end.min(text.len()));
         self.apply(text, 0, whole)
+    }
+
+    /// The same, but the text itself if there is nothing to apply.
+    pub(super) fn apply_if_needed<'t>(&mut self, text: &'t [u8], at: Stretch) -> Cow<'t, [u8]> {
+        if self.s.edits.is_empty() {
+            return Cow::Borrowed(at.of(text));
+        }
+        Cow::Owned(self.apply_within(text, at))
     }
 
     /// The ranges of `at` that would be replaced, disjoint and ascending; all edits are then forgotten.
