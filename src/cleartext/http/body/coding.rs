@@ -134,7 +134,11 @@ impl Decoders {
                 return stop;
             }
         }
-        self.inflate(false, input, out, limit).0
+        // The bare format has no signature: some text is a short stream with a long tail.
+        match self.inflate(false, input, out, limit) {
+            (Stop::End, used) if used < input.len() => Stop::Broken,
+            (stop, _) => stop,
+        }
     }
 
     /// Inflates one stream; also says how much of the input it took.

@@ -119,6 +119,12 @@ fn a_coding_that_was_not_applied() {
             "{coding}"
         );
     }
+    // Its first bytes are a whole stream of bare deflate.
+    let yaml = b"config:\n  asset: \"/static/js/main.bba194c8.chunk.js\"\n";
+    assert_eq!(
+        undo(&["deflate"], yaml),
+        (yaml.to_vec(), Outcome::Mislabelled)
+    );
     // One of two layers was left out.
     assert_eq!(
         undo(&["gzip, deflate"], &zlib(JSON)),
