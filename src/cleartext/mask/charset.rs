@@ -190,7 +190,6 @@ impl Transcoder {
         }
     }
 
-    #[allow(dead_code, reason = "next commit")]
     /// For a stream that begins with `head`, and how long its byte order mark is; none if it can be read as it is.
     pub(super) fn sniff(head: &[u8]) -> Option<(Self, usize)> {
         match by_mark(head).or_else(|| by_zeros(head))? {

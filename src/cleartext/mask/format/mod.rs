@@ -161,11 +161,11 @@ fn opens_element(text: &[u8]) -> bool {
 }
 
 /// Whether the first line is a start line and nothing more: access logs quote one.
-fn opens_message(text: &[u8]) -> bool {
+pub(super) fn opens_message(text: &[u8]) -> bool {
     let line = text.split(|b| *b == b'\n').next().map(trim);
     let line = line.unwrap_or_default();
     let last = line.rsplit(|b| *b == b' ').next().unwrap_or_default();
-    line.starts_with(b"HTTP/") || last.starts_with(b"HTTP/")
+    header::is_start_line(line) && (line.starts_with(b"HTTP/") || last.starts_with(b"HTTP/"))
 }
 
 /// Whether a text is a stream of events: a mapping of YAML may begin with `data:` too.
