@@ -184,6 +184,8 @@ enum Undone {
     AsSent,
     /// In the scratch space.
     Decoded(usize),
+    /// Likewise, though no coding was declared: it counts as it was sent.
+    Found,
     Undecodable,
 }
 
@@ -192,7 +194,7 @@ impl Undone {
         match self {
             Self::None => Body::None,
             Self::AsSent => Body::AsSent,
-            Self::Decoded(_) => Body::Bytes(scratch.decoded()),
+            Self::Decoded(_) | Self::Found => Body::Bytes(scratch.decoded()),
             Self::Undecodable => Body::Undecodable,
         }
     }
@@ -215,6 +217,7 @@ fn undo(
     match decoded.outcome {
         Outcome::Identity | Outcome::Mislabelled => Undone::AsSent,
         Outcome::Decoded | Outcome::Short | Outcome::Capped => Undone::Decoded(decoded.bytes.len()),
+        Outcome::Found => Undone::Found,
         Outcome::Undecodable => Undone::Undecodable,
     }
 }
@@ -227,7 +230,7 @@ fn facts(request: &Undone, response: &Undone, sent: Option<u64>) -> Facts {
     }
     let response_decoded = match response {
         Undone::Decoded(len) => u64::try_from(*len).ok(),
-        Undone::AsSent => sent,
+        Undone::AsSent | Undone::Found => sent,
         Undone::None | Undone::Undecodable => None,
     };
     Facts {

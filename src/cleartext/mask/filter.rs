@@ -1,4 +1,11 @@
-//! `hushtap mask`: text in, masked text out, line by line with bounded memory. The same rules and formats as on the wire.
+//! `hushtap mask`: text in, masked text out, piece by piece with bounded memory. The same rules and formats as on the wire.
+//!
+//! A piece is what has to be seen at once to be judged: a line of text, a JSON document or some elements of a long array
+//! ([`json`]), an HTTP message ([`http`]), an XML document. Input in UTF-16 is read as UTF-8 ([`input`]), and written so.
+
+mod http;
+mod input;
+mod json;
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -6,17 +13,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{at, cut, find, minus, plus, trim};
+use super::bytes::{cut, find, plus, trim};
 use super::format::Format;
 use super::placeholder;
 use super::rules::RuleSet;
 use super::walk::{Render, State, Stretch, Walk};
 use crate::observation::{Part, TextId};
+use input::Utf8;
 
-/// Longer lines are masked whole piece by piece.
+/// Longer lines of text are masked whole.
 const LONGEST_LINE: usize = 4 << 20;
-/// Longer documents (HTTP messages, XML, forms, JSON over several lines) are cut: what follows is masked whole.
-const LONGEST_DOCUMENT: usize = 64 << 20;
+/// Longer documents (XML, bodies of HTTP messages, JSON but for arrays) are masked whole, or from there on.
+const LONGEST_DOCUMENT: usize = 32 << 20;
+/// Input is read in steps of this size.
+const INPUT_BUFFER: usize = 1 << 16;
+/// The byte order mark of UTF-8 is no text, and goes through.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Paths remembered for `found`; then the list starts anew.
 const MOST_PATHS: usize = 65_536;
 
@@ -245,124 +257,78 @@ impl Filter {
 
     /// Masks `input` to `output`; with `explain`, one JSON line a value goes there. Output is flushed whenever the input has
     /// nothing more to give at once, so that a pipe sees every line as it comes.
-    pub fn run(
+    pub fn run<'a>(
         &mut self,
         input: impl Read,
-        output: &mut dyn Write,
+        output: &'a mut dyn Write,
         how: As,
-        mut explain: Option<&mut dyn Write>,
+        explain: Option<&'a mut dyn Write>,
     ) -> io::Result<()> {
-        let mut input = BufReader::with_capacity(1 << 16, input);
+        let mut job = Job {
+            input: BufReader::with_capacity(INPUT_BUFFER, Utf8::new(input)),
+            output,
+            explain,
+        };
+        let head = job.input.fill_buf()?;
+        if head.starts_with(MARK) {
+            job.input.consume(MARK.len());
+            job.output.write_all(MARK)?;
+        }
         let how = if how == As::Auto {
-            guess(input.fill_buf()?)
+            guess(job.input.fill_buf()?)
         } else {
             how
         };
         self.line = 0;
         match how {
-            As::Http => self.document(&mut input, output, Format::Http, &mut explain),
-            As::Xml => self.document(&mut input, output, Format::Xml, &mut explain),
-            As::Json => self.lines(&mut input, output, &mut explain, Self::json_lines),
-            As::Form => self.lines(&mut input, output, &mut explain, |_, _| Ok(Format::Form)),
-            As::Envelope => self.envelopes(&mut input, output),
-            As::Auto | As::Text => self.lines(&mut input, output, &mut explain, Self::text_lines),
+            As::Http => self.messages(&mut job),
+            As::Xml => self.document(&mut job, Format::Xml),
+            As::Json => self.json(&mut job),
+            As::Form => self.lines(&mut job, Format::Form),
+            As::Envelope => self.envelopes(&mut job.input, job.output),
+            As::Auto | As::Text => self.lines(&mut job, Format::Text),
         }
     }
 
-    fn document(
-        &mut self,
-        input: &mut dyn Read,
-        output: &mut dyn Write,
-        format: Format,
-        explain: &mut Option<&mut dyn Write>,
-    ) -> io::Result<()> {
+    /// A document that has to be seen whole.
+    fn document<R: Read>(&mut self, job: &mut Job<'_, R>, format: Format) -> io::Result<()> {
         let mut text = Vec::new();
         let limit = u64::try_from(LONGEST_DOCUMENT).unwrap_or(u64::MAX);
-        input.take(limit).read_to_end(&mut text)?;
+        job.input.by_ref().take(limit).read_to_end(&mut text)?;
         self.line = 1;
-        let masked = self.render(&text, format);
-        output.write_all(masked.as_bytes())?;
-        if io::copy(input, &mut io::sink())? > 0 {
-            output.write_all(placeholder::UNPARSED)?;
+        job.masked(self, &text, format)?;
+        if io::copy(&mut job.input, &mut io::sink())? > 0 {
+            job.output.write_all(placeholder::UNPARSED)?;
         }
-        self.explain(explain)?;
-        output.flush()
+        job.output.flush()
     }
 
     /// Goes through lines; `more` may take further ones into the buffer and says how to read it.
-    fn lines<R: Read>(
-        &mut self,
-        input: &mut BufReader<R>,
-        output: &mut dyn Write,
-        explain: &mut Option<&mut dyn Write>,
-        more: fn(&mut BufReader<R>, &mut Vec<u8>) -> io::Result<Format>,
-    ) -> io::Result<()> {
+    fn lines<R: Read>(&mut self, job: &mut Job<'_, R>, format: Format) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let whole = read_line(input, &mut line)?;
-            if line.is_empty() {
-                return output.flush();
+            let mut whole = read_line(&mut job.input, &mut line)?;
+            if line.is_empty() && whole {
+                return job.output.flush();
             }
             self.line = self.line.saturating_add(1);
+            while whole && format == Format::Text && opens_key(&line) && line.len() < LONGEST_LINE {
+                let before = line.len();
+                whole = read_line(&mut job.input, &mut line)?;
+                if line.len() == before {
+                    break;
+                }
+            }
             if whole {
-                let format = more(input, &mut line)?;
-                let body = line.strip_suffix(b"\n").unwrap_or(&line);
-                let body = body.strip_suffix(b"\r").unwrap_or(body);
-                let masked = self.render(body, format);
-                output.write_all(masked.as_bytes())?;
-                output.write_all(cut(&line, body.len(), line.len()))?;
+                job.line(self, &line, format)?;
             } else {
-                output.write_all(placeholder::UNPARSED)?;
-                self.state.clear(Render::Text);
+                job.too_long(self)?;
+                if skip_line(&mut job.input)? {
+                    job.output.write_all(b"\n")?;
+                }
             }
-            self.explain(explain)?;
-            if input.buffer().is_empty() {
-                output.flush()?;
-            }
-        }
-    }
-
-    /// A line of text; a PEM block is taken whole, since its lines do not show what they are.
-    fn text_lines<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Format> {
-        let open = |text: &[u8]| {
-            find(text, 0, b"-----BEGIN ").is_some_and(|begin| {
-                let label = cut(text, begin, text.len().min(plus(begin, 80)));
-                find(label, 0, b"PRIVATE KEY").is_some()
-                    && find(text, plus(begin, 11), b"-----END ").is_none()
-            })
-        };
-        if !open(line) {
-            return Ok(if at(trim(line), 0) == b'{' {
-                Format::Json
-            } else {
-                Format::Text
-            });
-        }
-        while open(line) && line.len() < LONGEST_LINE {
-            let before = line.len();
-            read_line(input, line)?;
-            if line.len() == before {
-                break;
-            }
-        }
-        Ok(Format::Text)
-    }
-
-    /// A JSON document: a line, or as many as it takes for its brackets to close.
-    fn json_lines<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Format> {
-        let mut balance = Balance::default();
-        let mut seen = 0;
-        loop {
-            balance.take(cut(line, seen, line.len()));
-            seen = line.len();
-            if balance.depth == 0 || line.len() >= LONGEST_DOCUMENT {
-                return Ok(Format::Json);
-            }
-            read_line(input, line)?;
-            if line.len() == seen {
-                return Ok(Format::Json);
-            }
+            job.breathe()?;
         }
     }
 
@@ -372,9 +338,10 @@ impl Filter {
         output: &mut dyn Write,
     ) -> io::Result<()> {
         let mut line = Vec::new();
+        let limit = u64::try_from(LONGEST_DOCUMENT).unwrap_or(u64::MAX);
         loop {
             line.clear();
-            if input.read_until(b'\n', &mut line)? == 0 {
+            if input.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
                 return output.flush();
             }
             self.line = self.line.saturating_add(1);
@@ -425,40 +392,83 @@ impl Filter {
     }
 }
 
-/// Brackets that are open, strings aside.
-#[derive(Default)]
-struct Balance {
-    depth: usize,
-    in_string: bool,
-    escaped: bool,
+/// A PEM block is taken whole, since its lines do not show what they are.
+fn opens_key(text: &[u8]) -> bool {
+    find(text, 0, b"-----BEGIN ").is_some_and(|begin| {
+        let label = cut(text, begin, text.len().min(plus(begin, 80)));
+        find(label, 0, b"PRIVATE KEY").is_some()
+            && find(text, plus(begin, 11), b"-----END ").is_none()
+    })
 }
 
-impl Balance {
-    fn take(&mut self, text: &[u8]) {
-        for byte in text {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.in_string => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                b'{' | b'[' if !self.in_string => self.depth = plus(self.depth, 1),
-                b'}' | b']' if !self.in_string => self.depth = minus(self.depth, 1),
-                _ => {}
-            }
+/// What a run reads and writes.
+struct Job<'a, R: Read> {
+    input: BufReader<Utf8<R>>,
+    output: &'a mut dyn Write,
+    explain: Option<&'a mut dyn Write>,
+}
+
+impl<R: Read> Job<'_, R> {
+    /// Writes a text masked.
+    fn masked(&mut self, filter: &mut Filter, text: &[u8], format: Format) -> io::Result<()> {
+        let masked = filter.render(text, format);
+        self.output.write_all(masked.as_bytes())?;
+        self.account(filter)
+    }
+
+    /// Writes a line masked, and its end as it is.
+    fn line(&mut self, filter: &mut Filter, line: &[u8], format: Format) -> io::Result<()> {
+        let body = line.strip_suffix(b"\n").unwrap_or(line);
+        let body = body.strip_suffix(b"\r").unwrap_or(body);
+        self.masked(filter, body, format)?;
+        self.output.write_all(cut(line, body.len(), line.len()))
+    }
+
+    /// Stands for what is too long to be looked at.
+    fn too_long(&mut self, filter: &mut Filter) -> io::Result<()> {
+        filter.state.clear(Render::Text);
+        self.output.write_all(placeholder::UNPARSED)
+    }
+
+    fn account(&mut self, filter: &Filter) -> io::Result<()> {
+        filter.explain(&mut self.explain)
+    }
+
+    /// Lets out what is done when there is nothing more to do at once, so that a pipe sees every line as it comes.
+    fn breathe(&mut self) -> io::Result<()> {
+        if self.input.buffer().is_empty() {
+            self.output.flush()?;
         }
+        Ok(())
     }
 }
 
-/// Appends a line with its end; false if it was too long, in which case only a piece of it was read and dropped.
-fn read_line<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<bool> {
+/// Appends a line with its end; false if it is too long, and then what was read of it is dropped again.
+fn read_line<R: BufRead>(input: &mut R, line: &mut Vec<u8>) -> io::Result<bool> {
     let before = line.len();
     let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
     let read = input.by_ref().take(limit).read_until(b'\n', line)?;
     let whole = read < LONGEST_LINE || line.last() == Some(&b'\n');
     if !whole {
         line.truncate(before);
-        line.push(b' ');
     }
     Ok(whole)
+}
+
+/// Skips to the next line; false if there is none.
+fn skip_line<R: BufRead>(input: &mut R) -> io::Result<bool> {
+    loop {
+        let chunk = input.fill_buf()?;
+        let (end, len) = match memchr::memchr(b'\n', chunk) {
+            Some(end) => (true, plus(end, 1)),
+            None => (chunk.is_empty(), chunk.len()),
+        };
+        let found = end && len > 0;
+        input.consume(len);
+        if end {
+            return Ok(found);
+        }
+    }
 }
 
 fn guess(head: &[u8]) -> As {
@@ -476,6 +486,8 @@ fn guess(head: &[u8]) -> As {
         {
             As::Xml
         }
+        // A document a line: lines of text may stand between.
+        (Format::Json, line) if json::is_whole(line) => As::Text,
         (Format::Json, _) => As::Json,
         (Format::Form, _) => As::Form,
         _ => As::Text,
@@ -496,73 +508,4 @@ fn envelope_format(kind: Option<&str>) -> Format {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filter() -> Filter {
-        Filter::new(Arc::new(RuleSet::built_in().unwrap()), [7; 32])
-    }
-
-    fn run(input: &str, how: As) -> String {
-        let mut out = Vec::new();
-        filter().run(input.as_bytes(), &mut out, how, None).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn masks_lines_and_keeps_their_ends() {
-        let out = run(
-            "a password=hunter2 b\r\nplain\nlast token=0123456789abcdef",
-            As::Text,
-        );
-        assert_eq!(
-            out,
-            "a password=MASKED-password b\r\nplain\nlast token=MASKED-access-token"
-        );
-    }
-
-    #[test]
-    fn a_pem_block_is_one_value_over_lines() {
-        let out = run(
-            "x\n-----BEGIN RSA PRIVATE KEY-----\nMIIabc\ndef\n-----END RSA PRIVATE KEY-----\ny\n",
-            As::Text,
-        );
-        assert_eq!(out, "x\nMASKED-private-key\ny\n");
-    }
-
-    #[test]
-    fn envelopes_are_answered_in_order_with_offsets() {
-        let out = run(
-            "{\"id\":1,\"text\":\"{\\\"cvv\\\": 123}\",\"kind\":\"json\"}\n{\"id\":\"b\",\"text\":\"hello\"}\n",
-            As::Envelope,
-        );
-        let lines: Vec<serde_json::Value> = out
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(lines[0]["masked"], "{\"cvv\": 0}");
-        assert_eq!(lines[0]["found"][0]["type"], "card-cvv");
-        assert_eq!(
-            (&lines[0]["found"][0]["start"], &lines[0]["found"][0]["end"]),
-            (&8.into(), &11.into())
-        );
-        assert_eq!(lines[0]["found"][0]["location"], "$.cvv");
-        assert_eq!(lines[1]["id"], "b");
-        assert_eq!(lines[1]["masked"], "hello");
-    }
-
-    #[test]
-    fn json_may_stretch_over_lines() {
-        let out = run("{\n \"password\": \"x\"\n}\n{\"a\":1}\n", As::Auto);
-        assert_eq!(out, "{\n \"password\": \"MASKED-password\"\n}\n{\"a\":1}\n");
-    }
-
-    #[test]
-    fn a_line_that_is_no_envelope_is_an_error_with_its_number() {
-        let error = filter()
-            .run(&b"{\"id\":1}\n"[..], &mut Vec::new(), As::Envelope, None)
-            .unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert!(error.to_string().contains("line 1"));
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@
 //! binary data) is replaced whole and counted. Read RFC 9110 sections 5 and 11, RFC 8259, RFC 6265 first.
 
 mod bytes;
+mod charset;
 mod codec;
 mod decide;
 mod filter;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::charset::{self, Reading};
 use super::format::Format;
 use super::placeholder;
 use super::rules::RuleSet;
@@ -39,7 +40,12 @@ pub struct Masker {
     state: State,
     tally: Arc<TallySheet>,
     spent: Vec<Storage>,
+    /// A body in UTF-8 that came in another charset.
+    transcoded: Vec<u8>,
 }
+
+/// A larger buffer is given back after use.
+const KEPT_BUFFER: usize = 1 << 20;
 
 impl Masker {
     /// A masker under `rules`. `key` makes the suffixes of keyed placeholders, `names` gives field paths their ids, what had
@@ -55,6 +61,7 @@ impl Masker {
             state: State::new(key, names),
             tally,
             spent: Vec::new(),
+            transcoded: Vec::new(),
         }
     }
 
@@ -146,22 +153,42 @@ impl One<'_> {
         } = message;
         let fields = self.fields.get(fields).unwrap_or_default();
         let head = self.head(head, target, fields, response);
-        let format = fields
+        let declared = fields
             .iter()
             .find(|field| {
                 stretch(field.name)
                     .of(self.bytes)
                     .eq_ignore_ascii_case(b"content-type")
             })
-            .map_or(Format::Auto, |field| {
-                Format::from_content_type(stretch(field.value).of(self.bytes))
-            });
+            .map_or(&b""[..], |field| stretch(field.value).of(self.bytes));
         let bytes = self.bytes;
         let body = match body {
             Body::AsSent => Body::Bytes(stretch(sent).of(bytes)),
             Body::None | Body::Bytes(_) | Body::Undecodable => body,
         };
-        (head, self.body(body, format, response))
+        (head, self.read(body, declared, response))
+    }
+
+    /// Masks a body in whatever charset it came.
+    fn read(&mut self, body: Body<'_>, declared: &[u8], response: bool) -> Option<Masked> {
+        let format = Format::from_content_type(declared);
+        let (Body::Bytes(bytes), true) = (body, format != Format::Binary) else {
+            return self.body(body, format, response);
+        };
+        let mut buffer = std::mem::take(&mut self.masker.transcoded);
+        let masked = match charset::read(bytes, declared, &mut buffer) {
+            Reading::As(text) => self.body(Body::Bytes(text), format, response),
+            Reading::Transcoded => self.body(Body::Bytes(&buffer), format, response),
+            Reading::Unreadable => {
+                self.masker.tally.one(Tally::LimitMasking);
+                self.body(Body::Undecodable, format, response)
+            }
+        };
+        if buffer.capacity() <= KEPT_BUFFER {
+            buffer.clear();
+            self.masker.transcoded = buffer;
+        }
+        masked
     }
 
     fn head(
@@ -218,6 +245,7 @@ impl One<'_> {
             state,
             tally: _,
             spent: _,
+            transcoded: _,
         } = &mut *self.masker;
         state.clear(render);
         Walk { rules, s: state }
@@ -230,6 +258,7 @@ impl One<'_> {
             state,
             tally,
             spent: _,
+            transcoded: _,
         } = &mut *self.masker;
         let failed = std::mem::take(&mut state.failed_closed);
         if failed > 0 {

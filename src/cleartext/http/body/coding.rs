@@ -28,6 +28,28 @@ impl Coding {
         .find(|(known, _)| name.eq_ignore_ascii_case(known))
         .map(|(_, coding)| coding)
     }
+
+    /// By the first bytes: gzip and Zstandard cannot be taken for anything else.
+    pub(super) const fn by_magic(input: &[u8]) -> Option<Self> {
+        match input {
+            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// What coded bytes are that are not what they were said to be. The header of zlib is a weak sign: only good enough here.
+    pub(super) fn instead_of(self, input: &[u8]) -> Option<Self> {
+        Self::by_magic(input)
+            .or_else(|| is_zlib(input).then_some(Self::Deflate))
+            .filter(|found| *found != self)
+    }
+}
+
+/// Whether this begins like the zlib format (RFC 1950 section 2.2).
+fn is_zlib(input: &[u8]) -> bool {
+    matches!(input, [cmf, flags, ..] if cmf & 0x0f == 8
+        && u16::from_be_bytes([*cmf, *flags]) % 31 == 0)
 }
 
 /// Why a decoder stopped.
@@ -106,15 +128,17 @@ impl Decoders {
 
     /// `deflate` means the zlib format, but some servers send the bare one.
     fn deflate(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> Stop {
-        let zlib = matches!(input, [cmf, flags, ..] if cmf & 0x0f == 8
-            && u16::from_be_bytes([*cmf, *flags]) % 31 == 0);
-        if zlib {
+        if is_zlib(input) {
             let (stop, _) = self.inflate(true, input, out, limit);
             if stop != Stop::Broken || !out.is_empty() {
                 return stop;
             }
         }
-        self.inflate(false, input, out, limit).0
+        // The bare format has no signature: some text is a short stream with a long tail.
+        match self.inflate(false, input, out, limit) {
+            (Stop::End, used) if used < input.len() => Stop::Broken,
+            (stop, _) => stop,
+        }
     }
 
     /// Inflates one stream; also says how much of the input it took.

@@ -1,8 +1,9 @@
 //! Undoes content codings (RFC 9110 section 8.4) on the workers: gzip, deflate, br, zstd, in up to four layers.
 //!
 //! Every layer is capped in size and in ratio, so that a bomb costs at most the cap. What peers get wrong is read as they
-//! mean it: `deflate` without its zlib wrapper, a coding that was declared but not applied. A stream that ends early gives
-//! what it has. What cannot be undone is said to be so; the masker then masks it whole.
+//! mean it: `deflate` without its zlib wrapper, a coding that was declared but not applied, applied but not declared, or
+//! declared under another's name. A stream that ends early gives what it has. What cannot be undone is said to be so; the
+//! masker then masks it whole.
 
 mod coding;
 
@@ -54,6 +55,8 @@ pub(in crate::cleartext) enum Outcome {
     Capped,
     /// A coding was declared but not applied: these are the bytes as they came, and they are text.
     Mislabelled,
+    /// No coding was declared, but one was applied and undone, as far as it went.
+    Found,
     /// Unknown or broken coding: there are no bytes.
     Undecodable,
 }
@@ -113,47 +116,98 @@ pub(in crate::cleartext) fn decode<'a, 'b>(
             undecodable(tally)
         };
     };
-    if count == 0 || body.is_empty() {
-        return Decoded {
-            bytes: body,
-            outcome: Outcome::Identity,
-        };
-    }
-    let mut outcome = Outcome::Decoded;
+    let mut outcome = Outcome::Identity;
+    let mut undone = 0_usize;
     // The last coding listed was applied last.
-    for (undone, coding) in layers.iter().take(count).rev().enumerate() {
-        let Scratch {
-            decoders,
-            out,
-            spare,
-        } = &mut *scratch;
-        std::mem::swap(out, spare);
-        let input = if undone == 0 { body } else { spare.as_slice() };
-        out.clear();
-        let stop = decoders.undo(*coding, input, out, limits.output(input.len()));
+    for coding in layers.iter().take(count).rev() {
+        if body.is_empty() {
+            break;
+        }
+        let (stop, input) = scratch.undo(*coding, body, undone, limits);
+        undone = undone.saturating_add(1);
         match stop {
-            Stop::End => {}
+            Stop::End => outcome = worse(outcome, Outcome::Decoded),
             Stop::Limit => outcome = worse(outcome, Outcome::Capped),
             Stop::Short | Stop::Broken => {
-                let input = if undone == 0 { body } else { &scratch.spare };
                 // Coded bytes are no text: what is was never coded, even where a decoder made something of its front.
                 if is_text(input) {
-                    let bytes = if undone == 0 { body } else { &scratch.spare };
-                    return mislabelled(bytes);
-                }
-                if stop == Stop::Broken && scratch.out.is_empty() {
+                    if undone == 1 {
+                        return mislabelled(body);
+                    }
+                    std::mem::swap(&mut scratch.out, &mut scratch.spare);
+                } else if stop == Stop::Broken && scratch.out.is_empty() {
                     return undecodable(tally);
+                } else {
+                    outcome = worse(outcome, Outcome::Short);
                 }
-                outcome = worse(outcome, Outcome::Short);
             }
         }
     }
+    outcome = scratch.undeclared(body, undone, limits, outcome);
     if outcome == Outcome::Capped {
         tally.one(Tally::LimitDecoded);
     }
     Decoded {
-        bytes: &scratch.out,
+        bytes: if outcome == Outcome::Identity {
+            body
+        } else {
+            &scratch.out
+        },
         outcome,
+    }
+}
+
+impl Scratch {
+    /// Undoes one coding, or the one that it really is, into `out`; gives what it was undone from.
+    fn undo<'a>(
+        &'a mut self,
+        coding: Coding,
+        body: &'a [u8],
+        undone: usize,
+        limits: &DecodeLimits,
+    ) -> (Stop, &'a [u8]) {
+        std::mem::swap(&mut self.out, &mut self.spare);
+        let input = if undone == 0 { body } else { &self.spare };
+        let limit = limits.output(input.len());
+        self.out.clear();
+        let mut stop = self.decoders.undo(coding, input, &mut self.out, limit);
+        if stop == Stop::Broken
+            && let Some(other) = coding.instead_of(input)
+        {
+            self.out.clear();
+            stop = self.decoders.undo(other, input, &mut self.out, limit);
+        }
+        (stop, input)
+    }
+
+    /// Undoes codings that nobody declared, as far as limits allow. What then turns out to be broken stays as it is.
+    fn undeclared(
+        &mut self,
+        body: &[u8],
+        already: usize,
+        limits: &DecodeLimits,
+        so_far: Outcome,
+    ) -> Outcome {
+        let mut outcome = so_far;
+        for undone in already..limits.max_layers {
+            let input = if undone == 0 { body } else { &self.out };
+            let Some(coding) = Coding::by_magic(input) else {
+                break;
+            };
+            let (stop, _) = self.undo(coding, body, undone, limits);
+            if stop == Stop::Broken && self.out.is_empty() {
+                std::mem::swap(&mut self.out, &mut self.spare);
+                break;
+            }
+            outcome = match (outcome, stop) {
+                (Outcome::Identity | Outcome::Found, Stop::End | Stop::Short | Stop::Broken) => {
+                    Outcome::Found
+                }
+                (_, Stop::Limit) => Outcome::Capped,
+                (other, _) => other,
+            };
+        }
+        outcome
     }
 }
 
@@ -224,7 +278,7 @@ fn undecodable<'a>(tally: &TallySheet) -> Decoded<'a> {
 
 /// The first thing that went wrong is what is told.
 fn worse(so_far: Outcome, now: Outcome) -> Outcome {
-    if so_far == Outcome::Decoded {
+    if matches!(so_far, Outcome::Identity | Outcome::Decoded) {
         now
     } else {
         so_far

@@ -119,10 +119,16 @@ fn a_coding_that_was_not_applied() {
             "{coding}"
         );
     }
+    // Its first bytes are a whole stream of bare deflate.
+    let yaml = b"config:\n  asset: \"/static/js/main.bba194c8.chunk.js\"\n";
+    assert_eq!(
+        undo(&["deflate"], yaml),
+        (yaml.to_vec(), Outcome::Mislabelled)
+    );
     // One of two layers was left out.
     assert_eq!(
         undo(&["gzip, deflate"], &zlib(JSON)),
-        (JSON.to_vec(), Outcome::Mislabelled)
+        (JSON.to_vec(), Outcome::Decoded)
     );
 }
 
@@ -197,4 +203,36 @@ proptest! {
         body.insert(0, pick & 3);
         fuzz_decode(&body);
     }
+}
+
+#[test]
+fn a_coding_under_a_wrong_name() {
+    for (coding, body) in [
+        ("br", gzip(JSON)),
+        ("gzip", zlib(JSON)),
+        ("gzip", zstd(JSON)),
+        ("zstd", gzip(JSON)),
+        ("br", zlib(JSON)),
+        // Twice applied, once declared; once applied, twice declared.
+        ("gzip", gzip(&gzip(JSON))),
+        ("deflate", zlib(&zstd(JSON))),
+        ("gzip, gzip", gzip(JSON)),
+    ] {
+        assert_eq!(
+            undo(&[coding], &body),
+            (JSON.to_vec(), Outcome::Decoded),
+            "{coding}"
+        );
+    }
+}
+
+#[test]
+fn a_coding_that_nobody_declared() {
+    for body in [gzip(JSON), zstd(JSON), gzip(&zstd(JSON))] {
+        assert_eq!(undo(&[], &body), (JSON.to_vec(), Outcome::Found));
+    }
+    let broken = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff];
+    assert_eq!(undo(&[], &broken), (broken.to_vec(), Outcome::Identity));
+    let broken = gzip(&broken);
+    assert_eq!(undo(&["gzip"], &broken).1, Outcome::Decoded);
 }

@@ -90,12 +90,20 @@ impl Walk<'_> {
         let start = plus(at.start, prefix(at.of(buffer)));
         let inner = Stretch::new(start.min(at.end), at.end);
         let mark = self.bookmark();
-        let Err(NotJson { offset }) = self.json(buffer, inner) else {
+        let read = if is_other(inner.of(buffer)) {
+            Err(NotJson {
+                offset: inner.start,
+            })
+        } else {
+            self.json(buffer, inner)
+        };
+        let Err(NotJson { offset }) = read else {
             return;
         };
-        if offset <= inner.start {
+        let guess = super::Format::guess(inner.of(buffer));
+        // A number at the front of something else is no document either.
+        if offset <= inner.start || guess != super::Format::Json {
             self.rewind(mark);
-            let guess = super::Format::guess(inner.of(buffer));
             if guess == super::Format::Json {
                 self.text(buffer, inner, Key::NONE);
             } else {
@@ -132,6 +140,13 @@ impl Walk<'_> {
         }
         read
     }
+}
+
+/// Whether this begins with a number and is more than one: a line of a log, a delimiter.
+fn is_other(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let number = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|s| s.parse::<f64>().is_ok());
+    matches!(text.first(), Some(b'-' | b'0'..=b'9')) && !number(text)
 }
 
 /// Bytes before the document: a byte order mark, a guard against inclusion, a JSONP call.

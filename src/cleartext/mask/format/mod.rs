@@ -111,21 +111,168 @@ impl Walk<'_> {
             Format::Xml => self.xml(buffer, at),
             Format::Multipart => self.multipart(buffer, at),
             Format::Sse => self.sse(buffer, at),
-            Format::Text => self.text(buffer, at, super::names::Key::NONE),
+            Format::Text => self.plain(buffer, at),
             Format::Http => self.message(buffer, at),
         }
     }
+
+    /// What is called text may be a document all the same; only what is sure to be one is read as that.
+    fn plain(&mut self, buffer: &[u8], at: Stretch) {
+        let text = at.of(buffer);
+        match Format::guess(text) {
+            Format::Json if opens_json(trim(text)) => {
+                let mark = self.bookmark();
+                if self.json(buffer, at).is_ok() {
+                    return;
+                }
+                self.rewind(mark);
+            }
+            Format::Xml if opens_element(trim(text)) => return self.xml(buffer, at),
+            Format::Http if opens_message(trim(text)) => return self.message(buffer, at),
+            Format::Sse if opens_events(text.trim_ascii_start()) => return self.sse(buffer, at),
+            sure @ (Format::Multipart | Format::Form) => return self.body(buffer, at, sure),
+            Format::Auto
+            | Format::Json
+            | Format::Xml
+            | Format::Sse
+            | Format::Text
+            | Format::Http
+            | Format::Binary => {}
+        }
+        self.text(buffer, at, super::names::Key::NONE);
+    }
+}
+
+/// Whether a text opens an object, or an array of documents: a line of a log may begin with a bracket too.
+fn opens_json(text: &[u8]) -> bool {
+    let second = text.iter().skip(1).find(|b| !b.is_ascii_whitespace());
+    matches!(
+        (text.first(), second),
+        (Some(b'{'), Some(b'"' | b'}')) | (Some(b'['), Some(b'{' | b'[' | b'"' | b']'))
+    )
+}
+
+/// Whether a text opens an element, a declaration or a comment: syslog puts a number in angle brackets.
+fn opens_element(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'?' | b'!', ..]
+    )
+}
+
+/// Whether the first line is a start line and nothing more: access logs quote one.
+pub(super) fn opens_message(text: &[u8]) -> bool {
+    let line = text.split(|b| *b == b'\n').next().map(trim);
+    let line = line.unwrap_or_default();
+    let last = line.rsplit(|b| *b == b' ').next().unwrap_or_default();
+    header::is_start_line(line) && (line.starts_with(b"HTTP/") || last.starts_with(b"HTTP/"))
+}
+
+/// Whether a text is a stream of events: a mapping of YAML may begin with `data:` too.
+fn opens_events(text: &[u8]) -> bool {
+    text.starts_with(b"event: ")
+        || (text.starts_with(b"data: ")
+            && (find(text, 0, b"\n\n").is_some() || find(text, 0, b"\ndata: ").is_some()))
 }
 
 /// Families of types that hold no text, whatever their first bytes look like.
 const MEDIA: [&[u8]; 4] = [b"image/", b"audio/", b"video/", b"font/"];
 
-/// Neither text in UTF-8 nor in a one-byte charset: NUL bytes or many controls.
+/// Neither text in UTF-8 nor in a one-byte charset: NUL bytes, many controls, or, where it is no UTF-8, any control or so
+/// many high bytes that what remains is no text: a short piece of compressed data may have nothing else to show for it.
 fn is_binary(text: &[u8]) -> bool {
     let head = cut(text, 0, text.len().min(1_024));
     let controls = head
         .iter()
         .filter(|b| **b < 32 && !b.is_ascii_whitespace() && **b != 27)
         .count();
-    controls.saturating_mul(20) > head.len() || memchr::memchr(0, head).is_some()
+    if controls.saturating_mul(20) > head.len() || memchr::memchr(0, head).is_some() {
+        return true;
+    }
+    let high = head.iter().filter(|b| **b >= 128).count();
+    high > 0
+        && !super::charset::is_utf8(head)
+        && (controls > 0 || high.saturating_mul(4) > head.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cleartext::mask::{Filter, RuleSet};
+
+    fn mask(text: &[u8], format: Format) -> String {
+        let rules = Arc::new(RuleSet::built_in().unwrap());
+        Filter::new(rules, [7; 32]).mask(text, format).0
+    }
+
+    #[test]
+    fn a_wrong_type_hides_nothing() {
+        for (text, shown) in [
+            (
+                "{\"pwd\": [\"dragon@799\"]}",
+                "{\"pwd\": [\"MASKED-password\"]}",
+            ),
+            (
+                "<a><passphrase>-B9KS</passphrase></a>",
+                "<a><passphrase>MASKED-password</passphrase></a>",
+            ),
+            (
+                "GET /v1?cvv=123 HTTP/1.1\r\nX-API-Key: abc\r\n\r\n",
+                "GET /v1?cvv=MASKED-card-cvv HTTP/1.1\r\nX-API-Key: MASKED-api-key\r\n\r\n",
+            ),
+            ("cvv=123&a=1", "cvv=MASKED-card-cvv&a=1"),
+            ("data: {\"cvv\": 123}\n\n", "data: {\"cvv\": 0}\n\n"),
+            (
+                "--B\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\nx\r\n--B--\r\n",
+                "--B\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\nMASKED-password\r\n--B--\r\n",
+            ),
+            (
+                "136.26.225.199 - - \"GET / HTTP/1.1\" 200",
+                "MASKED-ip-address-4f6f31d951 - - \"GET / HTTP/1.1\" 200",
+            ),
+        ] {
+            for format in [Format::Text, Format::Json, Format::Auto] {
+                assert_eq!(mask(text.as_bytes(), format), shown, "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_looks_like_a_document_is_still_text() {
+        for (text, shown) in [
+            (
+                "[2026-11-22 10:00] password=hunter2 ok",
+                "[2026-11-22 10:00] password=MASKED-password ok",
+            ),
+            (
+                "<34>1 host app: password=hunter2",
+                "<34>1 host app: password=MASKED-password",
+            ),
+            (
+                "{\"a\": 1} password=hunter2",
+                "{\"a\": 1} password=MASKED-password",
+            ),
+            (
+                "data:\n  password: hunter2\n",
+                "data:\n  password: MASKED-password\n",
+            ),
+        ] {
+            assert_eq!(mask(text.as_bytes(), Format::Text), shown);
+        }
+    }
+
+    #[test]
+    fn short_compressed_data_is_no_text() {
+        assert_eq!(
+            mask(b"\x78\x9c\xab\x56\x2a\x48", Format::Auto),
+            "MASKED-binary"
+        );
+        assert_eq!(
+            mask(b"\xab\xcd\xefpwd\xd5\xf7", Format::Text),
+            "MASKED-binary"
+        );
+        assert_eq!(mask("größe grün".as_bytes(), Format::Text), "größe grün");
+    }
 }

@@ -1,0 +1,217 @@
+//! The filter from end to end.
+
+use super::*;
+
+fn filter() -> Filter {
+    Filter::new(Arc::new(RuleSet::built_in().unwrap()), [7; 32])
+}
+
+fn run(input: &str, how: As) -> String {
+    let mut out = Vec::new();
+    filter().run(input.as_bytes(), &mut out, how, None).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn masks_lines_and_keeps_their_ends() {
+    let out = run(
+        "a password=hunter2 b\r\nplain\nlast token=0123456789abcdef",
+        As::Text,
+    );
+    assert_eq!(
+        out,
+        "a password=MASKED-password b\r\nplain\nlast token=MASKED-access-token"
+    );
+}
+
+#[test]
+fn a_pem_block_is_one_value_over_lines() {
+    let out = run(
+        "x\n-----BEGIN RSA PRIVATE KEY-----\nMIIabc\ndef\n-----END RSA PRIVATE KEY-----\ny\n",
+        As::Text,
+    );
+    assert_eq!(out, "x\nMASKED-private-key\ny\n");
+}
+
+#[test]
+fn envelopes_are_answered_in_order_with_offsets() {
+    let out = run(
+        "{\"id\":1,\"text\":\"{\\\"cvv\\\": 123}\",\"kind\":\"json\"}\n{\"id\":\"b\",\"text\":\"hello\"}\n",
+        As::Envelope,
+    );
+    let lines: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["masked"], "{\"cvv\": 0}");
+    assert_eq!(lines[0]["found"][0]["type"], "card-cvv");
+    assert_eq!(
+        (&lines[0]["found"][0]["start"], &lines[0]["found"][0]["end"]),
+        (&8.into(), &11.into())
+    );
+    assert_eq!(lines[0]["found"][0]["location"], "$.cvv");
+    assert_eq!(lines[1]["id"], "b");
+    assert_eq!(lines[1]["masked"], "hello");
+}
+
+#[test]
+fn json_may_stretch_over_lines() {
+    let out = run("{\n \"password\": \"x\"\n}\n{\"a\":1}\n", As::Auto);
+    assert_eq!(out, "{\n \"password\": \"MASKED-password\"\n}\n{\"a\":1}\n");
+}
+
+#[test]
+fn a_line_that_is_no_envelope_is_an_error_with_its_number() {
+    let error = filter()
+        .run(&b"{\"id\":1}\n"[..], &mut Vec::new(), As::Envelope, None)
+        .unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert!(error.to_string().contains("line 1"));
+}
+
+fn run_bytes(input: &[u8], how: As) -> String {
+    let mut out = Vec::new();
+    filter().run(input, &mut out, how, None).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn utf16_is_read_whatever_the_steps() {
+    let text = "{\"password\": \"größe\"}\r\nplain 😀\ncvv=123\n";
+    let shown = "{\"password\": \"MASKED-password\"}\r\nplain 😀\ncvv=MASKED-card-cvv\n";
+    for (mark, big) in [(true, true), (true, false), (false, true), (false, false)] {
+        let marked = if mark {
+            ["\u{feff}", text].concat()
+        } else {
+            text.to_owned()
+        };
+        let bytes: Vec<u8> = marked
+            .encode_utf16()
+            .flat_map(|unit| {
+                if big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            })
+            .collect();
+        assert_eq!(run_bytes(&bytes, As::Auto), shown);
+        let mut out = Vec::new();
+        let slow = Slow { rest: &bytes };
+        filter().run(slow, &mut out, As::Text, None).unwrap();
+        // One byte tells nothing without a mark.
+        assert!(
+            out == shown.as_bytes(),
+            "{mark} {big} {}",
+            String::from_utf8_lossy(&out)
+        );
+    }
+    let marked = ["\u{feff}", text].concat();
+    assert_eq!(
+        run_bytes(marked.as_bytes(), As::Auto),
+        ["\u{feff}", shown].concat()
+    );
+}
+
+/// Gives one byte at a time.
+struct Slow<'a> {
+    rest: &'a [u8],
+}
+
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.rest.len().min(1).min(buffer.len());
+        self.rest.read(&mut buffer[..len])
+    }
+}
+
+#[test]
+fn an_endless_line_is_masked_whole_and_the_next_one_is_read() {
+    for how in [As::Text, As::Json, As::Form, As::Http] {
+        let mut input = vec![b'a'; 5 * LONGEST_LINE];
+        input.extend_from_slice(b" hunter2\npassword=hunter2\n");
+        assert_eq!(
+            run_bytes(&input, how),
+            "MASKED-unparsed\npassword=MASKED-password\n",
+            "{how:?}"
+        );
+        let endless = vec![b'a'; LONGEST_LINE + 10];
+        assert_eq!(run_bytes(&endless, how), "MASKED-unparsed", "{how:?}");
+    }
+}
+
+#[test]
+fn a_long_array_is_masked_in_pieces_that_fit() {
+    for (open, comma, close) in [("[", ",", "]\n"), ("[\n  ", ",\n  ", "\n]\n{\"a\":1}\n")] {
+        let elements: Vec<String> = (0..60_000)
+            .map(|n| format!("{{\"n\": {n}, \"password\": \"hunter{n}\", \"list\": [\"a,b\", 1]}}"))
+            .collect();
+        let input = [open, &elements.join(comma), close].concat();
+        assert!(input.len() > 3 << 20);
+        let out = run(&input, As::Json);
+        assert!(!out.contains("hunter"));
+        let shown: Vec<String> = (0..60_000)
+            .map(|n| {
+                format!("{{\"n\": {n}, \"password\": \"MASKED-password\", \"list\": [\"a,b\", 1]}}")
+            })
+            .collect();
+        assert!(out == [open, &shown.join(comma), close].concat());
+    }
+}
+
+#[test]
+fn a_document_that_is_too_long_is_one_string() {
+    let long = "hunter2 ".repeat(LONGEST_DOCUMENT / 8 + 1);
+    let object = format!("{{\"password\": \"{long}\"}}\n{{\"password\":\"x\"}}\n");
+    assert_eq!(
+        run(&object, As::Json),
+        "\"MASKED-unparsed\"\n{\"password\":\"MASKED-password\"}\n"
+    );
+    let array = format!("[{{\"password\": \"{long}\"}},{{\"password\":\"x\"}}]\n");
+    assert_eq!(
+        run(&array, As::Json),
+        "[\"MASKED-unparsed\",{\"password\":\"MASKED-password\"}]\n"
+    );
+}
+
+#[test]
+fn lines_of_text_between_documents_do_not_hide_them() {
+    let out = run(
+        "{\"a\":1}\nstarting {\n{\"password\":\"x\"}\ncvv=123\n",
+        As::Auto,
+    );
+    assert_eq!(
+        out,
+        "{\"a\":1}\nstarting {\n{\"password\":\"MASKED-password\"}\ncvv=MASKED-card-cvv\n"
+    );
+}
+
+#[test]
+fn http_messages_in_a_row() {
+    let input = "POST /a?cvv=123 HTTP/1.1\r\nContent-Length: 17\r\n\r\npassword=hunter2!\
+        HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+        9\r\n{\"passwor\r\nc;x=y\r\nd\":\"hunter2\"\r\n1\r\n}\r\n0\r\nX-API-Key: abcdef\r\n\r\n\
+        \r\nHTTP/1.1 200 OK\nX-API-Key: abc\n\npassword=hunter2\nGET /b HTTP/1.1\r\nCookie: a=b\r\n\r\n";
+    let shown = "POST /a?cvv=MASKED-card-cvv HTTP/1.1\r\nContent-Length: 24\r\n\r\npassword=MASKED-password\
+        HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+        1e\r\n{\"password\":\"MASKED-password\"}\r\n0\r\nX-API-Key: MASKED-api-key\r\n\r\n\
+        \r\nHTTP/1.1 200 OK\nX-API-Key: MASKED-api-key\n\npassword=MASKED-password\n\
+        GET /b HTTP/1.1\r\nCookie: a=MASKED-session-id\r\n\r\n";
+    let out = run(input, As::Http);
+    let cookie = out.rfind("Cookie: ").unwrap();
+    assert_eq!(out[..cookie], shown[..cookie]);
+    assert!(out[cookie..].starts_with("Cookie: a=MASKED-"));
+    assert_eq!(run(&out, As::Auto), out, "masking twice is masking once");
+}
+
+#[test]
+fn coded_bodies_in_messages_are_masked_whole() {
+    let mut input =
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n".to_vec();
+    input.extend_from_slice(b"abc\x80password");
+    let out = run_bytes(&input, As::Http);
+    assert!(
+        out.ends_with("Content-Length: 13\r\n\r\nMASKED-binary"),
+        "{out}"
+    );
+}
