@@ -411,8 +411,7 @@ struct Job<'a, R: Read> {
 impl<R: Read> Job<'_, R> {
     /// Writes a text masked.
     fn masked(&mut self, filter: &mut Filter, text: &[u8], format: Format) -> io::Result<()> {
-        let masked = filter.render(text, format);
-        self.output.write_all(masked.as_bytes())?;
+        self.output.write_all(&filter.masked(text, format).text)?;
         self.account(filter)
     }
 

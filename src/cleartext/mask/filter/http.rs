@@ -77,7 +77,7 @@ impl Filter {
             Framing::Chunks => message.chunks(job)?,
             Framing::Open => message.up_to_the_next(job)?,
         }
-        let (head, body) = self.masked(&message);
+        let (head, body) = self.masked_message(&message);
         let whole = match framing {
             Framing::Length(length) if message.body.len() == length || message.too_long => true,
             Framing::Length(_) | Framing::Open => false,
@@ -105,7 +105,7 @@ impl Filter {
     }
 
     /// Head and body masked. They are looked at together: the head says what the body is.
-    fn masked(&mut self, message: &Message) -> (Vec<u8>, Vec<u8>) {
+    fn masked_message(&mut self, message: &Message) -> (Vec<u8>, Vec<u8>) {
         let replaced: &[u8] = if message.too_long {
             placeholder::UNPARSED
         } else if is_coded(&message.head) && !charset::is_utf8(&message.body) {

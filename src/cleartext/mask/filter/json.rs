@@ -4,7 +4,7 @@
 use std::io::{self, BufRead as _, Read};
 
 use super::{Filter, Job, LONGEST_DOCUMENT, LONGEST_LINE};
-use crate::cleartext::mask::bytes::{cut, minus, plus};
+use crate::cleartext::mask::bytes::{cut, minus, plus, rest};
 use crate::cleartext::mask::format::Format;
 
 /// An array is given out in pieces of about this size (bytes).
@@ -100,9 +100,9 @@ impl Filter {
             text.pop();
             text.push(b']');
         }
-        let masked = self.render(&text, Format::Json);
+        let masked = self.masked(&text, Format::Json).text;
         // What was broken in the middle is masked up to the end, with the bracket.
-        let mut masked = masked.as_bytes();
+        let mut masked = masked.as_ref();
         if inside {
             masked = masked.strip_prefix(b"[").unwrap_or(masked);
         }
@@ -172,30 +172,47 @@ impl Scan {
     /// Goes through `chunk`, behind `before` bytes of the same piece; gives how much of it belongs to the piece, and why
     /// it ends there if it does.
     fn take(&mut self, chunk: &[u8], before: usize) -> (usize, Option<Stop>) {
-        for (place, byte) in chunk.iter().enumerate() {
-            let len = plus(place, 1);
-            self.byte(*byte);
-            let size = plus(before, len);
-            if *byte == b'\n' && (self.depth == 0 || !self.is_document()) {
-                return (len, Some(Stop::Line));
+        let mut at = 0;
+        while let Some(&byte) = chunk.get(at) {
+            // The inside of a string of a document has no bytes that count but these.
+            if self.within == Within::String && self.is_document() {
+                let tail = rest(chunk, at);
+                let skipped = memchr::memchr2(b'"', b'\\', tail).unwrap_or(tail.len());
+                at = plus(at, skipped);
+                if skipped > 0 {
+                    if self.is_too_long(plus(before, at)) {
+                        return (at, Some(Stop::TooLong));
+                    }
+                    continue;
+                }
             }
-            let element = *byte == b','
+            at = plus(at, 1);
+            self.byte(byte);
+            let size = plus(before, at);
+            if byte == b'\n' && (self.depth == 0 || !self.is_document()) {
+                return (at, Some(Stop::Line));
+            }
+            let element = byte == b','
                 && self.depth == 1
                 && self.is_array()
                 && self.within == Within::Structure;
             if element && (self.dropping || size >= PIECE) {
-                return (len, Some(Stop::Element));
+                return (at, Some(Stop::Element));
             }
-            let most = if self.is_document() {
-                LONGEST_DOCUMENT
-            } else {
-                LONGEST_LINE
-            };
-            if size >= most && !self.dropping {
-                return (len, Some(Stop::TooLong));
+            if self.is_too_long(size) {
+                return (at, Some(Stop::TooLong));
             }
         }
         (chunk.len(), None)
+    }
+
+    fn is_too_long(&self, size: usize) -> bool {
+        let most = if self.is_document() {
+            LONGEST_DOCUMENT
+        } else {
+            LONGEST_LINE
+        };
+        size >= most && !self.dropping
     }
 
     fn byte(&mut self, byte: u8) {
@@ -220,8 +237,6 @@ impl Scan {
 /// Whether a line closes everything that it opens.
 pub(super) fn is_whole(line: &[u8]) -> bool {
     let mut scan = Scan::default();
-    for byte in line {
-        scan.byte(*byte);
-    }
+    scan.take(line, 0);
     scan.depth == 0 && !line.is_empty()
 }
