@@ -75,6 +75,8 @@ pub struct Masked<'t> {
     pub text: Cow<'t, [u8]>,
     /// How many sensitive values were in it.
     pub found: usize,
+    /// It is JSON that breaks off: something in it is still open.
+    pub(super) unfinished: bool,
 }
 
 /// Why a line is no envelope.
@@ -161,7 +163,7 @@ impl Filter {
     /// Masks one text, without telling what was found where: for gateways and pipelines in which time counts.
     pub fn masked<'t>(&mut self, text: &'t [u8], format: Format) -> Masked<'t> {
         self.walk(text, format);
-        let found = self.state.hits.len();
+        let (found, unfinished) = (self.state.hits.len(), self.state.unfinished);
         let mut walk = Walk {
             rules: &self.rules,
             s: &mut self.state,
@@ -170,6 +172,7 @@ impl Filter {
         Masked {
             text: walk.apply_if_needed(text, whole),
             found,
+            unfinished,
         }
     }
 

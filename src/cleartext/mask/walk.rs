@@ -95,6 +95,8 @@ pub(super) struct State {
     arena: Vec<u8>,
     pool: Vec<Vec<u8>>,
     depth: u8,
+    /// The JSON read last broke off before its end.
+    pub(super) unfinished: bool,
     names: PathNames,
     path_hash: RandomState,
     path_cache: Box<[(u64, TextId)]>,
@@ -117,6 +119,7 @@ impl State {
             arena: Vec::new(),
             pool: Vec::new(),
             depth: 0,
+            unfinished: false,
             names,
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
@@ -145,6 +148,7 @@ impl State {
         self.path.clear();
         self.path_known = true;
         self.depth = 0;
+        self.unfinished = false;
     }
 
     fn path_id(&mut self) -> TextId {

@@ -17,6 +17,10 @@ impl Filter {
         let mut scan = Scan::default();
         let mut done = 0_usize;
         loop {
+            if piece.is_empty() && scan.is_new() {
+                let lines = self.whole_lines(job, done)?;
+                done = plus(done, lines);
+            }
             let chunk = job.input.fill_buf()?;
             let ended = chunk.is_empty();
             let (len, stop) = scan.take(chunk, piece.len());
@@ -35,6 +39,34 @@ impl Filter {
             }
             job.breathe()?;
         }
+    }
+
+    /// Masks lines of which each is a document, as far as they are at hand; gives how many. That a document is whole is seen
+    /// while it is masked: no need to look for its end before.
+    fn whole_lines<R: Read>(&mut self, job: &mut Job<'_, R>, done: usize) -> io::Result<usize> {
+        let (mut lines, mut used) = (0, 0);
+        let chunk = job.input.fill_buf()?;
+        while let Some(len) = memchr::memchr(b'\n', rest(chunk, used)) {
+            let line = cut(chunk, used, plus(used, len));
+            if !looks_whole(line) {
+                break;
+            }
+            let masked = self.masked(line, Format::Json);
+            if masked.unfinished {
+                break;
+            }
+            job.output.write_all(&masked.text)?;
+            job.output.write_all(b"\n")?;
+            lines = plus(lines, 1);
+            self.line = plus(done, lines);
+            self.explain(&mut job.explain)?;
+            used = plus(used, plus(len, 1));
+        }
+        job.input.consume(used);
+        if used > 0 {
+            job.breathe()?;
+        }
+        Ok(lines)
     }
 
     fn piece<R: Read>(
@@ -161,6 +193,11 @@ struct Scan {
 }
 
 impl Scan {
+    /// Whether nothing was taken yet.
+    fn is_new(&self) -> bool {
+        self.kind == Kind::Blank && !self.dropping && !self.inside
+    }
+
     const fn is_document(&self) -> bool {
         matches!(self.kind, Kind::Object | Kind::Array)
     }
@@ -232,6 +269,11 @@ impl Scan {
             (Within::String | Within::Structure, _) => {}
         }
     }
+}
+
+/// Whether a line may be a document: it begins and ends with the brackets of one.
+fn looks_whole(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']'])
 }
 
 /// Whether a line closes everything that it opens.

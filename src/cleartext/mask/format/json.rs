@@ -74,6 +74,8 @@ struct Reader<'w, 'r, 'b> {
     end: usize,
     stack: SmallVec<[Frame; 8]>,
     values: usize,
+    /// The last string has no end.
+    cut: bool,
 }
 
 /// A string as it stands between its quotes.
@@ -133,8 +135,11 @@ impl Walk<'_> {
             end: at.end,
             stack: SmallVec::new(),
             values: 0,
+            cut: false,
         };
         let read = reader.read();
+        let unfinished = reader.cut || !reader.stack.is_empty();
+        self.s.unfinished = unfinished;
         if let Some(root) = root {
             self.s.leave(root);
         }
@@ -328,6 +333,7 @@ impl Reader<'_, '_, '_> {
         } else {
             self.scan_string()
         };
+        self.cut = !text.closed;
         self.i = if text.closed {
             plus(text.at.end, 1)
         } else {
