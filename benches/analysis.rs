@@ -76,6 +76,7 @@ fn observation(n: u64, nanos: u64) -> Observation {
 /// Three sensitive values in every exchange.
 fn findings(endpoint: EndpointId) -> [Finding; 3] {
     [1, 2, 3].map(|n| Finding {
+        exposure: None,
         part: Part::ResponseBody,
         path: TextId(mixed(endpoint.0.wrapping_add(n))),
         kind: TypeId(u16::try_from(n).unwrap()),

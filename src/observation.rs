@@ -236,6 +236,72 @@ impl Part {
     }
 }
 
+/// Where telemetry goes to, recognised on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs, reason = "names of products and protocols")]
+pub enum Sink {
+    Elasticsearch,
+    Splunk,
+    Loki,
+    Otlp,
+    Datadog,
+    NewRelic,
+    Sentry,
+    Zipkin,
+    Gelf,
+}
+
+impl Sink {
+    /// The name in alerts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Elasticsearch => "elasticsearch",
+            Self::Splunk => "splunk",
+            Self::Loki => "loki",
+            Self::Otlp => "otlp",
+            Self::Datadog => "datadog",
+            Self::NewRelic => "new-relic",
+            Self::Sentry => "sentry",
+            Self::Zipkin => "zipkin",
+            Self::Gelf => "gelf",
+        }
+    }
+}
+
+/// Where a secret was that must not be there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ExposedIn {
+    /// The body of a response, of an endpoint that does not hand out credentials.
+    Response,
+    /// The target of a request that was not refused: targets end up in logs and histories.
+    Url,
+    /// The address of the page before, which a browser tells to other sites.
+    Referer,
+    /// A body sent to a store of logs, traces or events.
+    Sink(Sink),
+}
+
+impl ExposedIn {
+    /// The place in words, for alerts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Response => "response body",
+            Self::Url => "URL",
+            Self::Referer => "referer",
+            Self::Sink(_) => "telemetry",
+        }
+    }
+}
+
+/// A secret in a place where it must not be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Exposure {
+    /// The place.
+    pub place: ExposedIn,
+    /// It is one by its format, not by its name alone.
+    pub sure: bool,
+}
+
 /// Sensitive values of one kind found in one place of one transaction. No value, no position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Finding {
@@ -251,6 +317,8 @@ pub struct Finding {
     pub rule: RuleId,
     /// How many.
     pub count: u32,
+    /// Whether it must not be there at all.
+    pub exposure: Option<Exposure>,
 }
 
 /// Request methods by allow-list; junk from the wire is `Other`.

@@ -3,7 +3,7 @@
 //! Made at the edge (report, alerts file, console), from the alert's evidence alone, so that all of them say the same.
 
 use super::alert::{Alert, Severity, Signal, Subject};
-use crate::observation::Names;
+use crate::observation::{ExposedIn, Names};
 
 /// The sentence.
 pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
@@ -15,6 +15,7 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         Signal::PayloadResponse => payload(alert, &who, &place, "received"),
         Signal::EndpointErrors => errors(alert, &place),
         Signal::NewEndpoint => newness(alert, &who, &place),
+        Signal::SecretExposed => exposure(alert, &who, &place, names),
         Signal::EndpointNovel
         | Signal::ShadowEndpoint
         | Signal::Sequence
@@ -28,7 +29,6 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         | Signal::AuthFailures
         | Signal::EndpointLatency
         | Signal::PathScan
-        | Signal::SecretExposed
         | Signal::SchemaViolation
         | Signal::TokenHygiene => plain(alert, &who),
     }
@@ -92,6 +92,24 @@ fn newness(alert: &Alert, who: &str, place: &str) -> String {
         "{place}, first seen {} before, has {} successful {many}, the first being {who}, and {taken_up}; {known}.",
         span(exact(seconds)),
         number(users),
+    )
+}
+
+fn exposure(alert: &Alert, who: &str, place: &str, names: &dyn Names) -> String {
+    let (kind, stood) = match alert.exposed {
+        Some((kind, ExposedIn::Sink(sink))) => (
+            names.sensitive_type(kind),
+            format!("telemetry sent to {}", sink.name()),
+        ),
+        Some((kind, place)) => (names.sensitive_type(kind), format!("the {}", place.name())),
+        None => ("secret".to_owned(), "a place it must not be in".to_owned()),
+    };
+    let values = fact(alert, "observed_values");
+    let times = if values > 1.0 { "times" } else { "time" };
+    format!(
+        "{place} has a secret of type {kind} in {stood}, {} {times}, first with {who}; usual and most ever before were 0, over {} days.",
+        number(values),
+        number(fact(alert, "known_days")),
     )
 }
 

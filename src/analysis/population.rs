@@ -17,6 +17,7 @@ use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
 use super::signals::Thresholds;
 use super::signals::errors::ErrorModel;
+use super::signals::exposure::Told;
 use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
@@ -125,6 +126,7 @@ pub(super) struct Population {
     /// Hours since the epoch when the volume norms were made last.
     hour: Option<u64>,
     book: AlertBook,
+    told: Told,
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
@@ -161,6 +163,7 @@ impl Population {
         }
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.volume.drain_from(&mut more.volume);
+        self.epoch.exposures.absorb(&mut more.exposures);
     }
 
     /// Closes the epoch: learns, scores what concerns everybody, publishes.
@@ -179,6 +182,10 @@ impl Population {
         let touched = std::mem::take(&mut self.touched);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
+        let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
+        for finding in exposed {
+            alerts.extend(self.book.raise(finding, &settings.thresholds));
+        }
         self.publish(Changes {
             endpoints: self.ids.len() != known,
             sizes: !touched.is_empty(),

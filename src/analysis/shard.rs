@@ -12,6 +12,7 @@ use super::principal::{Firsts, Principal};
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
+use super::signals::newness::FirstCall;
 use super::signals::payload;
 use super::table::Table;
 use super::window::Window;
@@ -214,6 +215,7 @@ impl Shard {
             cx.alerts.extend(alert);
         }
         self.map_findings(endpoint, seen, cx);
+        note_exposures(who, endpoint, seen, cx);
         self.note_texts(who.key, seen, firsts, cx);
     }
 
@@ -265,6 +267,26 @@ impl Shard {
                     .note(text, user, cx.tick, &mut cx.share.epoch.texts);
             }
         }
+    }
+}
+
+fn note_exposures(who: Who, endpoint: EndpointId, seen: Seen<'_>, cx: &mut Context<'_>) {
+    let observation = seen.observation;
+    for finding in seen.findings {
+        let Some(exposure) = finding.exposure else {
+            continue;
+        };
+        let first = FirstCall {
+            order: observation.order(),
+            token: Some(who.key).filter(|_| who.is_token),
+            client: observation.client,
+            country: observation.country,
+        };
+        let key = (endpoint, finding.kind, exposure);
+        cx.share
+            .epoch
+            .exposures
+            .add(key, finding.count, observation.service, first);
     }
 }
 

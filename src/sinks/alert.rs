@@ -6,7 +6,7 @@ use super::json::{Object, Stamps};
 use super::line::Lines;
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
-use crate::observation::{Country, EndpointId, Names};
+use crate::observation::{Country, EndpointId, ExposedIn, Names};
 
 /// Makes alert lines.
 pub struct AlertEncoder {
@@ -67,6 +67,13 @@ impl AlertEncoder {
             &explain::sentence(alert, self.names.as_ref()),
         );
         let mut evidence = Object::begin(object.key("evidence"));
+        if let Some((kind, place)) = alert.exposed {
+            evidence.text("type", &self.names.sensitive_type(kind));
+            evidence.text("where", place.name());
+            if let ExposedIn::Sink(sink) = place {
+                evidence.text("sink", sink.name());
+            }
+        }
         for item in &alert.evidence {
             evidence.float(item.name, item.value);
         }

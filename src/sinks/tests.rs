@@ -120,6 +120,7 @@ fn a_full_record() {
             category: Category::Pci,
             rule: RuleId(1),
             count: 1,
+            exposure: None,
         }],
         text: Some(Box::new(MaskedText {
             request_head: Some(Masked::default()),
@@ -200,6 +201,7 @@ pub(crate) fn alert() -> Alert {
         service: Some(ServiceId(1)),
         endpoint: Some(EndpointId(3)),
         country: Country::from_code("DE"),
+        exposed: None,
         evidence: vec![
             Evidence {
                 name: "observed",

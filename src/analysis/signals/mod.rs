@@ -5,6 +5,7 @@
 //! The constants are those of a prototype measured on simulated attacks; every one that decides over alerts is a setting.
 
 pub(super) mod errors;
+pub(super) mod exposure;
 pub(super) mod newness;
 pub(super) mod payload;
 pub(super) mod volume;
@@ -188,6 +189,7 @@ impl Scene<'_> {
             service: Some(self.observation.service),
             endpoint: Some(self.observation.endpoint),
             country: self.observation.country,
+            exposed: None,
         }
     }
 }

@@ -124,6 +124,7 @@ fn finding(
             service: None,
             endpoint: Some(endpoint),
             country: call.country,
+            exposed: None,
         },
         evidence: vec![
             evidence("observed_users", users as f64),

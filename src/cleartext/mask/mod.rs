@@ -14,6 +14,7 @@ mod bytes;
 mod charset;
 mod codec;
 mod decide;
+mod exposure;
 mod filter;
 mod format;
 pub mod fuzz;

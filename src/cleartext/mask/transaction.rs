@@ -1,8 +1,10 @@
 //! A whole transaction: consumed, every field of it decided.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::charset::{self, Reading};
+use super::exposure::{self, Setting};
 use super::format::Format;
 use super::placeholder;
 use super::rules::RuleSet;
@@ -99,7 +101,11 @@ impl Masker {
             bytes,
         } = tx;
         let bytes = bytes.into_inner();
+        let target = request.as_ref().map(|message| stretch(message.target));
+        let status = response.as_ref().map_or(0, |message| message.status);
+        let target = target.map_or(&b""[..], |target| target.of(&bytes));
         let mut one = One {
+            setting: Setting::of(target, status),
             masker: self,
             fields: &fields,
             bytes: &bytes,
@@ -125,6 +131,7 @@ impl Masker {
 
 /// One transaction on its way through.
 struct One<'a> {
+    setting: Setting,
     masker: &'a mut Masker,
     fields: &'a [Field],
     bytes: &'a [u8],
@@ -203,14 +210,19 @@ impl One<'_> {
         if !response {
             walk.target(bytes, stretch(target));
         }
+        let mut referer = 0..0;
         for field in fields {
+            let before = walk.s.hits.len();
             walk.field(bytes, stretch(field.name), stretch(field.value), response);
+            if exposure::is_referer(stretch(field.name).of(bytes)) {
+                referer = before..walk.s.hits.len();
+            }
         }
         let text = (render == Render::Text).then(|| {
             let head = stretch(head);
             walk.render(bytes, head)
         });
-        self.finish();
+        self.finish(&referer);
         text
     }
 
@@ -233,7 +245,7 @@ impl One<'_> {
                 let all = Stretch::new(0, bytes.len());
                 walk.body(bytes, all, format);
                 let text = (render == Render::Text).then(|| walk.render(bytes, all));
-                self.finish();
+                self.finish(&(0..0));
                 text
             }
         }
@@ -251,8 +263,8 @@ impl One<'_> {
         Walk { rules, s: state }
     }
 
-    /// Turns hits into findings and counts what failed closed.
-    fn finish(&mut self) {
+    /// Turns hits into findings and counts what failed closed. Those of numbers `referer` stand in that header.
+    fn finish(&mut self, referer: &Range<usize>) {
         let Masker {
             rules,
             state,
@@ -265,11 +277,13 @@ impl One<'_> {
             tally.add(Tally::LimitMasking, failed);
         }
         let from = self.findings.len();
-        for hit in &state.hits {
+        for (number, hit) in state.hits.iter().enumerate() {
             let Some(rule) = rules.rule(hit.slot) else {
                 continue;
             };
+            let in_referer = referer.contains(&number);
             let found = Finding {
+                exposure: self.setting.judge(rule, hit.part, in_referer),
                 part: hit.part,
                 path: hit.path,
                 kind: rule.kind,
@@ -278,7 +292,10 @@ impl One<'_> {
                 count: 1,
             };
             let same = |known: &&mut Finding| {
-                known.rule == found.rule && known.path == found.path && known.part == found.part
+                known.rule == found.rule
+                    && known.path == found.path
+                    && known.part == found.part
+                    && known.exposure == found.exposure
             };
             // Findings of one message are few: the same field many times is one entry.
             let kept = self.findings.len().saturating_sub(from);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::pattern::{CLASSES, Pattern, PatternError};
-use super::{Confidence, Detector};
+use super::{Confidence, Detector, Exposed};
 use crate::cleartext::mask::names::Lists;
 use crate::cleartext::mask::validate;
 use crate::observation::Category;
@@ -101,6 +101,8 @@ pub(super) struct RuleText {
     context: Vec<String>,
     #[serde(default)]
     validator: Option<String>,
+    #[serde(default)]
+    exposed: Option<Vec<String>>,
     positive: Vec<String>,
     negative: Vec<String>,
 }
@@ -124,6 +126,7 @@ pub(super) struct Parsed {
     pub(super) near: Vec<Pattern>,
     pub(super) context: Vec<String>,
     pub(super) validator: Option<validate::Validator>,
+    pub(super) exposed: Exposed,
     pub(super) positive: Vec<String>,
     pub(super) negative: Vec<String>,
     pub(super) line: usize,
@@ -174,6 +177,7 @@ impl Place<'_> {
             formats: self.patterns(&rule.formats)?,
             near: self.patterns(&rule.near)?,
             validator: self.validator(rule.validator.as_deref())?,
+            exposed: self.exposed(&rule)?,
             line: line_of(self.text, self.span.start),
             id: rule.id,
             kind: rule.kind,
@@ -236,6 +240,40 @@ impl Place<'_> {
             Some("low") => Ok(Confidence::Low),
             Some(other) => Err(self.fault(other, "unknown confidence", "one of high, medium, low")),
         }
+    }
+
+    /// The places in which a value of the rule must not be. Unless it says so itself: a secret anywhere, but in responses
+    /// only where its format leaves no doubt.
+    fn exposed(&self, rule: &RuleText) -> Result<Exposed, RuleError> {
+        let sure = !rule.formats.is_empty() || rule.detector.is_some();
+        let clear =
+            rule.category == "secret" && matches!(rule.confidence.as_deref(), None | Some("high"));
+        let mut exposed = Exposed {
+            response: clear && sure,
+            url: clear,
+            telemetry: clear,
+            sure,
+        };
+        if let Some(places) = &rule.exposed {
+            let has = |name: &str| places.iter().any(|place| place == name);
+            if let Some(other) = places
+                .iter()
+                .find(|place| !["response", "url", "telemetry"].contains(&place.as_str()))
+            {
+                return Err(self.fault(
+                    other,
+                    "no place in which a value may be exposed",
+                    "any of response, url, telemetry",
+                ));
+            }
+            exposed = Exposed {
+                response: has("response"),
+                url: has("url"),
+                telemetry: has("telemetry"),
+                ..exposed
+            };
+        }
+        Ok(exposed)
     }
 
     fn keyed(&self, word: Option<&str>) -> Result<bool, RuleError> {

@@ -136,6 +136,25 @@ pub(super) struct Rule {
     pub(super) shallow: bool,
     /// How sure a hit is.
     pub(super) confidence: Confidence,
+    /// Where its values must not be.
+    pub(super) exposed: Exposed,
+}
+
+/// In which places a value of a rule is exposed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, not one state"
+)]
+pub(super) struct Exposed {
+    /// In the body of a response.
+    pub(super) response: bool,
+    /// In a request target or a referer.
+    pub(super) url: bool,
+    /// In a body sent to a store of logs, traces or events.
+    pub(super) telemetry: bool,
+    /// A value of it is known by its format, not by its name alone.
+    pub(super) sure: bool,
 }
 
 /// A format and whose it is.
@@ -443,6 +462,7 @@ impl RuleSet {
             accept: rule.accept,
             shallow: rule.shallow,
             confidence: rule.confidence,
+            exposed: rule.exposed,
         });
         self.examples.push(example::Examples {
             file: file.to_owned(),
