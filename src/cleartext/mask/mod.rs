@@ -17,6 +17,7 @@ mod decide;
 mod filter;
 mod format;
 pub mod fuzz;
+mod library;
 mod names;
 mod placeholder;
 mod rules;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use filter::{As, EnvelopeError, Filter, FoundValue};
 pub use format::Format;
+pub use library::{BodyMasker, MaskedValue};
 pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
 pub use transaction::{Bodies, Body, Masker};
 pub use walk::{PathNames, Render};
