@@ -15,7 +15,7 @@
 //!  ht-operator  console, alerts, sensor health
 //! ```
 //! Three rooms ([`cleartext`], [`analysis`], [`release`]) and two doors ([`observation`] and [`masked`]; `release::Release`).
-//! `analysis` and `release` never name `cleartext`; `tests/layers.rs` checks it.
+//! `analysis` and `release` never name `cleartext`; `tests/layers.rs` checks it. [`mask`] is the masking engine for other programs.
 
 pub mod clock;
 pub mod gauge;
@@ -27,6 +27,7 @@ pub mod observation;
 pub mod analysis;
 pub mod cleartext;
 pub mod demo;
+pub mod mask;
 pub mod operator;
 pub mod pipeline;
 pub mod release;

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("masked", &[]),
     ("cleartext", &["clock", "tally", "observation", "masked"]),
     ("analysis", &["clock", "tally", "observation", "masked"]),
+    ("mask", &["cleartext"]),
     (
         "release",
         &["clock", "tally", "observation", "analysis", "serve"],

@@ -180,6 +180,10 @@ def keys(work):
         assert name == "report" or out.count(b'"decrypted"') == 25, "nothing was decrypted: nothing was tested"
         yield f"TLS {name}", out, True
         yield f"log of TLS {name}", logged, False
+    done = subprocess.run([binary(), "-v", "scrub", "--keylog", str(log), str(capture), str(work / "shared-tls.pcap")], cwd=work, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
+    yield "scrubbed TLS", (work / "shared-tls.pcap").read_bytes(), True
+    yield "log of scrubbed TLS", done.stdout + done.stderr, False
     done = subprocess.run([binary(), "-v", "check"], cwd=work, env={"HUSHTAP_KEYLOG": str(log)}, capture_output=True, check=False, timeout=60)
     yield "check with a key log", done.stdout + done.stderr, False
 

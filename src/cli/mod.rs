@@ -185,7 +185,7 @@ pub struct CommonArgs {
 /// `hushtap mask`.
 #[derive(Args, Debug)]
 pub struct MaskArgs {
-    /// What the input is.
+    /// What the input is. Text in UTF-16 is read as well; output is UTF-8.
     #[arg(long = "as", value_enum, default_value = "auto", value_name = "FORMAT")]
     pub format: MaskFormat,
     /// Say on standard error what was replaced, by which rule (never the value).

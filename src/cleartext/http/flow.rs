@@ -16,7 +16,8 @@ use super::line::{Verdict, blank_len, probe, request_line};
 use super::preface::{self, Preface};
 use super::sealed::Sealed;
 use super::session::Session;
-use super::{Context, Limits, websocket};
+use super::{Context, Limits, Part, Piece, websocket};
+use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
 use crate::cleartext::tls;
 use crate::clock::EventTime;
@@ -218,6 +219,7 @@ impl HttpFlow {
                         self.probe_of(!from_low).refused = true;
                         continue;
                     }
+                    trace_sealed(from_low, rest, at.offset, cx);
                     sealed.data(from_low, rest, at, cx);
                     used = bytes.len();
                     self.settle(cx);
@@ -393,6 +395,7 @@ impl HttpFlow {
                 };
                 let mut sealed = Box::new(Sealed::new(from_low, inner));
                 if !buf.is_empty() {
+                    trace_sealed(from_low, &buf, mark.offset, cx);
                     sealed.data(from_low, &buf, mark, cx);
                 }
                 self.low = Probe::default();
@@ -488,7 +491,8 @@ impl HttpFlow {
     fn settle(&mut self, cx: &mut Context<'_>) {
         let limit = cx.limits.lost;
         match &mut self.phase {
-            Phase::Tls(sealed) if sealed.is_over() => {
+            // Who rewrites the flow wants to see it to the end.
+            Phase::Tls(sealed) if sealed.is_over() && cx.trace.is_none() => {
                 sealed.expire(cx);
                 self.refuse();
                 return;
@@ -534,6 +538,20 @@ fn is_answer_like(line: &[u8], from_low: bool, cx: &Context<'_>) -> bool {
             .get(..end)
             .and_then(request_line)
             .is_some_and(|line| line.protocol == Protocol::Http09)
+}
+
+/// Tells of bytes of TLS, where anybody wants to know. Not of those within TLS: they stand nowhere in the capture.
+fn trace_sealed(from_low: bool, bytes: &[u8], offset: u64, cx: &mut Context<'_>) {
+    let (flow, decrypted) = (cx.info.id, cx.info.decrypted);
+    if let Some(trace) = cx.trace.as_mut().filter(|_| !decrypted) {
+        trace(&Piece {
+            flow,
+            from_low,
+            offset,
+            part: Part::Sealed,
+            bytes: Raw::new(bytes),
+        });
+    }
 }
 
 fn to_u64(len: usize) -> u64 {

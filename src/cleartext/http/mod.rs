@@ -88,6 +88,8 @@ pub(in crate::cleartext) enum Part {
     Trailer,
     /// Line ends before a start line.
     Blank,
+    /// Bytes of a TLS connection.
+    Sealed,
     /// The message has ended; no bytes.
     End,
 }

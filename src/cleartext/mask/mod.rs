@@ -18,6 +18,7 @@ mod exposure;
 mod filter;
 mod format;
 pub mod fuzz;
+mod library;
 mod names;
 mod placeholder;
 mod rules;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use filter::{As, EnvelopeError, Filter, FoundValue, Masked};
 pub use format::Format;
+pub use library::{BodyMasker, MaskedValue};
 pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
 pub use transaction::{Bodies, Body, Masker};
 pub use walk::{PathNames, Render};

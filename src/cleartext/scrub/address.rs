@@ -138,6 +138,16 @@ impl Addresses {
         halves
     }
 
+    /// Maps the labels of a name written with dots, or the words of a text; what stands between them stays.
+    pub(super) fn host(&self, name: &mut [u8]) {
+        for label in name.split_mut(|byte| matches!(byte, b'.' | b'@' | b'/' | b':' | b' ')) {
+            // A wildcard is no name.
+            if *label != *b"*" {
+                self.label(label);
+            }
+        }
+    }
+
     /// Overwrites a label of a name by letters that depend on it, case aside.
     pub(super) fn label(&self, label: &mut [u8]) {
         let folded = label.to_ascii_lowercase();

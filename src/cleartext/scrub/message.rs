@@ -1,6 +1,7 @@
 //! One HTTP/1 message: gathered piece by piece, masked at equal length, given back with its framing untouched.
 
-use super::FILLER;
+use super::address::Addresses;
+use super::{FILLER, host};
 use crate::cleartext::http::{Part, Piece};
 use crate::cleartext::mask::{Filter, Format};
 
@@ -83,7 +84,7 @@ impl Message {
             Part::Coding => self.coded(bytes, chunk_line),
             Part::Trailer => self.coded(bytes, field_lines),
             Part::Blank => self.coded(bytes, line_ends),
-            Part::End => return true,
+            Part::End | Part::Sealed => return true,
         };
         self.stretches.push(Stretch {
             offset: piece.offset,
@@ -100,7 +101,12 @@ impl Message {
     }
 
     /// Masks it and hands every stretch to `put`, in order of the stream. Gives the number of values masked.
-    pub(super) fn mask(mut self, filter: &mut Filter, put: &mut dyn FnMut(u64, &[u8])) -> u64 {
+    pub(super) fn mask(
+        mut self,
+        filter: &mut Filter,
+        addresses: &Addresses,
+        put: &mut dyn FnMut(u64, &[u8]),
+    ) -> u64 {
         let kept = self.framing();
         self.opaque |= is_coded(self.text.get(..self.head).unwrap_or_default());
         let shown = if self.opaque {
@@ -116,6 +122,11 @@ impl Message {
         }
         if let Some(body) = self.text.get_mut(shown..) {
             body.fill(FILLER);
+        }
+        for place in host::places(self.text.get(..self.head).unwrap_or_default()) {
+            if let Some(name) = self.text.get_mut(place) {
+                addresses.host(name);
+            }
         }
         for (start, value) in kept {
             let end = start.saturating_add(value.len());
@@ -183,12 +194,12 @@ fn keep_start_line(line: &[u8], kept: &mut Vec<(usize, Vec<u8>)>) {
     }
 }
 
-/// Whether a value is short and made of what tokens and media types are made of.
+/// Whether a value is short and made of what tokens and media types are made of, and of controls.
 fn is_tokens(value: &[u8]) -> bool {
     value.len() <= LONGEST_FRAMING
-        && value
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b":;,=/+-.* \t\r\n\"".contains(byte))
+        && value.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || *byte < b' ' || b":;,=/+-.* \"".contains(byte)
+        })
 }
 
 /// Whether the body has a content coding.
@@ -224,7 +235,8 @@ fn chunk_line(bytes: &[u8], out: &mut Vec<u8>) {
             extension = true;
             *byte
         }
-        _ if !extension && (byte.is_ascii_hexdigit() || *byte == b' ') => *byte,
+        // What some readers pass over says nothing, and decides how others read the size.
+        _ if !extension && (byte.is_ascii_hexdigit() || *byte <= b' ') => *byte,
         _ => FILLER,
     }));
 }

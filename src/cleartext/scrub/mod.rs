@@ -2,17 +2,20 @@
 //!
 //! Two passes over the file with the same engine. The first gathers every HTTP/1 message, masks it at equal length
 //! ([`message`]) and writes it to a [`spool`]. The second writes each packet anew ([`packet`]): headers with mapped addresses
-//! ([`address`]) and fresh checksums, payload from the spool or, where there is none (other protocols, TLS, coded bodies,
-//! HTTP/2), filler. No byte of payload goes from input to output but through the masking engine: what is not understood
+//! ([`address`]) and fresh checksums, payload from the spool or, where there is none (other protocols, coded bodies, HTTP/2,
+//! what TLS encrypts), filler. Of TLS the records and the clear handshake keep their shape ([`tls`]). No byte of payload goes from input to output but through the masking engine: what is not understood
 //! cannot get through. Read first: RFC 1071 (checksum), RFC 1035 section 4 (names).
 
 mod address;
+mod der;
 mod dns;
+mod host;
 mod message;
 mod packet;
 mod spool;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod write;
 
 use std::collections::HashMap;
@@ -23,8 +26,8 @@ use ahash::RandomState;
 
 use super::capture::{Packet, Polled, Source, SourceError};
 use super::engine::{Engine, Settings};
-use super::http::Piece;
 use super::http::transaction::Transaction;
+use super::http::{Part, Piece};
 use super::mask::{Filter, RuleSet};
 use crate::observation::FlowId;
 use crate::tally::TallySheet;
@@ -103,6 +106,8 @@ impl Scrubber {
         let gathered = Arc::new(Mutex::new(Gathered {
             filter: Filter::new(Arc::clone(&self.rules), self.key),
             messages: HashMap::with_hasher(RandomState::with_seeds(9, 9, 9, 9)),
+            sealed: HashMap::with_hasher(RandomState::with_seeds(9, 9, 9, 9)),
+            addresses: Addresses::new(&self.key),
             spool: self.spool.writer()?,
             values: 0,
             failed: None,
@@ -141,6 +146,8 @@ impl Scrubber {
             ..Outcome::default()
         };
         let mut engine = self.engine();
+        // With one who listens, flows are followed as far as in the first pass.
+        engine.set_trace(Box::new(|_| {}));
         let mut addresses = Addresses::new(&self.key);
         let mut writer = self.layout.writer(out)?;
         let mut bytes = Vec::new();
@@ -188,6 +195,8 @@ impl Scrubber {
 struct Gathered {
     filter: Filter,
     messages: HashMap<(FlowId, bool), Message, RandomState>,
+    sealed: HashMap<(FlowId, bool), tls::Stream, RandomState>,
+    addresses: Addresses,
     spool: spool::Writer,
     values: u64,
     failed: Option<io::Error>,
@@ -196,6 +205,9 @@ struct Gathered {
 impl Gathered {
     fn take(&mut self, piece: &Piece<'_>) {
         let key = (piece.flow, piece.from_low);
+        if piece.part == Part::Sealed {
+            return self.seal(key, piece.offset, piece.bytes.expose());
+        }
         let message = self.messages.entry(key).or_default();
         if message.take(piece) {
             let whole = std::mem::take(message);
@@ -210,22 +222,55 @@ impl Gathered {
         for (key, message) in rest {
             self.settle(key, message);
         }
+        let mut rest: Vec<_> = self.sealed.drain().collect();
+        rest.sort_unstable_by_key(|(key, _)| *key);
+        for (key, stream) in rest {
+            let Self {
+                addresses,
+                spool,
+                failed,
+                ..
+            } = self;
+            stream.finish(addresses, &mut putter(spool, key, failed));
+        }
+    }
+
+    fn seal(&mut self, key: (FlowId, bool), offset: u64, bytes: &[u8]) {
+        let Self {
+            sealed,
+            addresses,
+            spool,
+            failed,
+            ..
+        } = self;
+        let stream = sealed.entry(key).or_default();
+        stream.take(offset, bytes, addresses, &mut putter(spool, key, failed));
     }
 
     fn settle(&mut self, key: (FlowId, bool), message: Message) {
         let Self {
             filter,
+            addresses,
             spool,
             values,
             failed,
             ..
         } = self;
-        let masked = message.mask(filter, &mut |offset, bytes| {
-            if let Err(error) = spool.put(key, offset, bytes) {
-                failed.get_or_insert(error);
-            }
-        });
+        let masked = message.mask(filter, addresses, &mut putter(spool, key, failed));
         *values = values.saturating_add(masked);
+    }
+}
+
+/// Writes stretches of a direction to the spool; the first error is kept.
+fn putter(
+    spool: &mut spool::Writer,
+    key: (FlowId, bool),
+    failed: &mut Option<io::Error>,
+) -> impl FnMut(u64, &[u8]) {
+    move |offset, bytes| {
+        if let Err(error) = spool.put(key, offset, bytes) {
+            failed.get_or_insert(error);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ enum Layer {
     /// By this `EtherType`.
     Type(u16),
     Ip,
+    Ppp,
     Unknown,
 }
 
@@ -93,8 +94,25 @@ impl Rewriter<'_> {
                 Some(6) => self.ipv6(bytes),
                 _ => bytes.fill(FILLER),
             },
+            Layer::Ppp => self.ppp(bytes),
             Layer::Unknown => bytes.fill(FILLER),
         }
+    }
+
+    /// Address and control may be left out, and the first byte of the protocol (RFC 1661 sections 2 and 6.5).
+    fn ppp(&mut self, bytes: &mut [u8]) {
+        let control = if bytes.starts_with(&[0xff, 3]) { 2 } else { 0 };
+        let first = bytes.get(control).copied().unwrap_or_default();
+        let (protocol, header) = if first & 1 == 1 {
+            (u16::from(first), 1_usize)
+        } else {
+            (u16_at(bytes, control), 2)
+        };
+        let inner = match protocol {
+            0x21 | 0x57 => Layer::Ip,
+            _ => Layer::Unknown,
+        };
+        self.behind(bytes, header.saturating_add(control), inner);
     }
 
     fn by_type(&mut self, bytes: &mut [u8], kind: u16) {
@@ -105,13 +123,7 @@ impl Rewriter<'_> {
                 self.behind(bytes, 4, Layer::Type(inner));
             }
             0x0806 => self.arp(bytes),
-            0x8864 => {
-                let inner = match u16_at(bytes, 6) {
-                    0x21 | 0x57 => Layer::Ip,
-                    _ => Layer::Unknown,
-                };
-                self.behind(bytes, 8, inner);
-            }
+            0x8864 => self.behind(bytes, 6, Layer::Ppp),
             0x8847 | 0x8848 => self.mpls(bytes),
             0x6558 => self.layer(bytes, Layer::Ethernet),
             // 802.3 with a SNAP header.
@@ -329,6 +341,10 @@ impl Rewriter<'_> {
                 self.behind(payload, 8, Layer::Ethernet);
             } else if to == 6081 && payload.len() >= 8 {
                 self.geneve(payload);
+            } else if to == 4754 {
+                self.gre(payload);
+            } else if ports.contains(&2152) {
+                self.gtp(payload);
             } else {
                 payload.fill(FILLER);
             }
@@ -348,6 +364,38 @@ impl Rewriter<'_> {
         self.behind(bytes, header, Layer::Type(kind));
     }
 
+    /// GTP-U (3GPP TS 29.281 section 5.1): a packet of the user behind the header and its extensions.
+    fn gtp(&mut self, bytes: &mut [u8]) {
+        let [flags, kind, ..] = *bytes else {
+            bytes.fill(FILLER);
+            return;
+        };
+        let plain = flags.trailing_zeros() >= 3;
+        let mut header = if plain { 8_usize } else { 12 };
+        // The last byte of each header names the next; the first of an extension is its length in words.
+        for _ in 0..MAX_DEPTH {
+            let next = header.checked_sub(1).and_then(|last| bytes.get(last));
+            if flags & 4 == 0 || next.is_none_or(|next| *next == 0) {
+                break;
+            }
+            let words = usize::from(bytes.get(header).copied().unwrap_or_default());
+            let content = header.saturating_add(1)
+                ..header
+                    .saturating_add(words.saturating_mul(4))
+                    .saturating_sub(1);
+            if let Some(content) = bytes.get_mut(content) {
+                content.fill(0);
+            }
+            header = header.saturating_add(words.max(1).saturating_mul(4));
+        }
+        // Version 1, type 255: user data. All else is signalling.
+        if flags >> 4 == 3 && kind == 255 && header <= bytes.len() {
+            self.behind(bytes, header, Layer::Ip);
+        } else {
+            bytes.fill(FILLER);
+        }
+    }
+
     fn gre(&mut self, bytes: &mut [u8]) {
         let flags = u16_at(bytes, 0);
         let kind = u16_at(bytes, 2);
@@ -356,11 +404,23 @@ impl Rewriter<'_> {
             .iter()
             .map(|flag| if flags & flag == 0 { 0 } else { 4 })
             .sum();
-        let inner = match (kind, flags & 0x1000 != 0) {
+        let header = fields.saturating_add(4);
+        let inner = match kind {
             // ERSPAN type I has no header of its own, type II one of 8 bytes.
-            (0x88be, false) => (4, Layer::Ethernet),
-            (0x88be, true) => (16, Layer::Ethernet),
-            (0x0800 | 0x86dd | 0x6558, _) => (fields.saturating_add(4), Layer::Type(kind)),
+            0x88be if flags & 0x1000 == 0 => (header, Layer::Ethernet),
+            0x88be => (header.saturating_add(8), Layer::Ethernet),
+            // Type III: 12 bytes, and 8 more if the last bit says so.
+            0x22eb => {
+                let last = bytes.get(header.saturating_add(11)).copied();
+                let extra = if last.unwrap_or_default() & 1 == 1 {
+                    20
+                } else {
+                    12
+                };
+                (header.saturating_add(extra), Layer::Ethernet)
+            }
+            0x880b => (header, Layer::Ppp),
+            0x0800 | 0x86dd | 0x6558 | 0x8847 => (header, Layer::Type(kind)),
             _ => (4, Layer::Unknown),
         };
         if flags & 0x8000 != 0 {

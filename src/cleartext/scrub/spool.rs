@@ -71,13 +71,15 @@ impl Spool {
 
     /// Replaces a payload by its masked bytes, and by filler where there are none. Gives the number of masked bytes.
     pub(super) fn fill(&self, place: Option<Place>, payload: &mut [u8]) -> io::Result<u64> {
-        payload.fill(FILLER);
-        let Some((place, first)) = place.and_then(|place| Some((place, place.offset?))) else {
+        let known = place.and_then(|place| Some((place, place.offset?)));
+        let known = known.and_then(|(place, first)| {
+            Some((first, self.index.get(&(place.flow, place.from_low))?))
+        });
+        let Some((first, extents)) = known else {
+            payload.fill(FILLER);
             return Ok(0);
         };
-        let Some(extents) = self.index.get(&(place.flow, place.from_low)) else {
-            return Ok(0);
-        };
+        blank(payload);
         let end = first.saturating_add(wide(payload.len()));
         let from = extents.partition_point(|extent| extent.end() <= first);
         let mut kept = 0_u64;
@@ -97,6 +99,15 @@ impl Spool {
             }
         }
         Ok(kept)
+    }
+}
+
+/// Filler between messages: line ends stay, or a start line behind it would not begin a line.
+fn blank(payload: &mut [u8]) {
+    for byte in payload {
+        if !matches!(byte, b'\r' | b'\n') {
+            *byte = FILLER;
+        }
     }
 }
 

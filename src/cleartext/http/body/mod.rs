@@ -135,7 +135,7 @@ pub(in crate::cleartext) fn decode<'a, 'b>(
                         return mislabelled(body);
                     }
                     std::mem::swap(&mut scratch.out, &mut scratch.spare);
-                } else if stop == Stop::Broken && scratch.out.is_empty() {
+                } else if scratch.out.is_empty() {
                     return undecodable(tally);
                 } else {
                     outcome = worse(outcome, Outcome::Short);
