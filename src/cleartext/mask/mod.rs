@@ -23,6 +23,7 @@ mod names;
 mod placeholder;
 mod rules;
 mod shape;
+mod spelling;
 mod transaction;
 mod validate;
 mod walk;

@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, class, cut, find, is, minus, plus};
+use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, cut, find, is, minus, plus};
 use super::shape;
+use super::spelling::{fold, is_filler};
 
 /// Names longer than this are judged by their last bytes.
-const LONGEST_NAME: usize = 96;
+pub(super) const LONGEST_NAME: usize = 96;
 /// Names of more words are judged by their last ones.
 const MOST_WORDS: usize = 10;
 
@@ -137,6 +138,8 @@ type Words = HashSet<Box<[u8]>, RandomState>;
 #[derive(Default)]
 pub(super) struct NameTable {
     common: Map<Entry>,
+    /// Words that say it at the end of a longer name only: `unseal_key`.
+    tails: Map<Slot>,
     special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
     weak: Words,
     words: Words,
@@ -197,6 +200,11 @@ impl NameTable {
             .entry(joined(name))
             .or_insert(Entry { slot, inside });
         entry.inside |= inside && entry.slot == slot;
+        if let Some(short) = split.without_fillers() {
+            self.common
+                .entry(short.whole())
+                .or_insert(Entry { slot, inside });
+        }
         for from in 1..split.len() {
             self.weak
                 .insert(Box::from(split.join(from, split.len()).as_slice()));
@@ -205,6 +213,12 @@ impl NameTable {
             self.vocabulary.insert(word.into());
             self.words.insert(word.into());
         }
+    }
+
+    /// Adds a word that triggers `slot` where a longer name ends with it. The first rule wins.
+    pub(super) fn add_tail(&mut self, word: &str, slot: Slot) {
+        self.tails.entry(joined(word)).or_insert(slot);
+        self.learn_words(&[word.to_owned()]);
     }
 
     /// Adds a name that triggers `slot` in one space only.
@@ -243,14 +257,27 @@ impl NameTable {
         if flags & Key::SAFE != 0 {
             return Key::NONE.with(flags);
         }
-        let key = self.common_key(&split, true).with(flags);
-        self.fallback(space, key)
+        let mut key = self.common_key(&split, true);
+        if !key.hits()
+            && let Some(short) = split.without_fillers()
+        {
+            let again = self.common_key(&short, false);
+            key = if again.hits() { again } else { key };
+        }
+        if key == Key::NONE
+            && let Some(slot) = self.tail(&split)
+        {
+            key = Key::of(slot);
+        }
+        self.fallback(space, key.with(flags))
     }
 
     fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u8 {
+        let plain = || split.join_plain(0, split.len());
         let mut flags = self
             .flagged
             .get(&(space, Box::from(all)))
+            .or_else(|| self.flagged.get(&(space, Box::from(plain().as_slice()))))
             .copied()
             .unwrap_or(0);
         flags |= self.roles.get(all).copied().unwrap_or(0);
@@ -282,6 +309,11 @@ impl NameTable {
 
     fn common_key(&self, split: &Split, segment: bool) -> Key {
         if let Some(slot) = self.whole(split) {
+            return Key::of(slot);
+        }
+        // What ends with a whole name of several words is that, even if its last word alone would say nothing:
+        // `ship_to_contact_name`.
+        if let Some(slot) = self.ending(split) {
             return Key::of(slot);
         }
         if self.has_neutral_tail(split) {
@@ -330,20 +362,40 @@ impl NameTable {
     /// The longest, then the last, run of whole words that is a name.
     fn inside(&self, split: &Split) -> Option<Slot> {
         let len = split.len();
-        for size in (1..=len.min(4)).rev() {
-            for from in (0..=minus(len, size)).rev() {
-                let name = split.join_plain(from, plus(from, size));
-                let exact = split.join(from, plus(from, size));
-                let entry = self
-                    .common
-                    .get(exact.as_slice())
-                    .or_else(|| self.common.get(name.as_slice()));
-                if let Some(entry) = entry.filter(|entry| entry.inside) {
-                    return Some(entry.slot);
-                }
-            }
-        }
-        None
+        (1..=len.min(4)).rev().find_map(|size| {
+            let from = (0..=minus(len, size)).rev();
+            from.into_iter()
+                .find_map(|from| self.run(split, from, plus(from, size)))
+        })
+    }
+
+    /// The longest run of two or more words at the end that is a name.
+    fn ending(&self, split: &Split) -> Option<Slot> {
+        let len = split.len();
+        let sizes = (2..=minus(len, 1).min(4)).rev();
+        sizes
+            .into_iter()
+            .find_map(|size| self.run(split, minus(len, size), len))
+    }
+
+    /// Words `from..to`, if together they are a name that counts inside others.
+    fn run(&self, split: &Split, from: usize, to: usize) -> Option<Slot> {
+        let exact = split.join(from, to);
+        let entry = self
+            .common
+            .get(exact.as_slice())
+            .or_else(|| self.common.get(split.join_plain(from, to).as_slice()));
+        entry.filter(|entry| entry.inside).map(|entry| entry.slot)
+    }
+
+    /// What the last word says at the end of a longer name.
+    fn tail(&self, split: &Split) -> Option<Slot> {
+        let last = split.word(minus(split.len(), 1));
+        let known = self
+            .tails
+            .get(last)
+            .or_else(|| self.tails.get(without_digits(last)));
+        known.copied().filter(|_| split.len() > 1)
     }
 
     /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.
@@ -417,12 +469,24 @@ pub(super) struct Split {
 
 impl Split {
     /// Splits at anything that is no letter or digit, where lower case turns to upper, and before the last letter of an
-    /// upper-case run that a lower-case letter follows (`APIKey`). Words of digits only (array indexes) are dropped.
+    /// upper-case run that a lower-case letter follows (`APIKey`). Words of digits only belong to the word before them
+    /// (`line_1`), but array indexes in brackets are dropped.
     pub(super) fn of(raw: &[u8]) -> Self {
         let raw = raw
             .get(minus(raw.len(), LONGEST_NAME)..)
             .unwrap_or_default();
-        let mut spans: SmallVec<[(usize, usize); MOST_WORDS]> = SmallVec::new();
+        if raw.is_ascii() {
+            Self::of_folded(raw)
+        } else {
+            Self::of_folded(&fold(raw))
+        }
+    }
+
+    fn of_folded(raw: &[u8]) -> Self {
+        let mut split = Self {
+            text: SmallVec::new(),
+            spans: SmallVec::new(),
+        };
         let mut start = None;
         for i in 0..=raw.len() {
             let now = at(raw, i);
@@ -433,20 +497,48 @@ impl Split {
             if let Some(from) = start
                 && (!inside || camel)
             {
-                if cut(raw, from, i).iter().any(|&b| class(b) & DIGIT == 0) {
-                    if spans.len() >= MOST_WORDS {
-                        spans.remove(0);
-                    }
-                    spans.push((from, i));
-                }
+                split.push(cut(raw, from, i), before(raw, from));
                 start = None;
             }
             if inside && start.is_none() {
                 start = Some(i);
             }
         }
-        let text = raw.iter().map(u8::to_ascii_lowercase).collect();
-        Self { text, spans }
+        split
+    }
+
+    /// Adds a word that stands behind the byte `lead`.
+    fn push(&mut self, word: &[u8], lead: u8) {
+        let start = self.text.len();
+        if word.iter().all(u8::is_ascii_digit) {
+            if lead != b'['
+                && let Some((_, end)) = self.spans.last_mut()
+            {
+                self.text.extend_from_slice(word);
+                *end = self.text.len();
+            }
+            return;
+        }
+        self.text.extend(word.iter().map(u8::to_ascii_lowercase));
+        if self.spans.len() >= MOST_WORDS {
+            self.spans.remove(0);
+        }
+        self.spans.push((start, self.text.len()));
+    }
+
+    /// The name without words that only join others; none if there are no such words.
+    fn without_fillers(&self) -> Option<Self> {
+        let spans: SmallVec<[(usize, usize); MOST_WORDS]> = self
+            .spans
+            .iter()
+            .copied()
+            .filter(|&(start, end)| !is_filler(cut(&self.text, start, end)))
+            .collect();
+        let fewer = spans.len() < self.spans.len() && !spans.is_empty();
+        fewer.then(|| Self {
+            text: self.text.clone(),
+            spans,
+        })
     }
 
     /// How many words there are.
@@ -573,6 +665,9 @@ mod tests {
         assert_eq!(words("user[card][0].number"), ["user", "card", "number"]);
         assert_eq!(words("userID"), ["user", "id"]);
         assert_eq!(words("line1"), ["line1"]);
+        assert_eq!(words("line_1"), ["line1"]);
+        assert_eq!(words("PID-3.1 x"), ["pid31", "x"]);
+        assert_eq!(words("numéroDeCarte"), ["numero", "de", "carte"]);
         assert!(words("__").is_empty());
     }
 

@@ -13,6 +13,9 @@ use crate::cleartext::mask::names::Lists;
 use crate::cleartext::mask::validate;
 use crate::observation::Category;
 
+/// Names that one line of `combine` may come to.
+const MOST_COMBINED: usize = 4_096;
+
 /// Why a rule file is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{file}:{line}: {what} ({hint})")]
@@ -82,6 +85,10 @@ pub(super) struct RuleText {
     #[serde(default)]
     exact: Vec<String>,
     #[serde(default)]
+    combine: Vec<String>,
+    #[serde(default)]
+    tails: Vec<String>,
+    #[serde(default)]
     headers: Vec<String>,
     #[serde(default)]
     cookies: Vec<String>,
@@ -116,6 +123,9 @@ pub(super) struct Parsed {
     pub(super) keyed: bool,
     pub(super) names: Vec<String>,
     pub(super) exact: Vec<String>,
+    /// What `combine` comes to: names only, no context words.
+    pub(super) combined: Vec<String>,
+    pub(super) tails: Vec<String>,
     pub(super) headers: Vec<String>,
     pub(super) cookies: Vec<String>,
     pub(super) params: Vec<String>,
@@ -168,6 +178,10 @@ struct Place<'a> {
 impl Place<'_> {
     fn parse(&self, rule: RuleText) -> Result<Parsed, RuleError> {
         self.check_words(&rule)?;
+        let mut combined = Vec::new();
+        for line in &rule.combine {
+            combined.extend(self.combined(line)?);
+        }
         Ok(Parsed {
             category: self.category(&rule.category)?,
             confidence: self.confidence(rule.confidence.as_deref())?,
@@ -182,6 +196,8 @@ impl Place<'_> {
             id: rule.id,
             kind: rule.kind,
             names: rule.names,
+            combined,
+            tails: rule.tails,
             exact: rule.exact,
             headers: rule.headers,
             cookies: rule.cookies,
@@ -224,6 +240,32 @@ impl Place<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// `card payment + number no`: every word or name left of `+` with every one on its right, in either order, for
+    /// languages differ in it (`card_number`, `numero_tarjeta`).
+    fn combined(&self, line: &str) -> Result<Vec<String>, RuleError> {
+        let Some((left, right)) = line.split_once(" + ") else {
+            return Err(self.fault(
+                line,
+                "two lists of words with ` + ` between them were expected",
+                "such as `card payment + number no`",
+            ));
+        };
+        let pairs = left
+            .split_whitespace()
+            .flat_map(|a| right.split_whitespace().map(move |b| (a, b)));
+        let names: Vec<_> = pairs
+            .flat_map(|(a, b)| [[a, b].join("_"), [b, a].join("_")])
+            .collect();
+        if names.is_empty() || names.len() > MOST_COMBINED {
+            return Err(self.fault(
+                line,
+                "no words, or too many",
+                "at most 4096 names out of one line",
+            ));
+        }
+        Ok(names)
     }
 
     fn category(&self, word: &str) -> Result<Category, RuleError> {

@@ -476,11 +476,14 @@ impl RuleSet {
     }
 
     fn add_names(&mut self, slot: Slot, rule: &Parsed) {
-        for name in &rule.names {
+        for name in rule.names.iter().chain(&rule.combined) {
             self.names.add(name, slot, true);
         }
         for name in &rule.exact {
             self.names.add(name, slot, false);
+        }
+        for word in &rule.tails {
+            self.names.add_tail(word, slot);
         }
         for (space, names) in [
             (Space::Header, &rule.headers),

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::cleartext::mask::bytes::{cut, find, minus};
+use crate::cleartext::mask::bytes::{at, cut, find, minus};
 
 /// A JSON Web Token or a JWE (RFC 7519, RFC 7516): the first part decodes to a JSON object that names an algorithm. A
 /// truncated one counts.
@@ -79,6 +79,51 @@ pub(super) fn opaque(value: &[u8]) -> bool {
     let both_cases =
         value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
     (digits >= 2 && letters >= 2) || (both_cases && value.len() >= 16 && digits >= 1)
+}
+
+/// Looks like random text, as keys are: sixteen or more characters in which the kind of character changes all the time.
+/// Readable identifiers, URLs and UUIDs do not look so.
+pub(super) fn random(value: &[u8]) -> bool {
+    const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
+    let kind = |byte: u8| match byte {
+        b'0'..=b'9' => 1_u8,
+        b'a'..=b'z' => 2,
+        b'A'..=b'Z' => 3,
+        _ => 0,
+    };
+    let pairs = value.iter().zip(value.iter().skip(1));
+    let turns = pairs
+        .map(|(a, b)| (kind(*a), kind(*b)))
+        .filter(|(a, b)| a != b && *a > 0 && *b > 0)
+        .count();
+    let is_uuid = value.len() == 36
+        && UUID_DASHES.iter().all(|i| at(value, *i) == b'-')
+        && value.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
+    value.len() >= 16
+        && mixed(value)
+        && !is_uuid
+        && !value.iter().any(|b| b.is_ascii_whitespace() || *b == b':')
+        && turns.saturating_mul(5) >= value.len()
+}
+
+/// Enough digits for a card number, or the letters and digits of an Indian permanent account number: what stands under
+/// `card` or `pan` may as well be a word.
+pub(super) fn card_like(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    (digits >= 12 && letters <= 4) || (value.len() == 10 && digits == 4 && letters == 6)
+}
+
+/// Enough digits for a telephone number, and few letters.
+pub(super) fn phone_like(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    digits >= 6 && letters <= 4
+}
+
+/// Three to twelve digits and nothing else.
+pub(super) fn short_digits(value: &[u8]) -> bool {
+    (3..=12).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
 }
 
 /// Holds a digit.
