@@ -121,6 +121,15 @@ impl Error {
         self
     }
 
+    /// All of it on one line, for the log.
+    pub fn one_line(&self) -> String {
+        let text = self.to_string();
+        match text.split_once("\n\nhint: ") {
+            Some((fault, hint)) => format!("{fault} (hint: {hint})"),
+            None => text,
+        }
+    }
+
     /// How the process ends.
     pub const fn exit(&self) -> Exit {
         self.exit

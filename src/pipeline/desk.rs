@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::closer::Closer;
 use super::rooms::Rooms;
 use super::signals::Signals;
+use super::watch::RulesWatch;
 use crate::analysis::Output;
 use crate::analysis::summary::Summary;
 use crate::clock::{EventTime, wall_now};
@@ -37,6 +38,7 @@ pub(super) struct Desk<'a> {
     is_failing: bool,
     rotates: bool,
     rooms: &'a Rooms,
+    watch: Option<RulesWatch>,
     config: &'a Config,
 }
 
@@ -63,8 +65,14 @@ impl<'a> Desk<'a> {
             is_failing: false,
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms,
+            watch: None,
             config: &options.config,
         }
+    }
+
+    /// Reloads the rules whenever `watch` says that they have changed.
+    pub(super) fn watch_rules(&mut self, watch: Option<RulesWatch>) {
+        self.watch = watch;
     }
 
     /// Reads outputs to their end.
@@ -73,6 +81,12 @@ impl<'a> Desk<'a> {
             if signals.take_reload() {
                 let reopened = self.outputs.reopen();
                 self.tell("the files stay as they were", reopened);
+                self.rooms.reload(self.config);
+            } else if self
+                .watch
+                .as_mut()
+                .is_some_and(|watch| watch.is_due(wall_now()))
+            {
                 self.rooms.reload(self.config);
             }
             // Of a capture that is read faster than real time only the newest release is worth rendering.

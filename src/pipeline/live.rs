@@ -16,6 +16,7 @@ use super::listeners::Listeners;
 use super::queue::{self, WhenFull};
 use super::rooms::Rooms;
 use super::signals::Signals;
+use super::watch::RulesWatch;
 use super::workers;
 use crate::analysis;
 use crate::cleartext::capture::udp::{Listen, UdpSource};
@@ -57,6 +58,7 @@ struct Daemon {
     gauges: Gauges,
     tally: Arc<TallySheet>,
     signals: Signals,
+    watch: Option<RulesWatch>,
     listeners: Listeners,
     tls: tls::Shared,
     logs: Vec<KeyLogFollower>,
@@ -86,6 +88,12 @@ impl Daemon {
         ));
         let outputs = Outputs::live(config)?;
         let listeners = Listeners::bind(options)?;
+        let watch = config
+            .settings
+            .mask
+            .rules
+            .as_deref()
+            .and_then(RulesWatch::start);
         let walls = sandbox::enter(&paths(options), config.settings.sandbox.allow_root);
         tracing::info!("sandbox: {walls}");
         Ok(Self {
@@ -99,6 +107,7 @@ impl Daemon {
             gauges,
             tally,
             signals,
+            watch,
             listeners,
             tls,
             logs,
@@ -117,6 +126,7 @@ impl Daemon {
             gauges,
             tally,
             signals,
+            watch,
             listeners,
             tls,
             logs,
@@ -143,6 +153,7 @@ impl Daemon {
         engine.set_tls(tls.clone());
         let pace = pace(&options.source);
         let mut desk = Desk::new(&rooms, options, outputs, operator, closer);
+        desk.watch_rules(watch);
         let outcome = thread::scope(|scope| {
             let capture = CaptureLoop {
                 engine,

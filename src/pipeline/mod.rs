@@ -17,6 +17,7 @@ mod replay;
 mod rooms;
 mod scrub;
 mod signals;
+mod watch;
 mod workers;
 
 pub use examine::examine;

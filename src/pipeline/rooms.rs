@@ -40,7 +40,9 @@ impl Rooms {
                 tracing::info!("{} masking rules in force", rules.len());
                 self.worker.set_rules(Arc::new(rules));
             }
-            Err(error) => tracing::error!("the old masking rules stay in force: {error}"),
+            Err(error) => {
+                tracing::error!("the old masking rules stay in force: {}", error.one_line());
+            }
         }
     }
 
