@@ -17,6 +17,7 @@ from harness import OPERATOR, PUBLIC, binary, fetch, samples
 PLANTED = {
     "volume": "token",
     "endpoint_errors": "/v1/payments",
+    "secret_exposed": "/v1/payments",
     "payload_response": "/v1/exports/customers",
     "new_endpoint": "/v1/internal/debug/users",
 }
@@ -47,7 +48,7 @@ def check_replay(folder, requests, tokens):
     first = [alert for alert in alerts if alert["update"] == 0 and alert["severity"] != "info"]
     for name, subject in PLANTED.items():
         found = [alert for alert in first if alert["signal"] == name and (subject == "token" or subject in alert.get("endpoint", ""))]
-        assert found, f"no {name} alert on {subject}; there are {Counter(alert['signal'] for alert in first)}"
+        assert len(found) == 1, f"not one {name} alert on {subject}; there are {Counter(alert['signal'] for alert in first)}"
     return seconds, first, loss, tokens
 
 
