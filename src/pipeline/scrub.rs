@@ -56,6 +56,10 @@ pub fn scrub(
     let meter = source.progress();
     replay.progress.attach(move || (meter.read(), meter.total));
     scrubber.read(&mut source).map_err(fault)?;
+    if scrubber.is_fragmented() {
+        let mut source = open(options, input)?;
+        scrubber.gather(&mut source).map_err(fault)?;
+    }
     let mut source = open(options, input)?;
     let mut out = BufWriter::with_capacity(1 << 18, out);
     let (outcome, damage) = scrubber.write(&mut source, &mut out).map_err(fault)?;

@@ -1,6 +1,6 @@
 //! `hushtap scrub`: a capture that may be shared. Same packets, times and lengths; nothing of the payload as it was.
 //!
-//! Two passes over the file with the same engine. The first gathers every HTTP/1 message, masks it at equal length
+//! Two passes over the file with the same engine, and one between them where there are IP fragments ([`fragment`]). The first gathers every HTTP/1 message, masks it at equal length
 //! ([`message`]) and writes it to a [`spool`]. The second writes each packet anew ([`packet`]): headers with mapped addresses
 //! ([`address`]) and fresh checksums, payload from the spool or, where there is none (other protocols, coded bodies, HTTP/2,
 //! what TLS encrypts), filler. Of TLS the records and the clear handshake keep their shape ([`tls`]). No byte of payload goes from input to output but through the masking engine: what is not understood
@@ -9,6 +9,7 @@
 mod address;
 mod der;
 mod dns;
+mod fragment;
 mod host;
 mod message;
 mod packet;
@@ -30,8 +31,9 @@ use super::http::transaction::Transaction;
 use super::http::{Part, Piece};
 use super::mask::{Filter, RuleSet};
 use crate::observation::FlowId;
-use crate::tally::TallySheet;
+use crate::tally::{Tally, TallySheet};
 use address::Addresses;
+use fragment::Fragments;
 use message::Message;
 use spool::Spool;
 
@@ -79,7 +81,9 @@ pub struct Scrubber {
     /// Only packets of these flows are written; all if empty.
     pub flows: Vec<FlowId>,
     spool: Spool,
+    fragments: Fragments,
     values: u64,
+    tally: Arc<TallySheet>,
 }
 
 impl Scrubber {
@@ -97,7 +101,9 @@ impl Scrubber {
             layout: Layout::default(),
             flows: Vec::new(),
             spool: Spool::new(spool),
+            fragments: Fragments::default(),
             values: 0,
+            tally: Arc::new(TallySheet::default()),
         }
     }
 
@@ -135,6 +141,46 @@ impl Scrubber {
         Ok(damage)
     }
 
+    /// Whether [`Self::read`] met IP fragments.
+    pub fn is_fragmented(&self) -> bool {
+        self.tally.get(Tally::PacketFragment) > 0
+    }
+
+    /// A pass over the same capture that is needed where it [is fragmented](Self::is_fragmented): rewrites datagrams.
+    pub fn gather(&mut self, source: &mut dyn Source) -> Result<(), ScrubError> {
+        let mut engine = self.engine();
+        engine.set_trace(Box::new(|_| {}));
+        let mut addresses = Addresses::new(&self.key);
+        let Self {
+            spool, fragments, ..
+        } = self;
+        let mut bytes = Vec::new();
+        let mut number = 0_u64;
+        each(source, |packet| {
+            engine.packet(packet, &mut forget);
+            number = number.saturating_add(1);
+            bytes.clear();
+            bytes.extend_from_slice(packet.data.expose());
+            let mut whole = None;
+            let part = &mut |part: &mut packet::Part<'_>| {
+                let found = fragments.gather(number, part);
+                whole = found.map(|whole| (whole, part.key.protocol, part.pseudo));
+                false
+            };
+            let tcp = &mut |payload: &mut [u8]| payload.fill(FILLER);
+            packet::rewrite(&mut bytes, packet.link, &mut addresses, tcp, part);
+            let Some((mut whole, protocol, pseudo)) = whole else {
+                return Ok(());
+            };
+            let mut failed = Ok(0);
+            let tcp = &mut |payload: &mut [u8]| failed = spool.fill(engine.place(), payload);
+            packet::rewrite_datagram(&mut whole.payload, protocol, pseudo, &mut addresses, tcp);
+            fragments.keep(&whole);
+            failed.map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// Second pass, over the same capture: writes it anew.
     pub fn write(
         &mut self,
@@ -151,9 +197,16 @@ impl Scrubber {
         let mut addresses = Addresses::new(&self.key);
         let mut writer = self.layout.writer(out)?;
         let mut bytes = Vec::new();
-        let Self { spool, flows, .. } = self;
+        let Self {
+            spool,
+            flows,
+            fragments,
+            ..
+        } = self;
+        let mut number = 0_u64;
         let damage = each(source, |packet| {
             engine.packet(packet, &mut forget);
+            number = number.saturating_add(1);
             let place = engine.place();
             if !flows.is_empty() && place.is_none_or(|place| !flows.contains(&place.flow)) {
                 outcome.left_out = outcome.left_out.saturating_add(1);
@@ -162,7 +215,7 @@ impl Scrubber {
             bytes.clear();
             bytes.extend_from_slice(packet.data.expose());
             let mut failed = None;
-            packet::rewrite(&mut bytes, packet.link, &mut addresses, &mut |payload| {
+            let tcp = &mut |payload: &mut [u8]| {
                 let kept = match spool.fill(place, payload) {
                     Ok(kept) => kept,
                     Err(error) => {
@@ -175,7 +228,9 @@ impl Scrubber {
                 outcome.filler_bytes = outcome
                     .filler_bytes
                     .saturating_add(all.saturating_sub(kept));
-            });
+            };
+            let part = &mut |part: &mut packet::Part<'_>| fragments.fill(number, part);
+            packet::rewrite(&mut bytes, packet.link, &mut addresses, tcp, part);
             if let Some(error) = failed {
                 return Err(error);
             }
@@ -187,7 +242,7 @@ impl Scrubber {
     }
 
     fn engine(&self) -> Engine {
-        Engine::new(self.settings, Arc::new(TallySheet::default()))
+        Engine::new(self.settings, Arc::clone(&self.tally))
     }
 }
 

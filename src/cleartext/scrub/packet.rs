@@ -5,9 +5,16 @@
 //! overwrites. A packet cut by the snaplen keeps what its headers say of lengths; its transport checksum cannot verify and
 //! is set to 0. Read first: RFC 791 section 3.1, RFC 1071, RFC 8200 section 8.1, RFC 9293 section 3.1, RFC 768.
 
+mod checksum;
+mod link;
+mod tunnel;
+
 use super::address::Addresses;
 use super::{FILLER, dns};
 use crate::cleartext::capture::LinkType;
+use checksum::{checksum, seal};
+
+pub(super) use checksum::Sum;
 
 /// Headers looked through on one packet.
 const MAX_DEPTH: u8 = 12;
@@ -23,47 +30,70 @@ enum Layer {
     Unknown,
 }
 
-/// Rewrites the packet in place. `tcp` is handed the payload of its innermost TCP segment and must overwrite all of it.
+/// Part of an IP datagram, to be rewritten by who knows the rest of it.
+pub(super) struct Part<'a> {
+    pub(super) key: Key,
+    /// Where it begins in the payload of the datagram.
+    pub(super) start: usize,
+    /// Whether more follow.
+    pub(super) more: bool,
+    /// Addresses, for checksums.
+    pub(super) pseudo: Sum,
+    pub(super) bytes: &'a mut [u8],
+}
+
+/// Which datagram: mapped addresses, identification, protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) from: [u8; 16],
+    pub(super) to: [u8; 16],
+    pub(super) id: u32,
+    pub(super) protocol: u8,
+}
+
+/// Rewrites the packet in place. `tcp` is handed the payload of its innermost TCP segment and must overwrite all of it;
+/// `part` is handed fragments and says whether it did so.
 pub(super) fn rewrite(
     packet: &mut [u8],
     link: LinkType,
+    addresses: &mut Addresses,
+    tcp: &mut dyn FnMut(&mut [u8]),
+    part: &mut dyn FnMut(&mut Part<'_>) -> bool,
+) {
+    let mut rewriter = Rewriter {
+        addresses,
+        tcp,
+        part,
+        depth: 0,
+    };
+    rewriter.link(packet, link);
+}
+
+/// Rewrites the payload of a whole datagram that came in fragments.
+pub(super) fn rewrite_datagram(
+    payload: &mut [u8],
+    protocol: u8,
+    pseudo: Sum,
     addresses: &mut Addresses,
     tcp: &mut dyn FnMut(&mut [u8]),
 ) {
     let mut rewriter = Rewriter {
         addresses,
         tcp,
-        depth: 0,
+        part: &mut |_| false,
+        depth: 1,
     };
-    rewriter.link(packet, link);
+    rewriter.transport(payload, protocol, pseudo, true);
 }
 
 struct Rewriter<'a> {
     addresses: &'a mut Addresses,
     tcp: &'a mut dyn FnMut(&mut [u8]),
+    part: &'a mut dyn FnMut(&mut Part<'_>) -> bool,
     depth: u8,
 }
 
 impl Rewriter<'_> {
-    fn link(&mut self, packet: &mut [u8], link: LinkType) {
-        match link.0 {
-            1 => self.layer(packet, Layer::Ethernet),
-            0 | 108 => self.behind(packet, 4, Layer::Ip),
-            12 | 14 | 101 | 228 | 229 => self.layer(packet, Layer::Ip),
-            113 => {
-                let kind = u16_at(packet, 14);
-                self.station(packet, 6);
-                self.behind(packet, 16, Layer::Type(kind));
-            }
-            276 => {
-                let kind = u16_at(packet, 0);
-                self.station(packet, 12);
-                self.behind(packet, 20, Layer::Type(kind));
-            }
-            _ => packet.fill(FILLER),
-        }
-    }
-
     /// Goes on behind a header.
     fn behind(&mut self, packet: &mut [u8], header: usize, layer: Layer) {
         if let Some(rest) = packet.get_mut(header..) {
@@ -96,68 +126,6 @@ impl Rewriter<'_> {
             },
             Layer::Ppp => self.ppp(bytes),
             Layer::Unknown => bytes.fill(FILLER),
-        }
-    }
-
-    /// Address and control may be left out, and the first byte of the protocol (RFC 1661 sections 2 and 6.5).
-    fn ppp(&mut self, bytes: &mut [u8]) {
-        let control = if bytes.starts_with(&[0xff, 3]) { 2 } else { 0 };
-        let first = bytes.get(control).copied().unwrap_or_default();
-        let (protocol, header) = if first & 1 == 1 {
-            (u16::from(first), 1_usize)
-        } else {
-            (u16_at(bytes, control), 2)
-        };
-        let inner = match protocol {
-            0x21 | 0x57 => Layer::Ip,
-            _ => Layer::Unknown,
-        };
-        self.behind(bytes, header.saturating_add(control), inner);
-    }
-
-    fn by_type(&mut self, bytes: &mut [u8], kind: u16) {
-        match kind {
-            0x0800 | 0x86dd => self.layer(bytes, Layer::Ip),
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => {
-                let inner = u16_at(bytes, 2);
-                self.behind(bytes, 4, Layer::Type(inner));
-            }
-            0x0806 => self.arp(bytes),
-            0x8864 => self.behind(bytes, 6, Layer::Ppp),
-            0x8847 | 0x8848 => self.mpls(bytes),
-            0x6558 => self.layer(bytes, Layer::Ethernet),
-            // 802.3 with a SNAP header.
-            0..=1500 if bytes.starts_with(&[0xaa, 0xaa, 3, 0, 0, 0]) => {
-                let inner = u16_at(bytes, 6);
-                self.behind(bytes, 8, Layer::Type(inner));
-            }
-            _ => bytes.fill(FILLER),
-        }
-    }
-
-    fn mpls(&mut self, bytes: &mut [u8]) {
-        let labels = bytes
-            .chunks_exact(4)
-            .take(usize::from(MAX_DEPTH))
-            .position(|label| label.get(2).is_some_and(|byte| byte & 1 == 1));
-        match labels.and_then(|last| last.checked_add(1)?.checked_mul(4)) {
-            Some(header) => self.behind(bytes, header, Layer::Ip),
-            None => bytes.fill(FILLER),
-        }
-    }
-
-    /// Hardware and protocol addresses of both sides (RFC 826).
-    fn arp(&mut self, bytes: &mut [u8]) {
-        if bytes.len() < 28 || bytes.get(..6) != Some(&[0, 1, 8, 0, 6, 4]) {
-            bytes.fill(FILLER);
-            return;
-        }
-        for (station, host) in [(8, 14), (18, 24)] {
-            self.station(bytes, station);
-            self.host4(bytes, host);
-        }
-        if let Some(padding) = bytes.get_mut(28..) {
-            padding.fill(0);
         }
     }
 
@@ -209,10 +177,31 @@ impl Rewriter<'_> {
         if let Some(padding) = bytes.get_mut(end..) {
             padding.fill(0);
         }
+        let id = u32::from(u16_at(bytes, 4));
+        let addresses = v4_pair(bytes);
         let Some(payload) = bytes.get_mut(header..end) else {
             return;
         };
-        if fragment & 0x1fff != 0 {
+        let (start, more) = (usize::from(fragment & 0x1fff), fragment & 0x2000 != 0);
+        if (start > 0 || more) && total == end {
+            let (from, to) = addresses;
+            let mut part = Part {
+                key: Key {
+                    from,
+                    to,
+                    id,
+                    protocol,
+                },
+                start: start.saturating_mul(8),
+                more,
+                pseudo,
+                bytes: payload,
+            };
+            if (self.part)(&mut part) {
+                return;
+            }
+        }
+        if start > 0 {
             payload.fill(FILLER);
             return;
         }
@@ -238,6 +227,7 @@ impl Rewriter<'_> {
             padding.fill(0);
         }
         let mut next = bytes.get(6).copied().unwrap_or_default();
+        let addresses = v6_pair(bytes);
         let mut at = 40_usize;
         for _ in 0..MAX_DEPTH {
             let Some(rest) = bytes.get_mut(at..end) else {
@@ -248,8 +238,27 @@ impl Rewriter<'_> {
                 (0 | 43 | 60, [_, len, ..]) => {
                     usize::from(*len).saturating_add(1).saturating_mul(8)
                 }
-                (44, [_, _, hi, lo, ..]) => {
+                (44, [protocol, _, hi, lo, a, b, c, d, ..]) => {
                     let place = u16::from_be_bytes([*hi, *lo]);
+                    let (id, protocol) = (u32::from_be_bytes([*a, *b, *c, *d]), *protocol);
+                    if place & 0xfff9 != 0 && total == end {
+                        let (from, to) = addresses;
+                        let mut part = Part {
+                            key: Key {
+                                from,
+                                to,
+                                id,
+                                protocol,
+                            },
+                            start: usize::from(place & 0xfff8),
+                            more: place & 1 == 1,
+                            pseudo,
+                            bytes: rest.get_mut(8..).unwrap_or_default(),
+                        };
+                        if (self.part)(&mut part) {
+                            return;
+                        }
+                    }
                     whole &= place & 0xfff9 == 0;
                     if place & 0xfff8 != 0 {
                         if let Some(data) = rest.get_mut(8..) {
@@ -341,6 +350,13 @@ impl Rewriter<'_> {
                 self.behind(payload, 8, Layer::Ethernet);
             } else if to == 6081 && payload.len() >= 8 {
                 self.geneve(payload);
+            } else if to == 4790 {
+                let inner = match payload.get(3) {
+                    Some(1 | 2) => Layer::Ip,
+                    Some(3) => Layer::Ethernet,
+                    Some(_) | None => Layer::Unknown,
+                };
+                self.behind(payload, 8, inner);
             } else if to == 4754 {
                 self.gre(payload);
             } else if ports.contains(&2152) {
@@ -353,129 +369,28 @@ impl Rewriter<'_> {
             seal(bytes, 6, pseudo, whole);
         }
     }
-
-    fn geneve(&mut self, bytes: &mut [u8]) {
-        let options = usize::from(bytes.first().map_or(0, |byte| byte & 63)).saturating_mul(4);
-        let kind = u16_at(bytes, 2);
-        let header = options.saturating_add(8).min(bytes.len());
-        if let Some(options) = bytes.get_mut(8..header) {
-            options.fill(0);
-        }
-        self.behind(bytes, header, Layer::Type(kind));
-    }
-
-    /// GTP-U (3GPP TS 29.281 section 5.1): a packet of the user behind the header and its extensions.
-    fn gtp(&mut self, bytes: &mut [u8]) {
-        let [flags, kind, ..] = *bytes else {
-            bytes.fill(FILLER);
-            return;
-        };
-        let plain = flags.trailing_zeros() >= 3;
-        let mut header = if plain { 8_usize } else { 12 };
-        // The last byte of each header names the next; the first of an extension is its length in words.
-        for _ in 0..MAX_DEPTH {
-            let next = header.checked_sub(1).and_then(|last| bytes.get(last));
-            if flags & 4 == 0 || next.is_none_or(|next| *next == 0) {
-                break;
-            }
-            let words = usize::from(bytes.get(header).copied().unwrap_or_default());
-            let content = header.saturating_add(1)
-                ..header
-                    .saturating_add(words.saturating_mul(4))
-                    .saturating_sub(1);
-            if let Some(content) = bytes.get_mut(content) {
-                content.fill(0);
-            }
-            header = header.saturating_add(words.max(1).saturating_mul(4));
-        }
-        // Version 1, type 255: user data. All else is signalling.
-        if flags >> 4 == 3 && kind == 255 && header <= bytes.len() {
-            self.behind(bytes, header, Layer::Ip);
-        } else {
-            bytes.fill(FILLER);
-        }
-    }
-
-    fn gre(&mut self, bytes: &mut [u8]) {
-        let flags = u16_at(bytes, 0);
-        let kind = u16_at(bytes, 2);
-        // Checksum, key and sequence number (RFC 2784, RFC 2890).
-        let fields: usize = [0x8000_u16, 0x2000, 0x1000]
-            .iter()
-            .map(|flag| if flags & flag == 0 { 0 } else { 4 })
-            .sum();
-        let header = fields.saturating_add(4);
-        let inner = match kind {
-            // ERSPAN type I has no header of its own, type II one of 8 bytes.
-            0x88be if flags & 0x1000 == 0 => (header, Layer::Ethernet),
-            0x88be => (header.saturating_add(8), Layer::Ethernet),
-            // Type III: 12 bytes, and 8 more if the last bit says so.
-            0x22eb => {
-                let last = bytes.get(header.saturating_add(11)).copied();
-                let extra = if last.unwrap_or_default() & 1 == 1 {
-                    20
-                } else {
-                    12
-                };
-                (header.saturating_add(extra), Layer::Ethernet)
-            }
-            0x880b => (header, Layer::Ppp),
-            0x0800 | 0x86dd | 0x6558 | 0x8847 => (header, Layer::Type(kind)),
-            _ => (4, Layer::Unknown),
-        };
-        if flags & 0x8000 != 0 {
-            // Its checksum would have to cover what is rewritten inside; 0 is what senders without one write.
-            put(bytes, 4, 0);
-        }
-        self.behind(bytes, inner.0, inner.1);
-    }
 }
 
-/// Writes a transport checksum, or 0 where not all of the data is there.
-fn seal(bytes: &mut [u8], at: usize, pseudo: Sum, whole: bool) {
-    put(bytes, at, 0);
-    if whole {
-        let mut sum = pseudo;
-        sum.add(bytes);
-        let value = match sum.finish() {
-            0 if at == 6 => u16::MAX,
-            value => value,
-        };
-        put(bytes, at, value);
-    }
+/// Source and destination of an IPv4 header.
+fn v4_pair(bytes: &[u8]) -> ([u8; 16], [u8; 16]) {
+    let at = |place: usize| {
+        let mut wide = [0; 16];
+        let address = bytes.get(place..).and_then(<[u8]>::first_chunk::<4>);
+        if let (Some(to), Some(from)) = (wide.first_chunk_mut(), address) {
+            *to = *from;
+        }
+        wide
+    };
+    (at(12), at(16))
 }
 
-/// A ones' complement sum in the making (RFC 1071). Parts must be of even length, save the last.
-#[derive(Clone, Copy, Default)]
-struct Sum(u64);
-
-impl Sum {
-    fn add(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<2>();
-        let words = words
-            .iter()
-            .map(|word| u64::from(u16::from_be_bytes(*word)));
-        self.0 = self.0.wrapping_add(words.fold(0, u64::wrapping_add));
-        if let [last] = rest {
-            self.0 = self
-                .0
-                .wrapping_add(u64::from(u16::from_be_bytes([*last, 0])));
-        }
-    }
-
-    fn finish(self) -> u16 {
-        let mut sum = self.0;
-        while sum > 0xffff {
-            sum = (sum & 0xffff).wrapping_add(sum >> 16);
-        }
-        !u16::try_from(sum).unwrap_or(u16::MAX)
-    }
-}
-
-fn checksum(start: u64, bytes: &[u8]) -> u16 {
-    let mut sum = Sum(start);
-    sum.add(bytes);
-    sum.finish()
+/// Source and destination of an IPv6 header.
+fn v6_pair(bytes: &[u8]) -> ([u8; 16], [u8; 16]) {
+    let at = |place: usize| {
+        let address = bytes.get(place..).and_then(<[u8]>::first_chunk::<16>);
+        address.copied().unwrap_or_default()
+    };
+    (at(8), at(24))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

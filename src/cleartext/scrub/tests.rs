@@ -38,7 +38,7 @@ proptest! {
     fn any_packet_is_rewritten_at_its_length(data in proptest::collection::vec(any::<u8>(), 0..300), link in 0_u16..300) {
         let mut packet = data.clone();
         let mut map = Addresses::new(&[7; 32]);
-        packet::rewrite(&mut packet, LinkType(link), &mut map, &mut |payload| payload.fill(FILLER));
+        packet::rewrite(&mut packet, LinkType(link), &mut map, &mut |payload| payload.fill(FILLER), &mut |_| false);
         prop_assert_eq!(packet.len(), data.len());
     }
 }
@@ -60,10 +60,11 @@ fn fuzz_packets(bytes: &[u8]) {
     capture::for_each_record(bytes, &mut |packet| {
         let mut copy = packet.data.expose().to_vec();
         let mut payload_bytes = 0;
-        packet::rewrite(&mut copy, packet.link, &mut map, &mut |payload| {
+        let tcp = &mut |payload: &mut [u8]| {
             payload_bytes += payload.len();
             payload.fill(FILLER);
-        });
+        };
+        packet::rewrite(&mut copy, packet.link, &mut map, tcp, &mut |_| false);
         assert_eq!(copy.len(), packet.data.expose().len());
         assert!(payload_bytes <= copy.len());
     });
@@ -93,4 +94,77 @@ fn mutations_of_names() {
     assert!(!text.contains("shop") && !text.contains("test"), "{text}");
     assert_ne!(message[39..43], [0xc0, 0, 2, 1], "the address is mapped");
     assert_eq!(message[..12], query[..12]);
+}
+
+/// An IPv4 packet in a raw frame that carries `payload` from `start` on.
+fn ipv4(payload: &[u8], start: usize, more: bool) -> Vec<u8> {
+    let len = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
+    let place = u16::try_from(start / 8).unwrap() | if more { 0x2000 } else { 0 };
+    let [high, low] = place.to_be_bytes();
+    let mut packet = vec![0x45, 0, len[0], len[1], 0, 7, high, low, 64, 6, 0, 0];
+    packet.extend_from_slice(&[198, 51, 100, 1, 192, 0, 2, 1]);
+    packet.extend_from_slice(payload);
+    packet
+}
+
+#[test]
+fn fragments_are_rewritten_as_the_datagram_that_they_are() {
+    let mut datagram = vec![
+        0x1f, 0x90, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 1, 0, 9, 9, 0, 0,
+    ];
+    datagram.extend_from_slice(b"POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\npassword=hunter2");
+    let frames = [
+        ipv4(&datagram[40..], 40, false),
+        ipv4(&datagram[..24], 0, true),
+        ipv4(&datagram[24..40], 24, true),
+    ];
+    let mut map = Addresses::new(&[7; 32]);
+    let mut fragments = Fragments::default();
+    let mut wholes = 0;
+    for (number, frame) in (1..).zip(&frames) {
+        let mut whole = None;
+        let part = &mut |part: &mut packet::Part<'_>| {
+            whole = fragments
+                .gather(number, part)
+                .map(|whole| (whole, part.pseudo));
+            false
+        };
+        packet::rewrite(
+            &mut frame.clone(),
+            LinkType(101),
+            &mut map,
+            &mut |_| {},
+            part,
+        );
+        if let Some((mut whole, pseudo)) = whole {
+            let tcp = &mut |payload: &mut [u8]| payload.fill(b'm');
+            packet::rewrite_datagram(&mut whole.payload, 6, pseudo, &mut map, tcp);
+            fragments.keep(&whole);
+            wholes += 1;
+        }
+    }
+    assert_eq!(wholes, 1);
+    let mut joined = vec![0; datagram.len()];
+    let mut addresses = [0; 8];
+    for (number, frame) in (1..).zip(&frames) {
+        let mut copy = frame.clone();
+        let part = &mut |part: &mut packet::Part<'_>| fragments.fill(number, part);
+        packet::rewrite(&mut copy, LinkType(101), &mut map, &mut |_| {}, part);
+        assert_eq!(copy.len(), frame.len());
+        let start = usize::from(u16::from_be_bytes([copy[6] & 0x1f, copy[7]])) * 8;
+        joined[start..start + copy.len() - 20].copy_from_slice(&copy[20..]);
+        addresses.copy_from_slice(&copy[12..20]);
+    }
+    assert_eq!(joined[..16], datagram[..16]);
+    assert!(joined[20..].iter().all(|byte| *byte == b'm'));
+    let len = u8::try_from(joined.len()).unwrap();
+    let mut sum: u32 = [&addresses[..], &[0, 6, 0, len], &joined]
+        .concat()
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    assert_eq!(sum, 0xffff, "the checksum verifies");
 }

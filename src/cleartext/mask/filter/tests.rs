@@ -215,3 +215,44 @@ fn coded_bodies_in_messages_are_masked_whole() {
         "{out}"
     );
 }
+
+#[test]
+fn a_cut_document_in_a_line_hides_nothing() {
+    for (line, shown) in [
+        (
+            "{\"a\":{\"password\":\"hunt",
+            "{\"a\":{\"password\":\"MASKED-password",
+        ),
+        ("{\"a\":1}{\"cvv\":12", "{\"a\":1}{\"cvv\":0"),
+        (
+            "{\"password\":[\"one\",\"tw",
+            "{\"password\":[\"MASKED-password\",\"MASKED-password",
+        ),
+        (
+            "{\"a\":{\"user_secret\":{\"x\":\"one\"},\"secret\":{\"y\":\"two",
+            "{\"a\":{\"user_secret\":{\"x\":\"MASKED-",
+        ),
+    ] {
+        for how in [As::Auto, As::Text, As::Json] {
+            let out = run(line, how);
+            assert!(out.starts_with(shown), "{how:?} {out}");
+            assert!(
+                !out.contains("two") && !out.contains("one"),
+                "{how:?} {out}"
+            );
+        }
+    }
+    for broken in [
+        "{\"a\":1, \"password\":{\"x\":\"one\"}, ]",
+        "{\"password\":[\"one\",\"two\"]} trailing",
+        "{\"a\": nope, \"password\": [\"one\", {\"b\": \"two\"}]}",
+    ] {
+        for how in [As::Auto, As::Text, As::Json] {
+            let out = run(broken, how);
+            assert!(
+                !out.contains("two") && !out.contains("one"),
+                "{how:?} {out}"
+            );
+        }
+    }
+}

@@ -116,6 +116,24 @@ impl Walk<'_> {
         }
     }
 
+    /// Text that opens as JSON: behind whole documents more text may follow, but what breaks off within one is masked.
+    pub(super) fn json_in_text(&mut self, buffer: &[u8], at: Stretch) {
+        let mark = self.bookmark();
+        let Err(NotJson { offset }) = self.json(buffer, at) else {
+            return;
+        };
+        if offset <= at.start {
+            self.rewind(mark);
+            return self.text(buffer, at, Key::NONE);
+        }
+        let rest = Stretch::new(offset.min(at.end), at.end);
+        if is_closed(cut(buffer, at.start, rest.start)) {
+            self.text(buffer, rest, Key::NONE);
+        } else {
+            self.fail_closed(rest, placeholder::UNPARSED);
+        }
+    }
+
     /// Reads a stretch as JSON.
     pub(in crate::cleartext::mask) fn json(
         &mut self,
@@ -152,6 +170,22 @@ fn is_other(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     let number = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|s| s.parse::<f64>().is_ok());
     matches!(text.first(), Some(b'-' | b'0'..=b'9')) && !number(text)
+}
+
+/// Whether every bracket is closed again, those in strings aside.
+fn is_closed(text: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth = plus(depth, 1),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth == 0 && !in_string
 }
 
 /// Bytes before the document: a byte order mark, a guard against inclusion, a JSONP call.

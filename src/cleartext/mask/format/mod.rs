@@ -120,13 +120,7 @@ impl Walk<'_> {
     fn plain(&mut self, buffer: &[u8], at: Stretch) {
         let text = at.of(buffer);
         match Format::guess(text) {
-            Format::Json if opens_json(trim(text)) => {
-                let mark = self.bookmark();
-                if self.json(buffer, at).is_ok() {
-                    return;
-                }
-                self.rewind(mark);
-            }
+            Format::Json if opens_json(trim(text)) => return self.json_in_text(buffer, at),
             Format::Xml if opens_element(trim(text)) => return self.xml(buffer, at),
             Format::Http if opens_message(trim(text)) => return self.message(buffer, at),
             Format::Sse if opens_events(text.trim_ascii_start()) => return self.sse(buffer, at),
