@@ -251,6 +251,8 @@ pub struct Finding {
     pub rule: RuleId,
     /// How many.
     pub count: u32,
+    /// Found by a rule in dry run: counts to the rule, and nowhere else.
+    pub dry_run: bool,
 }
 
 /// Request methods by allow-list; junk from the wire is `Other`.

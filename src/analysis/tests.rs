@@ -74,6 +74,7 @@ pub(super) fn finding(path: u64) -> Finding {
         category: Category::Pii,
         rule: RuleId(3),
         count: 1,
+        dry_run: false,
     }
 }
 

@@ -120,6 +120,7 @@ fn a_full_record() {
             category: Category::Pci,
             rule: RuleId(1),
             count: 1,
+            dry_run: false,
         }],
         text: Some(Box::new(MaskedText {
             request_head: Some(Masked::default()),

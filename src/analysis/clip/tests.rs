@@ -62,6 +62,7 @@ fn finding(category: Category, part: Part, count: u32) -> Finding {
         category,
         rule: RuleId(0),
         count,
+        dry_run: false,
     }
 }
 

@@ -29,6 +29,8 @@ mod tests;
 
 pub use filter::{As, EnvelopeError, Filter, FoundValue};
 pub use format::Format;
-pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
+pub use rules::{
+    Confidence, ExampleFailure, Exception, ExceptionText, RuleError, RuleSet, UnknownRule,
+};
 pub use transaction::{Bodies, Body, Masker};
 pub use walk::{PathNames, Render};

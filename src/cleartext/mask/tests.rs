@@ -1,5 +1,7 @@
 //! What masking promises, tried on generated messages: nothing planted survives, nothing is masked twice, structure stays.
 
+mod exceptions;
+
 use std::sync::Arc;
 
 use base64::Engine as _;

@@ -3,6 +3,8 @@
 //! A format walks a buffer and hands each value to [`Walk::leaf`]. Hits are always noted; edits only where text is rendered.
 //! Inside an encoded value the same walk runs over the decoded text, and what it replaced there is encoded again.
 
+use std::sync::Arc;
+
 use ahash::RandomState;
 use smallvec::SmallVec;
 
@@ -11,7 +13,7 @@ use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
-use super::rules::RuleSet;
+use super::rules::{Exception, RuleSet};
 use super::shape::{self, FoundList, Survey};
 use crate::observation::{Part, TextId};
 
@@ -83,6 +85,10 @@ pub(super) struct State {
     pub(super) render: Render,
     /// Times a value was replaced whole because it could not be taken apart.
     pub(super) failed_closed: u64,
+    /// What does not count at the endpoint at hand.
+    pub(super) exception: Option<Arc<Exception>>,
+    /// Values kept by it in this message.
+    excepted: u64,
     /// Path of the value at hand, such as `$.card.number`.
     pub(super) path: Vec<u8>,
     /// The part of the message at hand.
@@ -108,6 +114,8 @@ impl State {
             hits: Vec::new(),
             render: Render::Count,
             failed_closed: 0,
+            exception: None,
+            excepted: 0,
             path: Vec::new(),
             part: Part::RequestBody,
             path_known: true,
@@ -143,6 +151,7 @@ impl State {
         self.path.clear();
         self.path_known = true;
         self.depth = 0;
+        self.excepted = 0;
     }
 
     fn path_id(&mut self) -> TextId {
@@ -218,6 +227,9 @@ impl Walk<'_> {
 
     /// Masks a stretch whole by a rule. `value` is its decoded form.
     pub(super) fn mask(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
+        let Some(slot) = self.counts(slot, value) else {
+            return;
+        };
         self.hit(at, slot);
         if self.s.render == Render::Count {
             return;
@@ -231,9 +243,36 @@ impl Walk<'_> {
     }
 
     /// Masks a number: it becomes `0`, so that the document keeps its shape.
-    pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot) {
-        self.hit(at, slot);
-        self.replace(at, b"0");
+    pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot, digits: &[u8]) {
+        if let Some(slot) = self.counts(slot, digits) {
+            self.hit(at, slot);
+            self.replace(at, b"0");
+        }
+    }
+
+    /// The rule that takes `value`: that of `slot`, or another one if an exception says that it does not count here.
+    #[inline]
+    fn counts(&mut self, slot: Slot, value: &[u8]) -> Option<Slot> {
+        if self.s.exception.is_none() {
+            return Some(slot);
+        }
+        self.counts_but_for_exceptions(slot, value)
+    }
+
+    fn counts_but_for_exceptions(&mut self, slot: Slot, value: &[u8]) -> Option<Slot> {
+        let exception = self.s.exception.clone()?;
+        match exception.at(&self.s.path) {
+            // Too deep to look again: it stays masked.
+            Some(lowering) if lowering.covers(slot) && self.s.depth < MOST_LAYERS => {
+                self.s.excepted = self.s.excepted.saturating_add(1);
+                let mut others = Walk {
+                    rules: &lowering.others,
+                    s: self.s,
+                };
+                others.peek(value)
+            }
+            Some(_) | None => Some(slot),
+        }
     }
 
     /// Masks what could not be taken apart.
@@ -282,9 +321,11 @@ impl Walk<'_> {
         if hash != 0 && self.s.clean.get(index) == Some(&hash) {
             return;
         }
-        let before = (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed);
+        // What only an exception keeps is not clean anywhere else.
+        let marks = |s: &State| (s.hits.len(), s.edits.len(), s.failed_closed, s.excepted);
+        let before = marks(self.s);
         look(self);
-        if before == (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed)
+        if before == marks(self.s)
             && let Some(slot) = self.s.clean.get_mut(index)
         {
             *slot = hash;
