@@ -83,6 +83,7 @@ fn findings(endpoint: EndpointId) -> [Finding; 3] {
         category: Category::Pii,
         rule: RuleId(u16::try_from(n).unwrap()),
         count: 1,
+        dry_run: false,
     })
 }
 

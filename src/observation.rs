@@ -319,6 +319,8 @@ pub struct Finding {
     pub count: u32,
     /// Whether it must not be there at all.
     pub exposure: Option<Exposure>,
+    /// Found by a rule in dry run: counts to the rule, and nowhere else.
+    pub dry_run: bool,
 }
 
 /// Request methods by allow-list; junk from the wire is `Other`.

@@ -551,3 +551,47 @@ fn a_bad_rule_exits_78_with_file_and_line() {
     place.refuses(78, &["mask", "--rules", "rules"], "bad.toml:3: ");
     place.refuses(78, &["check", "--rules", "absent"], "absent");
 }
+
+#[test]
+fn an_exception_from_rules_is_shown_and_its_faults_have_a_line() {
+    let place = Place::new();
+    let entry = "\n[[mask.exception]]\nendpoint = \"GET /v1/x\"\nrules = [\n  \"pii.email\",\n]\n";
+    let good = format!("# mine\n{entry}{entry}field = \"$.contact.email\"\n");
+    place.write("good.toml", &good);
+    place
+        .hushtap(&["check", "-c", "good.toml"])
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("mask.exception[1].field"))
+        .stdout(predicate::str::contains("; 2 exceptions"));
+    for (from, to, message) in [
+        (
+            "pii.email",
+            "pii.emial",
+            "bad.toml:6: `mask.exception[0].rules`: there is no rule `pii.emial`\n\nhint: did you mean `pii.email`?",
+        ),
+        (
+            "GET /v1/x",
+            "/v1/x",
+            "bad.toml:4: `mask.exception[0].endpoint`: `/v1/x` is no endpoint",
+        ),
+        (
+            "\n  \"pii.email\",\n",
+            "",
+            "bad.toml:5: `mask.exception[0].rules`: no rule is named",
+        ),
+        (
+            "$.contact.email",
+            "",
+            "bad.toml:14: `mask.exception[1].field`: the field is empty",
+        ),
+        (
+            "field",
+            "feild",
+            "bad.toml:14: unknown key `mask.exception.feild`",
+        ),
+    ] {
+        place.write("bad.toml", good.replacen(from, to, 1));
+        place.refuses(78, &["check", "-c", "bad.toml"], message);
+    }
+}

@@ -37,6 +37,13 @@ pub(super) struct Seen<'a> {
     pub(super) findings: &'a [Finding],
 }
 
+impl<'a> Seen<'a> {
+    /// What rules in force found: rules in dry run count their hits, and nothing else may depend on them.
+    fn real(&self) -> impl Iterator<Item = &'a Finding> + use<'a> {
+        self.findings.iter().filter(|finding| !finding.dry_run)
+    }
+}
+
 /// The principal that an observation counts to.
 #[derive(Clone, Copy)]
 pub(super) struct Who {
@@ -221,7 +228,7 @@ impl Shard {
 
     fn map_findings(&mut self, endpoint: EndpointId, seen: Seen<'_>, cx: &Context<'_>) {
         let limit = cx.settings.max_sensitive_per_shard;
-        for finding in seen.findings {
+        for finding in seen.real() {
             if !self
                 .sensitive
                 .add(endpoint, seen.observation, finding, limit)
@@ -260,7 +267,7 @@ impl Shard {
             Some(observation.agent).filter(|_| firsts.agent),
             Some(observation.release).filter(|_| firsts.release),
         ];
-        let paths = seen.findings.iter().map(|finding| finding.path);
+        let paths = seen.real().map(|finding| finding.path);
         for text in candidates.into_iter().flatten().chain(paths) {
             if !cx.snapshot.texts.settled(text) {
                 self.texts

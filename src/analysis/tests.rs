@@ -75,6 +75,7 @@ pub(super) fn finding(path: u64) -> Finding {
         rule: RuleId(3),
         count: 1,
         exposure: None,
+        dry_run: false,
     }
 }
 

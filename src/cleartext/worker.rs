@@ -1,5 +1,6 @@
 //! One worker's part of the cleartext room: a transaction goes in, an observation comes out, and the bytes end here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
@@ -8,10 +9,13 @@ use super::anonymize::lexicon::TextKind;
 use super::anonymize::{Anonymizer, AnonymizerShared, Facts};
 use super::http::body::{self, DecodeLimits, Outcome, Scratch};
 use super::http::transaction::{Message, Storage, Transaction};
-use super::mask::{Bodies, Body, Masker, Render, RuleSet};
+use super::mask::{Bodies, Body, Exception, Masker, Render, RuleSet};
 use crate::masked::MaskedText;
-use crate::observation::{Finding, Notes, Observation};
+use crate::observation::{EndpointId, Finding, Names as _, Notes, Observation};
 use crate::tally::TallySheet;
+
+/// Endpoints whose exceptions a worker remembers.
+const MAX_REMEMBERED: usize = 4_096;
 
 /// What all workers share.
 pub struct WorkerShared {
@@ -69,6 +73,7 @@ pub struct Worker {
     in_force: Arc<RuleSet>,
     anonymizer: Anonymizer,
     masker: Masker,
+    exceptions: HashMap<EndpointId, Option<Arc<Exception>>, ahash::RandomState>,
     request: Scratch,
     response: Scratch,
     findings: Vec<Finding>,
@@ -114,6 +119,7 @@ impl Worker {
             in_force,
             anonymizer: Anonymizer::new(Arc::clone(&shared.anonymizer)),
             masker,
+            exceptions: HashMap::default(),
             request: Scratch::default(),
             response: Scratch::default(),
             findings: Vec::new(),
@@ -127,6 +133,7 @@ impl Worker {
         self.take_up_rules();
         self.findings.clear();
         let identity = self.anonymizer.identify(&transaction);
+        self.take_up_exceptions(identity.endpoint());
         let limits = &self.shared.decoding;
         let request = transaction.request.as_ref();
         let request = undo(
@@ -173,7 +180,25 @@ impl Worker {
         if !Arc::ptr_eq(rules, &self.in_force) {
             self.in_force = Arc::clone(rules);
             self.masker.set_rules(Arc::clone(&self.in_force));
+            self.masker.set_exception(None);
+            self.exceptions.clear();
         }
+    }
+
+    /// An endpoint whose name is not remembered has no exceptions: its values are masked.
+    fn take_up_exceptions(&mut self, endpoint: EndpointId) {
+        if !self.in_force.has_exceptions() {
+            return;
+        }
+        if self.exceptions.len() >= MAX_REMEMBERED {
+            self.exceptions.clear();
+        }
+        let (rules, lexicon) = (&self.in_force, self.shared.anonymizer.lexicon());
+        let exception = self.exceptions.entry(endpoint).or_insert_with(|| {
+            let name = lexicon.endpoint(endpoint)?;
+            rules.exception(name.method, &name.template)
+        });
+        self.masker.set_exception(exception.clone());
     }
 }
 

@@ -1,7 +1,6 @@
 //! `hushtap check`: validates everything that is configured and says what is in force and where it comes from.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use clap::ArgMatches;
 
@@ -64,7 +63,7 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
 
 /// Reads the masking rules and runs their examples.
 fn rules(config: &Config) -> Result<String, Error> {
-    let rules = Arc::new(config.rules(None)?);
+    let rules = config.rules(None)?;
     let failures = rules.check_examples();
     if let Some(first) = failures.first() {
         let more = match failures.len() - 1 {
@@ -81,8 +80,16 @@ fn rules(config: &Config) -> Result<String, Error> {
         Some(dir) => dir.display().to_string(),
         None => "built in".to_owned(),
     };
+    let tried = match rules.dry_runs() {
+        0 => String::new(),
+        n => format!(" and {n} in dry run"),
+    };
+    let excepted = match config.settings.mask.exception.len() {
+        0 => String::new(),
+        n => format!("; {n} exceptions"),
+    };
     Ok(format!(
-        "ok  rules: {place}: {} rules, all their examples hold",
+        "ok  rules: {place}: {} rules{tried}, all their examples hold{excepted}",
         rules.len()
     ))
 }

@@ -110,6 +110,25 @@ fn line_of(text: &str, offset: usize) -> usize {
     memchr::memchr_iter(b'\n', head).count() + 1
 }
 
+/// The line of a key, or of one item of its value, in one table of a list of tables; that of the table if it lacks the key.
+pub(super) fn line_of_entry(
+    text: &str,
+    list: &[&str],
+    (number, key, item): (usize, &str, Option<usize>),
+) -> Option<usize> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let (last, sections) = list.split_last()?;
+    let mut table = document.get_ref();
+    for section in sections {
+        table = table.get(*section)?.get_ref().as_table()?;
+    }
+    let entry = table.get(*last)?.get_ref().as_array()?.get(number)?;
+    let value = entry.get_ref().as_table().and_then(|entry| entry.get(key));
+    let part = item.and_then(|item| value?.get_ref().as_array()?.get(item));
+    let span = part.or(value).map_or(entry.span(), Spanned::span);
+    Some(line_of(text, span.start))
+}
+
 /// The dotted key whose name or value covers `span`, looked up in the document itself.
 fn key_at(text: &str, span: &Range<usize>) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(text);

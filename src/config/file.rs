@@ -218,6 +218,20 @@ section! {
     Mask {
         /// Directory of rule files; the built-in packs if unset.
         rules: Option<PathBuf> = None,
+        /// Rules that do not count at an endpoint.
+        exception: Vec<MaskException> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[[mask.exception]]`: rules that do not count at one endpoint.
+    MaskException {
+        /// `METHOD template`, as reports show it.
+        endpoint: String = String::new(),
+        /// Ids of the rules.
+        rules: Vec<String> = Vec::new(),
+        /// The only field it holds for, such as `$.contact.email`; all if unset.
+        field: Option<String> = None,
     }
 }
 

@@ -87,7 +87,7 @@ impl Config {
             Some(dir) => RuleSet::load(dir, previous),
             None => RuleSet::built_in(),
         };
-        rules.map_err(|fault| {
+        let rules = rules.map_err(|fault| {
             let error = if fault.what.starts_with("unknown ") {
                 explain(&fault.what, None)
             } else {
@@ -97,7 +97,8 @@ impl Config {
                 0 => fault.file,
                 line => format!("{}:{line}", fault.file),
             })
-        })
+        })?;
+        self.except(rules)
     }
 
     /// The country database, if one is configured.

@@ -3,6 +3,7 @@
 //!
 //! Rooms never import this module: each declares its own settings, which `rooms.rs` fills from here.
 
+mod exceptions;
 mod fault;
 mod file;
 mod layers;
@@ -21,8 +22,8 @@ use crate::observation::PublicTriple;
 pub use fault::{describe, nearest};
 pub use file::{
     Anonymize, Baseline, Capture, ConfigFile, Decode, Detect, EndpointHint, Export, Flow,
-    ForwardHeader, Http, Integration, Mask, Operator, Privacy, Sandbox, Service, State, Tls,
-    TrustedProxy, Windows,
+    ForwardHeader, Http, Integration, Mask, MaskException, Operator, Privacy, Sandbox, Service,
+    State, Tls, TrustedProxy, Windows,
 };
 pub use layers::{FLAGS, Origin, Override, Shape};
 pub use load::Document;
@@ -79,16 +80,30 @@ impl Config {
         variables: impl Iterator<Item = (String, String)>,
         flags: Vec<Override>,
     ) -> Result<Self, Error> {
-        let mut in_file = match &path {
-            Some(path) => layers::read_file(path)?,
-            None => Table::new(),
-        };
-        let base = path.as_deref().and_then(Path::parent);
-        layers::anchor_paths(&mut in_file, base);
-        let mut merged = in_file.clone();
-        let variables = layers::from_environment(variables, &merged);
+        let in_file = read(path.as_deref())?;
+        let variables = layers::from_environment(variables, &in_file);
         let mut overrides = variables.known;
         overrides.extend(flags);
+        Self::put_together(path, in_file, overrides, variables.ignored)
+    }
+
+    /// The same file read again, under the same flags and variables.
+    pub fn reread(&self) -> Result<Self, Error> {
+        Self::put_together(
+            self.path.clone(),
+            read(self.path.as_deref())?,
+            self.overrides.clone(),
+            self.ignored_variables.clone(),
+        )
+    }
+
+    fn put_together(
+        path: Option<PathBuf>,
+        in_file: Table,
+        overrides: Vec<Override>,
+        ignored_variables: Vec<String>,
+    ) -> Result<Self, Error> {
+        let mut merged = in_file.clone();
         for item in &overrides {
             layers::apply(&mut merged, item)?;
         }
@@ -100,8 +115,9 @@ impl Config {
             path,
             overrides,
             in_file,
-            ignored_variables: variables.ignored,
+            ignored_variables,
         };
+        config.check_exceptions()?;
         match (config.validate(), &config.path) {
             (Ok(()), _) => Ok(config),
             (Err(fault), Some(path)) => Err(fault.at(path.display().to_string())),
@@ -127,22 +143,11 @@ impl Config {
                     for (key, value) in keys {
                         let key = format!("{section}.{key}");
                         let origin = self.origin(&key);
-                        lines.push(effective(key, value, origin));
+                        lines.extend(entries(&key, value, &origin));
                     }
                 }
-                Some(toml::Value::Array(items)) => {
-                    for (number, item) in items.iter().enumerate() {
-                        for (key, value) in item.as_table().into_iter().flatten() {
-                            let origin = self.origin(section);
-                            lines.push(effective(
-                                format!("{section}[{number}].{key}"),
-                                value,
-                                origin,
-                            ));
-                        }
-                    }
-                }
-                Some(_) | None => {}
+                Some(list) => lines.extend(entries(section, list, &self.origin(section))),
+                None => {}
             }
         }
         lines
@@ -175,12 +180,36 @@ impl Config {
     }
 }
 
-fn effective(key: String, value: &toml::Value, origin: String) -> Effective {
-    Effective {
+/// A value, or the keys of each table where it is a list of tables.
+fn entries(key: &str, value: &toml::Value, origin: &str) -> Vec<Effective> {
+    let line = |key: String, value: &toml::Value| Effective {
         key,
         value: value.to_string(),
-        origin,
+        origin: origin.to_owned(),
+    };
+    match value.as_array() {
+        Some(items) if items.is_empty() && !key.contains('.') => Vec::new(),
+        Some(items) if items.iter().any(toml::Value::is_table) => {
+            let tables = items.iter().filter_map(toml::Value::as_table).enumerate();
+            let keys = tables.flat_map(|(number, table)| {
+                let named = move |(name, value)| (number, name, value);
+                table.iter().map(named)
+            });
+            keys.map(|(number, name, value)| line(format!("{key}[{number}].{name}"), value))
+                .collect()
+        }
+        _ => vec![line(key.to_owned(), value)],
     }
+}
+
+/// The table of a file, its paths counted from its directory; an empty one without a file.
+fn read(path: Option<&Path>) -> Result<Table, Error> {
+    let Some(path) = path else {
+        return Ok(Table::new());
+    };
+    let mut table = layers::read_file(path)?;
+    layers::anchor_paths(&mut table, path.parent());
+    Ok(table)
 }
 
 /// `--config`, or the variable for it.

@@ -39,7 +39,7 @@ pub(super) struct Desk<'a> {
     rotates: bool,
     rooms: &'a Rooms,
     watch: Option<RulesWatch>,
-    config: &'a Config,
+    config: Config,
 }
 
 impl<'a> Desk<'a> {
@@ -66,7 +66,7 @@ impl<'a> Desk<'a> {
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms,
             watch: None,
-            config: &options.config,
+            config: options.config.clone(),
         }
     }
 
@@ -81,13 +81,14 @@ impl<'a> Desk<'a> {
             if signals.take_reload() {
                 let reopened = self.outputs.reopen();
                 self.tell("the files stay as they were", reopened);
-                self.rooms.reload(self.config);
+                self.config = reread(&self.config);
+                self.rooms.reload(&self.config);
             } else if self
                 .watch
                 .as_mut()
                 .is_some_and(|watch| watch.is_due(wall_now()))
             {
-                self.rooms.reload(self.config);
+                self.rooms.reload(&self.config);
             }
             // Of a capture that is read faster than real time only the newest release is worth rendering.
             if self.live || results.is_empty() {
@@ -166,4 +167,27 @@ impl<'a> Desk<'a> {
         self.resolver = Resolver::new(Arc::clone(&self.names), summary.admitted.clone());
         self.operator.publish(summary, now);
     }
+}
+
+/// The configuration with what a reload changes: exceptions from masking rules. A bad file changes nothing.
+fn reread(old: &Config) -> Config {
+    let new = match old.reread() {
+        Ok(new) => new,
+        Err(error) => {
+            tracing::error!("the old config stays in force: {}", error.one_line());
+            return old.clone();
+        }
+    };
+    let mut config = old.clone();
+    config
+        .settings
+        .mask
+        .exception
+        .clone_from(&new.settings.mask.exception);
+    if config.settings != new.settings {
+        tracing::warn!(
+            "of the changed config, only [[mask.exception]] is in force before the next start"
+        );
+    }
+    config
 }

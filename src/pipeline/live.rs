@@ -341,7 +341,15 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
         .flatten()
         .map(folder);
     let logs = settings.tls.keylogs.iter().map(folder);
-    let read = settings.mask.rules.iter().cloned().chain(logs);
+    // SIGHUP reads the config again.
+    let config = options.config.path.iter().map(folder);
+    let read = settings
+        .mask
+        .rules
+        .iter()
+        .cloned()
+        .chain(logs)
+        .chain(config);
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
         LiveSource::Interfaces { .. } | LiveSource::Sockets(_) => None,

@@ -37,7 +37,8 @@ impl Rooms {
     pub(super) fn reload(&self, config: &Config) {
         match config.rules(Some(&self.worker.rules())) {
             Ok(rules) => {
-                tracing::info!("{} masking rules in force", rules.len());
+                let (count, tried) = (rules.len(), rules.dry_runs());
+                tracing::info!("{count} masking rules in force, {tried} in dry run");
                 self.worker.set_rules(Arc::new(rules));
             }
             Err(error) => {

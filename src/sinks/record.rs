@@ -128,11 +128,12 @@ impl RecordEncoder {
     }
 
     fn findings(&mut self, object: &mut Object<'_>, findings: &[Finding]) {
-        if findings.is_empty() {
+        let mut real = findings.iter().filter(|one| !one.dry_run).peekable();
+        if real.peek().is_none() {
             return;
         }
         let out = object.key("sensitive");
-        for (number, finding) in findings.iter().enumerate() {
+        for (number, finding) in real.enumerate() {
             out.push(if number == 0 { b'[' } else { b',' });
             let mut entry = Object::begin(out);
             let place = entry.key("where");

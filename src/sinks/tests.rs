@@ -121,6 +121,7 @@ fn a_full_record() {
             rule: RuleId(1),
             count: 1,
             exposure: None,
+            dry_run: false,
         }],
         text: Some(Box::new(MaskedText {
             request_head: Some(Masked::default()),

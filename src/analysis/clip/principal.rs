@@ -147,7 +147,7 @@ impl Block {
         let [request, response] = &mut self.bytes;
         *request = request.saturating_add(observation.request_bytes);
         *response = response.saturating_add(observation.response_bytes);
-        for finding in findings {
+        for finding in findings.iter().filter(|finding| !finding.dry_run) {
             let cell = (finding.category as usize) * 2 + usize::from(finding.part.is_response());
             self.add(VolumeFamily::Sensitive.slot() + cell, finding.count);
         }

@@ -63,6 +63,7 @@ fn finding(category: Category, part: Part, count: u32) -> Finding {
         rule: RuleId(0),
         count,
         exposure: None,
+        dry_run: false,
     }
 }
 

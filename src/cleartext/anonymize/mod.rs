@@ -33,8 +33,8 @@ use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use crate::observation::{
-    AgentClass, Country, IntegrationId, Method, Notes, Observation, PrincipalKey, Proof, Protocol,
-    PublicTriple, Status, TextId, TokenKind,
+    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, Observation, PrincipalKey,
+    Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
 };
 
 /// Most credentials, clients and agents a worker remembers between requests, each.
@@ -230,6 +230,11 @@ pub struct Facts {
 }
 
 impl Identity {
+    /// Method, host group and path template.
+    pub const fn endpoint(&self) -> EndpointId {
+        self.0.endpoint
+    }
+
     /// The observation.
     pub fn observe(&self, facts: Facts) -> Observation {
         let mut observation = self.0;

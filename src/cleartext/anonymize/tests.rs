@@ -378,7 +378,7 @@ fn half_transactions_are_identified_as_far_as_they_go() {
     tx.response = tx.request.take();
     let half = worker.identify(&tx).observe(Facts::default());
     assert_eq!(half.method, Method::Unknown);
-    assert_eq!(half.endpoint, crate::observation::EndpointId::default());
+    assert_eq!(half.endpoint, EndpointId::default());
     assert_eq!((half.token, half.service), (None, ServiceId(0)));
 }
 

@@ -5,6 +5,7 @@
 
 use super::bytes::{ALNUM, cut, is};
 use super::rules::{Exposed, Rule};
+use super::walk::Hit;
 use crate::observation::{ExposedIn, Exposure, Part, Sink};
 
 /// Words in the path of an endpoint whose purpose is to hand out credentials.
@@ -124,18 +125,18 @@ impl Setting {
         }
     }
 
-    /// Whether a value of `rule` in `part` is exposed; `referer`: in that header.
-    pub(super) fn judge(self, rule: &Rule, part: Part, referer: bool) -> Option<Exposure> {
+    /// Whether a hit of `rule` is exposed.
+    pub(super) fn judge(self, rule: &Rule, hit: &Hit) -> Option<Exposure> {
         let Exposed {
             response,
             url,
             telemetry,
             sure,
         } = rule.exposed;
-        let place = match part {
+        let place = match hit.part {
             Part::ResponseBody if response && !self.hands_out => ExposedIn::Response,
             Part::RequestPath | Part::RequestQuery if url && !self.refused => ExposedIn::Url,
-            Part::RequestHeader if referer && url => ExposedIn::Referer,
+            Part::RequestHeader if hit.in_referer && url => ExposedIn::Referer,
             Part::RequestBody if telemetry => ExposedIn::Sink(self.sink?),
             Part::RequestPath
             | Part::RequestQuery

@@ -34,6 +34,8 @@ mod tests;
 pub use filter::{As, EnvelopeError, Filter, FoundValue, Masked};
 pub use format::Format;
 pub use library::{BodyMasker, MaskedValue};
-pub use rules::{Confidence, ExampleFailure, RuleError, RuleSet};
+pub use rules::{
+    Confidence, ExampleFailure, Exception, ExceptionText, RuleError, RuleSet, UnknownRule,
+};
 pub use transaction::{Bodies, Body, Masker};
 pub use walk::{PathNames, Render};

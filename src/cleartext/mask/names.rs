@@ -135,7 +135,7 @@ type Map<V> = HashMap<Box<[u8]>, V, RandomState>;
 type Words = HashSet<Box<[u8]>, RandomState>;
 
 /// The compiled name tables of a rule set.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct NameTable {
     common: Map<Entry>,
     /// Words that say it at the end of a longer name only: `unseal_key`.

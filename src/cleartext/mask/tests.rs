@@ -1,6 +1,7 @@
 //! What masking promises, tried on generated messages: nothing planted survives, nothing is masked twice, structure stays.
 
 mod dictionary;
+mod exceptions;
 mod unseen;
 
 use std::sync::Arc;

@@ -1,17 +1,16 @@
 //! A whole transaction: consumed, every field of it decided.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::charset::{self, Reading};
 use super::exposure::{self, Setting};
 use super::format::Format;
 use super::placeholder;
-use super::rules::RuleSet;
-use super::walk::{PathNames, Render, State, Stretch, Walk};
+use super::rules::{Exception, RuleSet};
+use super::walk::{Hit, PathNames, Render, State, Stretch, Walk};
 use crate::cleartext::http::transaction::{Field, Message, Span, Storage, Transaction};
 use crate::masked::{Masked, MaskedText};
-use crate::observation::{Finding, Part};
+use crate::observation::{Finding, Part, TextId};
 use crate::tally::{Tally, TallySheet};
 
 /// A body as the worker hands it over: content coding removed.
@@ -40,6 +39,8 @@ pub struct Bodies<'a> {
 pub struct Masker {
     rules: Arc<RuleSet>,
     state: State,
+    /// For rules in dry run: caches of their own, and no paths.
+    trial: State,
     tally: Arc<TallySheet>,
     spent: Vec<Storage>,
     /// A body in UTF-8 that came in another charset.
@@ -61,6 +62,7 @@ impl Masker {
         Self {
             rules,
             state: State::new(key, names),
+            trial: State::new(key, Box::new(|_, _| TextId::NONE)),
             tally,
             spent: Vec::new(),
             transcoded: Vec::new(),
@@ -71,6 +73,12 @@ impl Masker {
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.rules = rules;
         self.state.forget();
+        self.trial.forget();
+    }
+
+    /// The exceptions of the endpoint that the next transaction is of.
+    pub fn set_exception(&mut self, exception: Option<Arc<Exception>>) {
+        self.state.exception = exception;
     }
 
     /// Masks a transaction: appends what was found to `findings`, and gives the masked text if `render` asks for it.
@@ -206,24 +214,48 @@ impl One<'_> {
         response: bool,
     ) -> Option<Masked> {
         let (bytes, render) = (self.bytes, self.render);
-        let mut walk = self.start(render);
-        if !response {
-            walk.target(bytes, stretch(target));
-        }
-        let mut referer = 0..0;
-        for field in fields {
-            let before = walk.s.hits.len();
-            walk.field(bytes, stretch(field.name), stretch(field.value), response);
-            if exposure::is_referer(stretch(field.name).of(bytes)) {
-                referer = before..walk.s.hits.len();
+        let go = |walk: &mut Walk<'_>| {
+            if !response {
+                walk.target(bytes, stretch(target));
             }
-        }
+            for field in fields {
+                let before = walk.s.hits.len();
+                walk.field(bytes, stretch(field.name), stretch(field.value), response);
+                if exposure::is_referer(stretch(field.name).of(bytes)) {
+                    let hits = walk.s.hits.get_mut(before..).unwrap_or_default();
+                    for hit in hits {
+                        hit.in_referer = true;
+                    }
+                }
+            }
+        };
+        let mut walk = self.start(render);
+        go(&mut walk);
         let text = (render == Render::Text).then(|| {
             let head = stretch(head);
             walk.render(bytes, head)
         });
-        self.finish(&referer);
+        self.finish();
+        self.try_out(go);
         text
+    }
+
+    /// Runs the rules in dry run over what the rules in force have gone over.
+    fn try_out(&mut self, go: impl Fn(&mut Walk<'_>)) {
+        let rules = Arc::clone(&self.masker.rules);
+        let Some(trial) = rules.trial() else { return };
+        let state = &mut self.masker.trial;
+        state.clear(Render::Count);
+        go(&mut Walk {
+            rules: trial,
+            s: state,
+        });
+        let hits = std::mem::take(&mut self.masker.trial.hits);
+        let from = self.findings.len();
+        for hit in &hits {
+            self.note(trial, *hit, from, true);
+        }
+        self.masker.trial.hits = hits;
     }
 
     fn body(&mut self, body: Body<'_>, format: Format, response: bool) -> Option<Masked> {
@@ -236,16 +268,20 @@ impl One<'_> {
                 (render == Render::Text).then(|| Masked::vouch(whole))
             }
             Body::Bytes(bytes) => {
-                let mut walk = self.start(render);
-                walk.s.part = if response {
-                    Part::ResponseBody
-                } else {
-                    Part::RequestBody
-                };
                 let all = Stretch::new(0, bytes.len());
-                walk.body(bytes, all, format);
+                let go = |walk: &mut Walk<'_>| {
+                    walk.s.part = if response {
+                        Part::ResponseBody
+                    } else {
+                        Part::RequestBody
+                    };
+                    walk.body(bytes, all, format);
+                };
+                let mut walk = self.start(render);
+                go(&mut walk);
                 let text = (render == Render::Text).then(|| walk.render(bytes, all));
-                self.finish(&(0..0));
+                self.finish();
+                self.try_out(go);
                 text
             }
         }
@@ -255,6 +291,7 @@ impl One<'_> {
         let Masker {
             rules,
             state,
+            trial: _,
             tally: _,
             spent: _,
             transcoded: _,
@@ -263,47 +300,49 @@ impl One<'_> {
         Walk { rules, s: state }
     }
 
-    /// Turns hits into findings and counts what failed closed. Those of numbers `referer` stand in that header.
-    fn finish(&mut self, referer: &Range<usize>) {
-        let Masker {
-            rules,
-            state,
-            tally,
-            spent: _,
-            transcoded: _,
-        } = &mut *self.masker;
+    /// Turns hits into findings and counts what failed closed.
+    fn finish(&mut self) {
+        let state = &mut self.masker.state;
         let failed = std::mem::take(&mut state.failed_closed);
+        let hits = std::mem::take(&mut state.hits);
         if failed > 0 {
-            tally.add(Tally::LimitMasking, failed);
+            self.masker.tally.add(Tally::LimitMasking, failed);
         }
+        let rules = Arc::clone(&self.masker.rules);
         let from = self.findings.len();
-        for (number, hit) in state.hits.iter().enumerate() {
-            let Some(rule) = rules.rule(hit.slot) else {
-                continue;
-            };
-            let in_referer = referer.contains(&number);
-            let found = Finding {
-                exposure: self.setting.judge(rule, hit.part, in_referer),
-                part: hit.part,
-                path: hit.path,
-                kind: rule.kind,
-                category: rule.category,
-                rule: rule.id,
-                count: 1,
-            };
-            let same = |known: &&mut Finding| {
-                known.rule == found.rule
-                    && known.path == found.path
-                    && known.part == found.part
-                    && known.exposure == found.exposure
-            };
-            // Findings of one message are few: the same field many times is one entry.
-            let kept = self.findings.len().saturating_sub(from);
-            match self.findings.iter_mut().skip(from).find(same) {
-                Some(known) => known.count = known.count.saturating_add(1),
-                None if kept < MOST_FINDINGS => self.findings.push(found),
-                None => tally.one(Tally::LimitMasking),
-            }
+        for hit in &hits {
+            self.note(&rules, *hit, from, false);
+        }
+        self.masker.state.hits = hits;
+    }
+
+    /// Adds a hit to the findings of the message at hand, which start at `from`.
+    fn note(&mut self, rules: &RuleSet, hit: Hit, from: usize, dry_run: bool) {
+        let Some(rule) = rules.rule(hit.slot) else {
+            return;
+        };
+        let found = Finding {
+            part: hit.part,
+            path: hit.path,
+            kind: rule.kind,
+            category: rule.category,
+            rule: rule.id,
+            count: 1,
+            exposure: self.setting.judge(rule, &hit).filter(|_| !dry_run),
+            dry_run,
+        };
+        let same = |known: &&mut Finding| {
+            known.rule == found.rule
+                && known.path == found.path
+                && known.part == found.part
+                && known.exposure == found.exposure
+        };
+        // Findings of one message are few: the same field many times is one entry.
+        let kept = self.findings.len().saturating_sub(from);
+        match self.findings.iter_mut().skip(from).find(same) {
+            Some(known) => known.count = known.count.saturating_add(1),
+            None if kept < MOST_FINDINGS => self.findings.push(found),
+            None => self.masker.tally.one(Tally::LimitMasking),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Inside an encoded value the same walk runs over the decoded text, and what it replaced there is encoded again.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ahash::RandomState;
 use smallvec::SmallVec;
@@ -13,7 +14,7 @@ use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
-use super::rules::RuleSet;
+use super::rules::{Exception, RuleSet};
 use super::shape::{self, FoundList, Survey};
 use crate::observation::{Part, TextId};
 
@@ -60,6 +61,8 @@ pub(super) struct Hit {
     pub(super) path: TextId,
     /// In which part of the message.
     pub(super) part: Part,
+    /// In the header that tells the page before.
+    pub(super) in_referer: bool,
 }
 
 /// A replacement in the buffer at hand: `text` is a range of the arena.
@@ -85,6 +88,10 @@ pub(super) struct State {
     pub(super) render: Render,
     /// Times a value was replaced whole because it could not be taken apart.
     pub(super) failed_closed: u64,
+    /// What does not count at the endpoint at hand.
+    pub(super) exception: Option<Arc<Exception>>,
+    /// Values kept by it in this message.
+    excepted: u64,
     /// Path of the value at hand, such as `$.card.number`.
     pub(super) path: Vec<u8>,
     /// The part of the message at hand.
@@ -112,6 +119,8 @@ impl State {
             hits: Vec::new(),
             render: Render::Count,
             failed_closed: 0,
+            exception: None,
+            excepted: 0,
             path: Vec::new(),
             part: Part::RequestBody,
             path_known: true,
@@ -149,6 +158,7 @@ impl State {
         self.path_known = true;
         self.depth = 0;
         self.unfinished = false;
+        self.excepted = 0;
     }
 
     fn path_id(&mut self) -> TextId {
@@ -224,6 +234,9 @@ impl Walk<'_> {
 
     /// Masks a stretch whole by a rule. `value` is its decoded form.
     pub(super) fn mask(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
+        let Some(slot) = self.counts(slot, value) else {
+            return;
+        };
         self.hit(at, slot);
         if self.s.render == Render::Count {
             return;
@@ -237,9 +250,36 @@ impl Walk<'_> {
     }
 
     /// Masks a number: it becomes `0`, so that the document keeps its shape.
-    pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot) {
-        self.hit(at, slot);
-        self.replace(at, b"0");
+    pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot, digits: &[u8]) {
+        if let Some(slot) = self.counts(slot, digits) {
+            self.hit(at, slot);
+            self.replace(at, b"0");
+        }
+    }
+
+    /// The rule that takes `value`: that of `slot`, or another one if an exception says that it does not count here.
+    #[inline]
+    fn counts(&mut self, slot: Slot, value: &[u8]) -> Option<Slot> {
+        if self.s.exception.is_none() {
+            return Some(slot);
+        }
+        self.counts_but_for_exceptions(slot, value)
+    }
+
+    fn counts_but_for_exceptions(&mut self, slot: Slot, value: &[u8]) -> Option<Slot> {
+        let exception = self.s.exception.clone()?;
+        match exception.at(&self.s.path) {
+            // Too deep to look again: it stays masked.
+            Some(lowering) if lowering.covers(slot) && self.s.depth < MOST_LAYERS => {
+                self.s.excepted = self.s.excepted.saturating_add(1);
+                let mut others = Walk {
+                    rules: &lowering.others,
+                    s: self.s,
+                };
+                others.peek(value)
+            }
+            Some(_) | None => Some(slot),
+        }
     }
 
     /// Masks what could not be taken apart.
@@ -275,6 +315,7 @@ impl Walk<'_> {
                 slot,
                 path,
                 part,
+                in_referer: false,
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);
@@ -288,9 +329,11 @@ impl Walk<'_> {
         if hash != 0 && self.s.clean.get(index) == Some(&hash) {
             return;
         }
-        let before = (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed);
+        // What only an exception keeps is not clean anywhere else.
+        let marks = |s: &State| (s.hits.len(), s.edits.len(), s.failed_closed, s.excepted);
+        let before = marks(self.s);
         look(self);
-        if before == (self.s.hits.len(), self.s.edits.len(), self.s.failed_closed)
+        if before == marks(self.s)
             && let Some(slot) = self.s.clean.get_mut(index)
         {
             *slot = hash;

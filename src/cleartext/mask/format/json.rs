@@ -504,7 +504,7 @@ impl Reader<'_, '_, '_> {
             let noted = walk.s.hits.iter().any(|hit| hit.at == at);
             match decide(walk.rules, key, at.of(buffer)) {
                 Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
-                Decision::Mask(slot) if !noted => walk.mask_number(at, slot),
+                Decision::Mask(slot) if !noted => walk.mask_number(at, slot, at.of(buffer)),
                 Decision::Mask(_) | Decision::Keep | Decision::Look => {}
             }
         });
@@ -543,7 +543,7 @@ impl Reader<'_, '_, '_> {
             .flatten(),
         };
         if let Some(slot) = slot {
-            self.masked(|walk, _| walk.mask_number(stretch, slot));
+            self.masked(|walk, buffer| walk.mask_number(stretch, slot, stretch.of(buffer)));
         }
         Ok(())
     }

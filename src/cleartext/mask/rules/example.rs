@@ -1,7 +1,5 @@
 //! Runs the examples that every rule carries, with values generated from their notation.
 
-use std::sync::Arc;
-
 use super::RuleSet;
 use super::pattern::Pattern;
 use crate::cleartext::mask::bytes::plus;
@@ -17,7 +15,7 @@ const SAMPLES: usize = 8;
 const DRAWS: usize = 200_000;
 
 /// The examples of one rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Examples {
     pub(super) file: String,
     pub(super) line: usize,
@@ -43,7 +41,7 @@ pub struct ExampleFailure {
 }
 
 /// Runs all examples.
-pub(super) fn check(rules: &Arc<RuleSet>, all: &[Examples]) -> Vec<ExampleFailure> {
+pub(super) fn check(rules: &RuleSet, all: &[Examples]) -> Vec<ExampleFailure> {
     let mut state = State::new([0; 32], Box::new(|_, _| TextId::NONE));
     let mut failures = Vec::new();
     for examples in all {
@@ -72,7 +70,7 @@ pub(super) fn check(rules: &Arc<RuleSet>, all: &[Examples]) -> Vec<ExampleFailur
 
 /// What is wrong with an example; nothing if it holds.
 fn run(
-    rules: &Arc<RuleSet>,
+    rules: &RuleSet,
     state: &mut State,
     slot: Slot,
     (example, wanted): (&str, bool),
@@ -200,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_rule_does_what_its_examples_say() {
-        let rules = Arc::new(RuleSet::built_in().unwrap());
+        let rules = RuleSet::built_in().unwrap();
         let failures = rules.check_examples();
         assert_eq!(failures, []);
     }

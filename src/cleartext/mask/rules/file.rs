@@ -99,6 +99,8 @@ pub(super) struct RuleText {
     #[serde(default)]
     shallow: bool,
     #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
     detector: Option<String>,
     #[serde(default)]
     formats: Vec<String>,
@@ -131,6 +133,7 @@ pub(super) struct Parsed {
     pub(super) params: Vec<String>,
     pub(super) accept: Option<validate::Validator>,
     pub(super) shallow: bool,
+    pub(super) dry_run: bool,
     pub(super) detector: Option<Detector>,
     pub(super) formats: Vec<Pattern>,
     pub(super) near: Vec<Pattern>,
@@ -203,6 +206,7 @@ impl Place<'_> {
             cookies: rule.cookies,
             params: rule.params,
             shallow: rule.shallow,
+            dry_run: rule.dry_run,
             context: rule.context,
             positive: rule.positive,
             negative: rule.negative,

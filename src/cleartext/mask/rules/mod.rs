@@ -4,14 +4,17 @@
 //! detector), next to which words a weaker shape counts (`near`, `context`), and what replaces it.
 
 mod example;
+mod exception;
 mod file;
 mod pattern;
 
 pub use example::ExampleFailure;
+pub use exception::{Exception, ExceptionText, UnknownRule};
 pub use file::RuleError;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use ahash::RandomState;
 use smallvec::SmallVec;
@@ -118,7 +121,7 @@ detectors! {
 }
 
 /// A rule as the scanners use it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     /// Its place in the append-only table.
     pub(super) id: RuleId,
@@ -158,6 +161,7 @@ pub(super) struct Exposed {
 }
 
 /// A format and whose it is.
+#[derive(Clone)]
 pub(super) struct Format {
     pub(super) slot: Slot,
     pattern: Pattern,
@@ -193,6 +197,7 @@ impl Format {
 }
 
 /// Formats that count only next to the words of their rule.
+#[derive(Clone)]
 pub(super) struct Near {
     pub(super) slot: Slot,
     patterns: Vec<Pattern>,
@@ -215,6 +220,7 @@ impl Near {
 }
 
 /// A set of rules in force: immutable, shared by all workers.
+#[derive(Clone)]
 pub struct RuleSet {
     pub(super) rules: Vec<Rule>,
     pub(super) names: NameTable,
@@ -236,6 +242,10 @@ pub struct RuleSet {
     detectors: [Option<Slot>; Detector::ALL.len()],
     ids: Ids,
     examples: Vec<example::Examples>,
+    /// Rules in dry run: their hits are counted, and they decide nothing.
+    trial: Option<Arc<Self>>,
+    /// By `METHOD template`: what does not count there.
+    exceptions: Vec<(Box<str>, Arc<Exception>)>,
 }
 
 /// The append-only names behind [`TypeId`] and [`RuleId`].
@@ -316,9 +326,21 @@ impl RuleSet {
         self.rules.is_empty()
     }
 
+    /// How many rules are in dry run, besides those in force.
+    pub fn dry_runs(&self) -> usize {
+        self.trial().map_or(0, Self::len)
+    }
+
+    /// The rules in dry run, as a set of their own: what they find changes nothing for the rules in force.
+    pub(super) fn trial(&self) -> Option<&Self> {
+        self.trial.as_deref()
+    }
+
     /// Runs the examples of every rule and returns those that fail.
-    pub fn check_examples(self: &std::sync::Arc<Self>) -> Vec<ExampleFailure> {
-        example::check(self, &self.examples)
+    pub fn check_examples(&self) -> Vec<ExampleFailure> {
+        let mut failures = example::check(self, &self.examples);
+        failures.extend(self.trial().into_iter().flat_map(Self::check_examples));
+        failures
     }
 
     /// The rule behind a slot.
@@ -410,9 +432,28 @@ impl RuleSet {
             more.add_to(&mut lists);
             parsed.extend(rules.into_iter().map(|rule| (name.to_owned(), rule)));
         }
-        let mut set = Self {
+        let (trial, active): (Vec<_>, Vec<_>) =
+            parsed.into_iter().partition(|(_, rule)| rule.dry_run);
+        let mut set = Self::empty(&lists, ids);
+        for (file, rule) in active {
+            set.add(&file, rule)?;
+        }
+        if !trial.is_empty() {
+            let mut tried = Self::empty(&lists, std::mem::take(&mut set.ids));
+            for (file, rule) in trial {
+                set.refuse_twin(&file, &rule, &tried)?;
+                tried.add(&file, rule)?;
+            }
+            set.ids = tried.ids.clone();
+            set.trial = Some(Arc::new(tried));
+        }
+        Ok(set)
+    }
+
+    fn empty(lists: &Lists, ids: Ids) -> Self {
+        Self {
             rules: Vec::new(),
-            names: NameTable::new(&lists),
+            names: NameTable::new(lists),
             formats: Vec::new(),
             by_first: vec![SmallVec::new(); 128],
             first_two: [0; 64],
@@ -425,11 +466,18 @@ impl RuleSet {
             detectors: [None; Detector::ALL.len()],
             ids,
             examples: Vec::new(),
-        };
-        for (file, rule) in parsed {
-            set.add(&file, rule)?;
+            trial: None,
+            exceptions: Vec::new(),
         }
-        Ok(set)
+    }
+
+    /// A rule in dry run may not have the id of one in force. `tried` holds the names of all ids.
+    fn refuse_twin(&self, file: &str, rule: &Parsed, tried: &Self) -> Result<(), RuleError> {
+        let twin = |known: &Rule| tried.rule_name(known.id) == Some(rule.id.as_str());
+        if self.rules.iter().any(twin) {
+            return Err(taken(file, rule.line));
+        }
+        Ok(())
     }
 
     fn add(&mut self, file: &str, rule: Parsed) -> Result<(), RuleError> {
@@ -441,10 +489,7 @@ impl RuleSet {
         };
         let id = RuleId(Ids::of(&mut self.ids.rules, &rule.id));
         if self.rules.iter().any(|known| known.id == id) {
-            return Err(error(
-                "this id is taken by another rule",
-                "give each rule its own id",
-            ));
+            return Err(taken(file, rule.line));
         }
         let slot = match Slot::try_from(self.rules.len()) {
             Ok(slot) if self.ids.rules.len() <= MAX_RULES => slot,
@@ -551,6 +596,15 @@ impl RuleSet {
             }
         }
         self.formats.push(format);
+    }
+}
+
+fn taken(file: &str, line: usize) -> RuleError {
+    RuleError {
+        file: file.to_owned(),
+        line,
+        what: "this id is taken by another rule".to_owned(),
+        hint: "give each rule its own id".to_owned(),
     }
 }
 
