@@ -1,5 +1,6 @@
 //! `hushtap mask`: text in, masked text out, line by line with bounded memory. The same rules and formats as on the wire.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -127,7 +128,7 @@ impl Filter {
 
     /// Masks one text; gives it with what was found.
     pub fn mask(&mut self, text: &[u8], format: Format) -> (String, Vec<FoundValue>) {
-        let masked = self.render(text, format);
+        let masked = self.mask_text(text, format).into_owned();
         let found = self
             .found(format == Format::Http)
             .into_iter()
@@ -150,14 +151,20 @@ impl Filter {
         walk.edited(Stretch::new(0, text.len()))
     }
 
-    fn render(&mut self, text: &[u8], format: Format) -> String {
+    /// Masks one text and gives only that: the text itself where nothing in it is replaced. [`Self::hits`] says how many
+    /// values were found.
+    pub fn mask_text<'t>(&mut self, text: &'t [u8], format: Format) -> Cow<'t, str> {
         self.walk(text, format);
         let mut walk = Walk {
             rules: &self.rules,
             s: &mut self.state,
         };
-        let masked = walk.apply_within(text, Stretch::new(0, text.len()));
-        String::from_utf8_lossy(&masked).into_owned()
+        walk.apply_within(text, Stretch::new(0, text.len()))
+    }
+
+    /// How many sensitive values the last text held.
+    pub fn hits(&self) -> usize {
+        self.state.hits.len()
     }
 
     /// Looks at a text; what is to be replaced stands in the state then.
@@ -185,8 +192,11 @@ impl Filter {
     }
 
     fn found(&self, parts: bool) -> Vec<(super::names::Slot, FoundValue)> {
+        if self.state.hits.is_empty() {
+            return Vec::new();
+        }
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(self.state.hits.len());
         for hit in &self.state.hits {
             let Some(rule) = self.rules.rule(hit.slot) else {
                 continue;
@@ -255,7 +265,7 @@ impl Filter {
         let limit = u64::try_from(LONGEST_DOCUMENT).unwrap_or(u64::MAX);
         input.take(limit).read_to_end(&mut text)?;
         self.line = 1;
-        let masked = self.render(&text, format);
+        let masked = self.mask_text(&text, format);
         output.write_all(masked.as_bytes())?;
         if io::copy(input, &mut io::sink())? > 0 {
             output.write_all(placeholder::UNPARSED)?;
@@ -284,7 +294,7 @@ impl Filter {
                 let format = more(input, &mut line)?;
                 let body = line.strip_suffix(b"\n").unwrap_or(&line);
                 let body = body.strip_suffix(b"\r").unwrap_or(body);
-                let masked = self.render(body, format);
+                let masked = self.mask_text(body, format);
                 output.write_all(masked.as_bytes())?;
                 output.write_all(cut(&line, body.len(), line.len()))?;
             } else {

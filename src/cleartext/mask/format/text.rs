@@ -121,6 +121,7 @@ impl Walk<'_> {
 
     /// Tokens that carry percent or `\u` escapes, undone one by one so that the text around them keeps its form.
     fn escaped_tokens(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
+        // In order and disjoint, as the pairs were.
         let known = taken.len();
         let mut i = all.start;
         while let Some(sign) =
@@ -129,10 +130,10 @@ impl Walk<'_> {
             let codec = escape_at(buffer, sign);
             let token = token_around(buffer, all, sign, i);
             i = token.end.max(plus(sign, 1));
-            let overlaps = taken
-                .iter()
-                .take(known)
-                .any(|t| t.start < token.end && token.start < t.end);
+            let known = taken.get(..known).unwrap_or_default();
+            let overlaps = known
+                .get(known.partition_point(|t| t.end <= token.start))
+                .is_some_and(|t| t.start < token.end);
             let Some(codec) = codec else { continue };
             if overlaps {
                 continue;
