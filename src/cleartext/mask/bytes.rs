@@ -195,6 +195,62 @@ pub(super) fn skip_set(text: &[u8], start: usize, set: Set, max: usize) -> usize
     plus(start, run.take_while(|&&b| set.has(b)).count())
 }
 
+/// A byte in every place of a word.
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The high bit of the lowest byte of `word` that is zero; bits above that one say nothing.
+#[inline]
+const fn lowest_zero(word: u64) -> u64 {
+    word.wrapping_sub(everywhere(1)) & !word & everywhere(0x80)
+}
+
+/// The first index from `start` of a `"` or `\`, the length of the text if there is none: eight bytes at a time.
+#[inline]
+pub(super) fn quote_or_backslash(text: &[u8], start: usize) -> usize {
+    let (words, tail) = rest(text, start).as_chunks::<8>();
+    let mut i = start;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let hit = lowest_zero(word ^ everywhere(b'"')) | lowest_zero(word ^ everywhere(b'\\'));
+        if hit != 0 {
+            return plus(i, usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0));
+        }
+        i = plus(i, 8);
+    }
+    let end = tail.iter().position(|b| matches!(b, b'"' | b'\\'));
+    plus(i, end.unwrap_or(tail.len())).min(text.len())
+}
+
+/// All classes that occur in `text`, and how many digits: eight bytes at a time.
+#[inline]
+pub(super) fn classes_and_digits(text: &[u8]) -> (u8, u32) {
+    let (mut all, mut digits) = (0_u8, 0_u32);
+    let (words, tail) = text.as_chunks::<8>();
+    for word in words {
+        all |= word.iter().fold(0, |all, byte| all | class(*byte));
+        digits = digits.wrapping_add(digits_in(u64::from_le_bytes(*word)));
+    }
+    for &byte in tail {
+        let class = class(byte);
+        all |= class;
+        digits = digits.wrapping_add(u32::from(class & DIGIT));
+    }
+    (all, digits)
+}
+
+/// How many of eight bytes are digits.
+#[inline]
+fn digits_in(word: u64) -> u32 {
+    // Of a digit nothing but 0 to 9 is left, which with 0x76 stays below 0x80.
+    let value = word ^ everywhere(b'0');
+    let above = (value & everywhere(0x7f)).wrapping_add(everywhere(0x76)) | value;
+    let digits = (!above & everywhere(0x80)).wrapping_shr(7);
+    let [.., count] = digits.wrapping_mul(everywhere(1)).to_le_bytes();
+    u32::from(count)
+}
+
 /// Where `needle` first occurs from `start` on.
 pub(super) fn find(text: &[u8], start: usize, needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(text.get(start..)?, needle).map(|i| plus(start, i))
@@ -230,6 +286,25 @@ mod tests {
         let set = Set::range(b'a', b'c').and(Set::of(b"_-"));
         assert_eq!(set.members().collect::<Vec<_>>(), b"-_abc");
         assert!(!set.has(b'a' + 128));
+    }
+
+    #[test]
+    fn eight_bytes_at_a_time_see_what_single_bytes_show() {
+        for byte in 0..=255_u8 {
+            for len in 0..20 {
+                for place in 0..len {
+                    let mut text = vec![b'/'; len];
+                    text[place] = byte;
+                    let end = text.iter().position(|b| matches!(b, b'"' | b'\\'));
+                    assert_eq!(quote_or_backslash(&text, 0), end.unwrap_or(len));
+                    let classes = text.iter().fold(0, |all, b| all | class(*b));
+                    let digits = u32::from(byte.is_ascii_digit());
+                    assert_eq!(classes_and_digits(&text), (classes, digits));
+                }
+            }
+        }
+        assert_eq!(classes_and_digits(b"0123456789").1, 10);
+        assert_eq!(quote_or_backslash(b"\"abc\"", 1), 4);
     }
 
     #[test]

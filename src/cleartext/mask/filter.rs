@@ -151,7 +151,7 @@ impl Filter {
 
     /// Masks one text; gives it with what was found.
     pub fn mask(&mut self, text: &[u8], format: Format) -> (String, Vec<FoundValue>) {
-        let masked = self.render(text, format);
+        let masked = self.mask_text(text, format).into_owned();
         let found = self
             .found(format == Format::Http)
             .into_iter()
@@ -190,14 +190,20 @@ impl Filter {
         walk.edited(Stretch::new(0, text.len()))
     }
 
-    fn render(&mut self, text: &[u8], format: Format) -> String {
+    /// Masks one text and gives only that: the text itself where nothing in it is replaced. [`Self::hits`] says how many
+    /// values were found.
+    pub fn mask_text<'t>(&mut self, text: &'t [u8], format: Format) -> Cow<'t, str> {
         self.walk(text, format);
         let mut walk = Walk {
             rules: &self.rules,
             s: &mut self.state,
         };
-        let masked = walk.apply_within(text, Stretch::new(0, text.len()));
-        String::from_utf8_lossy(&masked).into_owned()
+        walk.apply_within(text, Stretch::new(0, text.len()))
+    }
+
+    /// How many sensitive values the last text held.
+    pub fn hits(&self) -> usize {
+        self.state.hits.len()
     }
 
     /// Looks at a text; what is to be replaced stands in the state then.
@@ -225,8 +231,11 @@ impl Filter {
     }
 
     fn found(&self, parts: bool) -> Vec<(super::names::Slot, FoundValue)> {
+        if self.state.hits.is_empty() {
+            return Vec::new();
+        }
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(self.state.hits.len());
         for hit in &self.state.hits {
             let Some(rule) = self.rules.rule(hit.slot) else {
                 continue;

@@ -358,8 +358,7 @@ impl Walk<'_> {
 
     /// The part of `buffer` at `at` with every edit applied.
     fn render(&mut self, buffer: &[u8], at: Stretch) -> Masked {
-        let whole = self.apply_within(buffer, at);
-        Masked::vouch(String::from_utf8_lossy(&whole).into_owned())
+        Masked::vouch(self.apply_within(buffer, at).into_owned())
     }
 }
 

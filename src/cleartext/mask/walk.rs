@@ -28,6 +28,9 @@ const PATH_SLOTS: usize = 1_024;
 /// Slots of the cache of clean fields; a power of two.
 const CLEAN_SLOTS: usize = 1_024;
 
+/// Bytes by which placeholders lengthen a text, if it is short or little is replaced.
+const ROOM: usize = 128;
+
 /// Gives a field path its id; the worker's lexicon, or a list in `hushtap mask`. The flag: every part of it may be shown.
 pub type PathNames = Box<dyn FnMut(&[u8], bool) -> TextId + Send>;
 
@@ -390,7 +393,8 @@ impl Walk<'_> {
             hit.at = outer;
         }
         if self.s.edits.len() > edits {
-            let inner = self.apply(decoded, edits, Stretch::new(0, decoded.len()));
+            let out = self.s.pool.pop().unwrap_or_default();
+            let inner = self.apply(decoded, edits, Stretch::new(0, decoded.len()), out);
             let from = self.s.arena.len();
             codec.encode(&inner, &mut self.s.arena);
             self.push_edit(outer, from);
@@ -398,10 +402,21 @@ impl Walk<'_> {
         }
     }
 
-    /// The part of `text` at `at` with all edits applied, which are then forgotten.
-    pub(super) fn apply_within(&mut self, text: &[u8], at: Stretch) -> Vec<u8> {
+    /// The part of `text` at `at` with all edits applied, which are then forgotten: borrowed if there are none. Bytes that
+    /// are no UTF-8 become U+FFFD.
+    pub(super) fn apply_within<'t>(&mut self, text: &'t [u8], at: Stretch) -> Cow<'t, str> {
         let whole = Stretch::new(at.start.min(text.len()), at.end.min(text.len()));
-        self.apply(text, 0, whole)
+        let kept = whole.of(text);
+        if self.s.edits.is_empty() {
+            return match std::str::from_utf8(kept) {
+                Ok(kept) => Cow::Borrowed(kept),
+                Err(_) => String::from_utf8_lossy(kept),
+            };
+        }
+        let out = Vec::with_capacity(plus(kept.len(), ROOM));
+        let masked = String::from_utf8(self.apply(text, 0, whole, out))
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Cow::Owned(masked)
     }
 
     /// The same, but the text itself if there is nothing to apply.
@@ -409,7 +424,8 @@ impl Walk<'_> {
         if self.s.edits.is_empty() {
             return Cow::Borrowed(at.of(text));
         }
-        Cow::Owned(self.apply_within(text, at))
+        let room = plus(minus(at.end, at.start), ROOM);
+        Cow::Owned(self.apply(text, 0, at, Vec::with_capacity(room)))
     }
 
     /// The ranges of `at` that would be replaced, disjoint and ascending; all edits are then forgotten.
@@ -428,10 +444,10 @@ impl Walk<'_> {
         spans
     }
 
-    /// `text` at `at` with the edits from `first` on applied, which are then forgotten.
-    fn apply(&mut self, text: &[u8], first: usize, at: Stretch) -> Vec<u8> {
-        let mut out = self.s.pool.pop().unwrap_or_default();
-        let mut edits = self.s.edits.split_off(first.min(self.s.edits.len()));
+    /// Appends `text` at `at` to `out`, with the edits from `first` on applied, which are then forgotten.
+    fn apply(&mut self, text: &[u8], first: usize, at: Stretch, mut out: Vec<u8>) -> Vec<u8> {
+        let mut all = std::mem::take(&mut self.s.edits);
+        let edits = all.get_mut(first..).unwrap_or_default();
         edits.sort_by_key(|edit| (edit.at.start, usize::MAX.wrapping_sub(edit.at.end)));
         let mut done = at.start;
         // An edit outside (a trailer, when the head is rendered) must not drag in what lies between.
@@ -447,6 +463,8 @@ impl Walk<'_> {
             done = edit.at.end;
         }
         out.extend_from_slice(cut(text, done, at.end));
+        all.truncate(first);
+        self.s.edits = all;
         out
     }
 

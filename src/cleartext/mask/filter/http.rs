@@ -119,7 +119,7 @@ impl Filter {
         if replaced.is_empty() {
             text.extend_from_slice(inner);
         }
-        let masked = self.render(&text, Format::Http).into_bytes();
+        let masked = self.masked(&text, Format::Http).text.into_owned();
         let end = head_end(&masked);
         let mut body = rest(&masked, end).to_vec();
         body.extend_from_slice(replaced);

@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use crate::cleartext::mask::bytes::{DIGIT, QUOTE, at, class, cut, digit, is, plus, rest};
+use crate::cleartext::mask::bytes::{
+    DIGIT, QUOTE, at, class, cut, digit, is, plus, quote_or_backslash, rest,
+};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
 use crate::cleartext::mask::names::{Key, NO_RULE, Slot, Space};
@@ -296,68 +298,49 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// Finds the end of a string and surveys it on the way.
+    /// Finds the end of a string; also whether anything in it is escaped.
     #[inline]
-    fn scan_string(&self) -> Text {
+    fn scan_text(&self) -> (Text, bool) {
+        let text = cut(self.buffer, 0, self.end);
         let start = plus(self.i, 1);
-        let text = cut(self.buffer, start, self.end);
-        let mut survey = Survey::default();
-        let mut i = 0_usize;
+        let (mut i, mut escaped) = (start, false);
         loop {
-            for &byte in rest(text, i) {
-                let class = class(byte);
-                if class & QUOTE != 0 {
-                    break;
-                }
-                survey.classes |= class;
-                survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
-                i = plus(i, 1);
-            }
-            match text.get(i) {
-                Some(b'"') => {
-                    return Text {
-                        at: Stretch::new(start, plus(start, i)),
-                        survey,
-                        closed: true,
-                    };
-                }
-                Some(b'\\') => {
-                    survey.classes |= class(b'\\');
+            i = quote_or_backslash(text, i);
+            let closed = match text.get(i) {
+                Some(b'"') => true,
+                Some(_) => {
+                    escaped = true;
                     i = plus(i, 2);
+                    continue;
                 }
-                Some(_) => i = plus(i, 1),
-                None => {
-                    return Text {
-                        at: Stretch::new(start, self.end),
-                        survey,
-                        closed: false,
-                    };
-                }
-            }
+                None => false,
+            };
+            let end = if closed { i } else { self.end };
+            let text = Text {
+                at: Stretch::new(start, end),
+                survey: Survey::default(),
+                closed,
+            };
+            return (text, escaped);
         }
     }
 
-    /// Finds the end of a key: what it says about itself is remembered with what it says about its value.
+    /// The same for a value, which is surveyed as well.
+    #[inline]
+    fn scan_string(&self) -> Text {
+        let (mut text, escaped) = self.scan_text();
+        text.survey = shape::survey(text.at.of(self.buffer));
+        text.survey.classes &= !QUOTE;
+        if escaped {
+            text.survey.classes |= class(b'\\');
+        }
+        text
+    }
+
+    /// The same for a key: what it says about itself is remembered with what it says about its value.
     #[inline]
     fn scan_key(&self) -> Text {
-        let start = plus(self.i, 1);
-        let text = cut(self.buffer, start, self.end);
-        let mut i = 0_usize;
-        while let Some(&byte) = text.get(i) {
-            if byte == b'"' {
-                return Text {
-                    at: Stretch::new(start, plus(start, i)),
-                    survey: Survey::default(),
-                    closed: true,
-                };
-            }
-            i = plus(i, if byte == b'\\' { 2 } else { 1 });
-        }
-        Text {
-            at: Stretch::new(start, self.end),
-            survey: Survey::default(),
-            closed: false,
-        }
+        self.scan_text().0
     }
 
     fn string(&mut self) {

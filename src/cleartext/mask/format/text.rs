@@ -121,9 +121,8 @@ impl Walk<'_> {
 
     /// Tokens that carry percent or `\u` escapes, undone one by one so that the text around them keeps its form.
     fn escaped_tokens(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
+        // In order and disjoint, as the pairs were.
         let known = taken.len();
-        // Both go forward: the first pair that may still overlap.
-        let mut next = 0_usize;
         let mut i = all.start;
         while let Some(sign) =
             memchr::memchr2(b'%', b'\\', cut(buffer, i, all.end)).map(|n| plus(i, n))
@@ -131,11 +130,10 @@ impl Walk<'_> {
             let codec = escape_at(buffer, sign);
             let token = token_around(buffer, all, sign, i);
             i = token.end.max(plus(sign, 1));
-            let pairs = taken.get(..known).unwrap_or_default();
-            while pairs.get(next).is_some_and(|pair| pair.end <= token.start) {
-                next = plus(next, 1);
-            }
-            let overlaps = pairs.get(next).is_some_and(|pair| pair.start < token.end);
+            let known = taken.get(..known).unwrap_or_default();
+            let overlaps = known
+                .get(known.partition_point(|t| t.end <= token.start))
+                .is_some_and(|t| t.start < token.end);
             let Some(codec) = codec else { continue };
             if overlaps {
                 continue;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use super::bytes::{DIGIT, RUN, Set, at};
+use super::bytes::{DIGIT, RUN, Set, at, is};
 use super::names::{Lists, NameTable, Slot, Space, Split};
 use super::validate::Validator;
 use crate::observation::{Category, RuleId, TypeId};
@@ -399,6 +399,16 @@ impl RuleSet {
             .filter_map(|&i| self.formats.get(usize::from(i)))
             .filter(fits)
             .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
+    }
+
+    /// Whether a context word starts like this word, whatever the case of its letters.
+    #[inline]
+    pub(super) fn may_be_context(&self, word: &[u8]) -> bool {
+        let lower = |i: usize| usize::from(at(word, i).to_ascii_lowercase() & 63);
+        let row = self.context_two.get(lower(0)).copied().unwrap_or(0);
+        // Digits at its end do not count.
+        let alone = is(at(word, 1), DIGIT) && row & 1 != 0;
+        row.wrapping_shr(u32::try_from(lower(1)).unwrap_or(0)) & 1 != 0 || alone
     }
 
     /// The groups of formats that count next to `word`.

@@ -17,7 +17,8 @@ const MOST: usize = 8;
 #[derive(Default)]
 pub(super) struct Context {
     open: SmallVec<[Open; 4]>,
-    previous: SmallVec<[u8; 24]>,
+    /// The word before, from its first byte to one past its last; empty if it does not count.
+    previous: (usize, usize),
 }
 
 #[derive(Clone, Copy)]
@@ -36,12 +37,18 @@ impl Context {
         let raw = cut(text, start, end);
         // A number names nothing, but it lies between.
         if !(2..=24).contains(&raw.len()) || is(at(text, start), DIGIT) {
-            self.previous.clear();
+            self.previous = (0, 0);
+            return;
+        }
+        let previous = cut(text, self.previous.0, self.previous.1);
+        self.previous = (start, end);
+        // Most words, and pairs of words, do not even start like a context word.
+        if !rules.may_be_context(raw) && !rules.may_be_context(previous) {
             return;
         }
         let word: SmallVec<[u8; 24]> = raw.iter().map(u8::to_ascii_lowercase).collect();
         let plain = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-        let mut pair = std::mem::take(&mut self.previous);
+        let mut pair: SmallVec<[u8; 64]> = previous.iter().map(u8::to_ascii_lowercase).collect();
         pair.extend_from_slice(&word);
         for name in [
             &pair[..],
@@ -60,7 +67,6 @@ impl Context {
                 });
             }
         }
-        self.previous = word;
     }
 
     /// A value at `start` of a format that one of the words calls for.
@@ -98,7 +104,7 @@ impl Context {
     /// A line ends: what comes next has words of its own.
     pub(super) fn end_line(&mut self) {
         self.open.clear();
-        self.previous.clear();
+        self.previous = (0, 0);
     }
 
     /// `=` or `:` at `sign`: what comes next is the value of the name right before, and of no other word.

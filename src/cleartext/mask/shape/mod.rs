@@ -11,8 +11,8 @@ mod wrapped;
 use smallvec::SmallVec;
 
 use super::bytes::{
-    ALNUM, BASE62, DIGIT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class, cut, find, is,
-    minus, plus, rest, skip, skip_set,
+    ALNUM, BASE62, DIGIT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class,
+    classes_and_digits, cut, find, is, minus, plus, rest, skip, skip_set,
 };
 use super::names::Slot;
 use super::rules::{Detector, RuleSet};
@@ -73,30 +73,32 @@ const SHORTEST_TOKEN: usize = 16;
 /// Surveys a value.
 #[inline]
 pub(super) fn survey(text: &[u8]) -> Survey {
-    let mut survey = Survey::default();
-    for &byte in text {
-        let class = class(byte);
-        survey.classes |= class;
-        survey.digits = survey.digits.wrapping_add(u32::from(class & DIGIT));
-    }
-    survey
+    let (classes, digits) = classes_and_digits(text);
+    Survey { classes, digits }
 }
 
 /// Whether there is a run of letters, digits, `_` and `-` that may be part of a token.
 #[inline]
 fn has_long_run(text: &[u8]) -> bool {
-    if text.len() < SHORTEST_TOKEN {
-        return false;
+    let mut i = minus(SHORTEST_TOKEN, 1);
+    // Such a run covers one of every so many bytes: only there it is looked for, backwards first.
+    while let Some(head) = text.get(..=i) {
+        let run = |b: &&u8| is(**b, RUN);
+        let back = head.iter().rev().take_while(run).count();
+        if back >= SHORTEST_TOKEN {
+            return true;
+        }
+        if back > 0 {
+            let end = skip(text, plus(i, 1), RUN);
+            if minus(plus(end, back), plus(i, 1)) >= SHORTEST_TOKEN {
+                return true;
+            }
+            // The run ends at `end`: the next one starts behind it.
+            i = end;
+        }
+        i = plus(i, SHORTEST_TOKEN);
     }
-    let mut run = 0_usize;
-    text.iter().any(|&byte| {
-        run = if class(byte) & RUN == 0 {
-            0
-        } else {
-            plus(run, 1)
-        };
-        run >= SHORTEST_TOKEN
-    })
+    false
 }
 
 /// Everything sensitive in `text` by its looks.
@@ -129,8 +131,10 @@ pub(super) fn is_harmless_shape(text: &[u8]) -> bool {
         36 => is_uuid(text),
         10 | 19..=35 if is_timestamp(text) => true,
         32 | 40 | 64 => {
-            text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-                && text.iter().any(|b| *b > b'9')
+            // No early way out: so it goes many bytes at a time.
+            let hex = |ok: bool, b: &u8| ok & matches!(b, b'0'..=b'9' | b'a'..=b'f');
+            let highest = |highest: u8, b: &u8| highest.max(*b);
+            text.iter().fold(true, hex) && text.iter().fold(0, highest) > b'9'
         }
         _ => false,
     }
@@ -138,10 +142,12 @@ pub(super) fn is_harmless_shape(text: &[u8]) -> bool {
 
 /// `8-4-4-4-12` hex digits (RFC 9562 section 4).
 fn is_uuid(text: &[u8]) -> bool {
+    let Some(text) = text.first_chunk::<36>().filter(|_| text.len() == 36) else {
+        return false;
+    };
     let dashes = [8, 13, 18, 23];
-    text.len() == 36
-        && dashes.iter().all(|i| at(text, *i) == b'-')
-        && text.iter().filter(|b| b.is_ascii_hexdigit()).count() == 32
+    let digits = |n: u8, b: &u8| n.wrapping_add(u8::from(b.is_ascii_hexdigit()));
+    dashes.iter().all(|i| at(text, *i) == b'-') && text.iter().fold(0, digits) == 32
 }
 
 /// `2026-01-04`, alone or with a time behind it (RFC 3339 section 5.6).
