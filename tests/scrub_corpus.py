@@ -25,12 +25,14 @@ def packets(data):
     """(nanoseconds, captured length, length on the wire) of every packet of a classic pcap or pcapng file."""
     if data[:4] == b"\x0a\x0d\x0d\x0a":
         return list(packets_ng(data))
-    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1", b"\x34\xcd\xb2\xa1") else ">"
+    # A patched libpcap wrote longer headers under a number of its own.
+    header = 24 if data[:4] in (b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34") else 16
     unit = 1 if data[:4] in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 1000
     found, at = [], 24
-    while at + 16 <= len(data):
+    while at + header <= len(data):
         seconds, fraction, kept, wire = struct.unpack_from(order + "IIII", data, at)
-        at += 16 + kept
+        at += header + kept
         if at > len(data):
             break
         found.append((seconds * 10**9 + fraction * unit, kept, max(kept, wire)))

@@ -96,8 +96,10 @@ struct Rewriter<'a> {
 impl Rewriter<'_> {
     /// Goes on behind a header.
     fn behind(&mut self, packet: &mut [u8], header: usize, layer: Layer) {
-        if let Some(rest) = packet.get_mut(header..) {
-            self.layer(rest, layer);
+        match packet.get_mut(header..) {
+            Some(rest) => self.layer(rest, layer),
+            // Shorter than its header: it may be anything.
+            None => packet.fill(FILLER),
         }
     }
 
@@ -359,6 +361,8 @@ impl Rewriter<'_> {
                 self.behind(payload, 8, inner);
             } else if to == 4754 {
                 self.gre(payload);
+            } else if ports.contains(&1701) {
+                self.l2tp(payload);
             } else if ports.contains(&2152) {
                 self.gtp(payload);
             } else {

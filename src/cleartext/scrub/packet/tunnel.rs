@@ -79,4 +79,25 @@ impl Rewriter<'_> {
         }
         self.behind(bytes, inner.0, inner.1);
     }
+
+    /// L2TP version 2 (RFC 2661 section 3.1): data messages carry PPP, control messages become filler.
+    pub(super) fn l2tp(&mut self, bytes: &mut [u8]) {
+        let flags = u16_at(bytes, 0);
+        let field = |bit: u16, len: usize| if flags & bit == 0 { 0 } else { len };
+        let mut header = field(0x4000, 2).saturating_add(field(0x0800, 4));
+        header = header.saturating_add(6);
+        if flags & 0x0200 != 0 {
+            let offset = usize::from(u16_at(bytes, header));
+            let start = header.saturating_add(2);
+            header = start.saturating_add(offset);
+            if let Some(padding) = bytes.get_mut(start..header) {
+                padding.fill(0);
+            }
+        }
+        if flags & 0x8000 == 0 && flags & 0x000f == 2 && header <= bytes.len() {
+            self.behind(bytes, header, Layer::Ppp);
+        } else {
+            bytes.fill(FILLER);
+        }
+    }
 }
