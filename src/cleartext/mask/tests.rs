@@ -2,6 +2,7 @@
 
 mod dictionary;
 mod exceptions;
+mod exposure;
 mod unseen;
 
 use std::sync::Arc;

@@ -1,0 +1,113 @@
+//! Secrets where they must not be, and the same where they may.
+
+use super::*;
+use crate::observation::{ExposedIn, Exposure, Finding, Sink};
+
+/// Fifty letters of a token of a code host.
+fn key() -> String {
+    format!("glpat-{}", "x7Yk2LmN9pQr4StV8wZa")
+}
+
+fn exposures(findings: &[Finding]) -> Vec<Exposure> {
+    findings.iter().filter_map(|found| found.exposure).collect()
+}
+
+/// What is exposed by a request that got this answer.
+fn exchange(
+    head: &str,
+    fields: &[(&str, &str)],
+    bodies: (&str, &str),
+    status: u16,
+) -> Vec<Exposure> {
+    let (request_body, response_body) = bodies;
+    let text = format!("{request_body}{response_body}");
+    let mut tx = transaction(head, fields, &text);
+    if let Some(request) = &mut tx.request {
+        let start = request.body.start;
+        let middle = start + u32::try_from(request_body.len()).unwrap();
+        let end = request.body.end;
+        request.body.end = middle;
+        tx.response = Some(Message {
+            head: Span::default(),
+            first: Span::default(),
+            target: Span::default(),
+            status,
+            protocol: Protocol::Http11,
+            fields: 0..0,
+            trailers: 0,
+            body: Span { start: middle, end },
+            body_bytes: 0,
+            body_whole: true,
+        });
+    }
+    let bodies = Bodies {
+        request: Body::AsSent,
+        response: Body::AsSent,
+    };
+    let mut findings = Vec::new();
+    masker().0.mask(tx, bodies, Render::Count, &mut findings);
+    exposures(&findings)
+}
+
+const fn sure(place: ExposedIn) -> Exposure {
+    Exposure { place, sure: true }
+}
+
+#[test]
+fn a_key_in_a_response_is_exposed_unless_it_is_asked_for() {
+    let body = format!(r#"{{"debug":"{}"}}"#, key());
+    let get = |target: &str| {
+        let head = format!("GET {target} HTTP/1.1\r\n");
+        exchange(&head, &[], ("", &body), 200)
+    };
+    assert_eq!(get("/v1/config"), [sure(ExposedIn::Response)]);
+    assert_eq!(get("/v1/projects/3/access_tokens"), []);
+    // By its name alone it may be what the endpoint is for.
+    let session = r#"{"session_id":"4f1d9a7c20b34be8"}"#;
+    assert_eq!(
+        exchange("GET /v1/me HTTP/1.1\r\n", &[], ("", session), 200),
+        []
+    );
+}
+
+#[test]
+fn a_key_in_an_url_is_exposed_if_the_server_took_it() {
+    let head = format!("GET /v1/x?private_token={} HTTP/1.1\r\n", key());
+    let found = exchange(&head, &[], ("", ""), 200);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].place, ExposedIn::Url);
+    assert_eq!(exchange(&head, &[], ("", ""), 404), []);
+}
+
+#[test]
+fn a_key_in_a_referer_is_exposed() {
+    let page = format!("https://shop.test/page?from={}", key());
+    let fields = [("Accept", "*/*"), ("Referer", page.as_str())];
+    let found = exchange("GET /logo.png HTTP/1.1\r\n", &fields, ("", ""), 200);
+    assert_eq!(found, [sure(ExposedIn::Referer)]);
+    // Where a key belongs: in the header made for it.
+    let key = key();
+    let fields = [("PRIVATE-TOKEN", key.as_str())];
+    assert_eq!(
+        exchange("GET /v1/x HTTP/1.1\r\n", &fields, ("", ""), 200),
+        []
+    );
+}
+
+#[test]
+fn a_password_in_telemetry_is_exposed() {
+    let line = "{\"index\":{}}\n{\"message\":\"login\",\"password\":\"hunter2hunter2\"}\n";
+    let fields = [("Content-Type", "application/x-ndjson")];
+    let found = exchange("POST /logs/_bulk HTTP/1.1\r\n", &fields, (line, ""), 200);
+    assert_eq!(
+        found,
+        [Exposure {
+            place: ExposedIn::Sink(Sink::Elasticsearch),
+            sure: false
+        }]
+    );
+    assert_eq!(
+        exchange("POST /v1/users HTTP/1.1\r\n", &fields, (line, ""), 200),
+        []
+    );
+}
