@@ -81,7 +81,7 @@ fn a_key_in_an_url_is_exposed_if_the_server_took_it() {
 
 #[test]
 fn a_key_in_a_referer_is_exposed() {
-    let page = format!("https://shop.test/page?from={}", key());
+    let page = format!("https://shop.test/page?v={}", key());
     let fields = [("Accept", "*/*"), ("Referer", page.as_str())];
     let found = exchange("GET /logo.png HTTP/1.1\r\n", &fields, ("", ""), 200);
     assert_eq!(found, [sure(ExposedIn::Referer)]);
