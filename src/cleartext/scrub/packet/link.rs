@@ -20,6 +20,9 @@ impl Rewriter<'_> {
                 self.station(packet, 12);
                 self.behind(packet, 20, Layer::Type(kind));
             }
+            7 => self.arcnet(packet, 2),
+            // The same behind an offset of two bytes.
+            129 => self.arcnet(packet, 4),
             9 => self.layer(packet, Layer::Ppp),
             50 if packet.first() == Some(&0xff) => self.layer(packet, Layer::Ppp),
             51 => self.behind(packet, 6, Layer::Ppp),
@@ -31,6 +34,23 @@ impl Rewriter<'_> {
             109 => self.behind(packet, 12, Layer::Ip),
             239 => self.nflog(packet),
             _ => packet.fill(FILLER),
+        }
+    }
+
+    /// ARCNET (RFC 1201, RFC 1051): stations of one byte, and the code of what is carried at `at`. Frames that are split are
+    /// not put together.
+    fn arcnet(&mut self, packet: &mut [u8], at: usize) {
+        let byte = |ahead: usize| packet.get(at.saturating_add(ahead)).copied();
+        let header = match (byte(0), byte(1)) {
+            (Some(212), Some(0)) => Some(4_usize),
+            // An exception frame has the flag twice.
+            (Some(212), Some(0xff)) => Some(8),
+            (Some(240), _) => Some(1),
+            _ => None,
+        };
+        match header {
+            Some(header) => self.behind(packet, at.saturating_add(header), Layer::Ip),
+            None => packet.fill(FILLER),
         }
     }
 
