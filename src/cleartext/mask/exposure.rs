@@ -3,7 +3,7 @@
 //! It is no exposure where handing it over is the point: endpoints that give out credentials are told by the words of their
 //! path, and URLs count only where the server took the request, since anybody may ask for anything.
 
-use super::bytes::{ALNUM, cut, is};
+use super::bytes::{ALNUM, is};
 use super::rules::{Exposed, Rule};
 use super::walk::Hit;
 use crate::observation::{ExposedIn, Exposure, Part, Sink};
@@ -153,7 +153,7 @@ impl Setting {
 
 /// Whether a header field tells the page before.
 pub(super) fn is_referer(name: &[u8]) -> bool {
-    cut(name, 0, 8).eq_ignore_ascii_case(b"referer") || name.eq_ignore_ascii_case(b"referrer")
+    name.eq_ignore_ascii_case(b"referer") || name.eq_ignore_ascii_case(b"referrer")
 }
 
 #[cfg(test)]
