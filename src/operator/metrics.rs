@@ -239,6 +239,14 @@ fn masking(names: &dyn Names, summary: &Summary, families: &mut Families) {
             count,
         );
     }
+    for (rule, hits) in &summary.rules {
+        families.counter(
+            "hushtap_masking_rule_hits_total",
+            "Values found by each masking rule; of a rule in dry run, those that it would have masked.",
+            &[("rule", names.rule(*rule).as_str())],
+            *hits,
+        );
+    }
 }
 
 #[allow(

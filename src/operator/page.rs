@@ -206,7 +206,15 @@ fn sensitive(page: &mut Page, names: &dyn Names, summary: &Summary) {
     page.table(
         "sensitive",
         "Masked values",
-        &["endpoint", "where", "type", "category", "#values"],
+        &[
+            "endpoint",
+            "where",
+            "type",
+            "category",
+            "#values",
+            "first seen",
+            "last seen",
+        ],
     );
     for entry in summary.sensitive.iter().take(ROWS) {
         let endpoint = names.endpoint(entry.endpoint);
@@ -224,6 +232,8 @@ fn sensitive(page: &mut Page, names: &dyn Names, summary: &Summary) {
         page.cell(&names.sensitive_type(entry.kind));
         page.cell(entry.category.name());
         page.number(entry.count);
+        page.cell(&entry.first.to_string());
+        page.cell(&entry.last.to_string());
         page.raw("</tr>");
     }
     page.end_table(summary.sensitive.len().min(ROWS), summary.sensitive.len());
@@ -298,8 +308,14 @@ pub(super) fn json(state: &OperatorState) -> String {
                 "endpoint": endpoint.map(|name| format!("{} {}", name.method, name.template)),
                 "where": format!("{}:{}", entry.part.name(), names.text(entry.path, &summary.admitted)),
                 "type": names.sensitive_type(entry.kind), "category": entry.category.name(), "count": entry.count,
+                "first": entry.first.to_string(), "last": entry.last.to_string(),
             })
         })
+        .collect();
+    let masking: serde_json::Map<_, _> = summary
+        .rules
+        .iter()
+        .map(|(rule, hits)| (names.rule(*rule), json!(hits)))
         .collect();
     let page = json!({
         "now": state.now.load().to_string(),
@@ -307,6 +323,7 @@ pub(super) fn json(state: &OperatorState) -> String {
         "tokens": summary.principals.iter().map(|p| principal_json(p, names)).collect::<Vec<_>>(),
         "countries": countries,
         "sensitive": sensitive,
+        "masking": masking,
         "alerts": alerts,
         "health": health,
     });
