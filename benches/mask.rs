@@ -214,6 +214,11 @@ fn hostile(c: &mut Criterion) {
         ("pem", "-----BEGIN PRIVATE KEY"),
         ("slashes", "aB/"),
         ("pairs", "token=1 "),
+        ("escapes", "token=x %41 "),
+        ("chained", "auth="),
+        ("options", " --pin \""),
+        ("rows", "(a)=(b"),
+        ("wide", "４"),
         ("tags", "<a '>"),
     ];
     for (name, unit) in inputs {

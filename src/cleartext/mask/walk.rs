@@ -93,6 +93,8 @@ pub(super) struct State {
     arena: Vec<u8>,
     pool: Vec<Vec<u8>>,
     depth: u8,
+    /// Multipart bodies within multipart bodies that are open.
+    pub(super) parts: u8,
     names: PathNames,
     path_hash: RandomState,
     path_cache: Box<[(u64, TextId)]>,
@@ -115,6 +117,7 @@ impl State {
             arena: Vec::new(),
             pool: Vec::new(),
             depth: 0,
+            parts: 0,
             names,
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
@@ -143,6 +146,7 @@ impl State {
         self.path.clear();
         self.path_known = true;
         self.depth = 0;
+        self.parts = 0;
     }
 
     fn path_id(&mut self) -> TextId {
@@ -245,6 +249,20 @@ impl Walk<'_> {
     /// Masks data that is no text: nothing failed, there is just nothing to read.
     pub(super) fn drop_binary(&mut self, at: Stretch) {
         self.replace(at, placeholder::BINARY);
+    }
+
+    /// Walks `text`, JSON that says what stands at `at` in a form that is not to be shown, and puts it there, masked.
+    pub(super) fn transcribed(&mut self, at: Stretch, text: &[u8]) {
+        let edits = self.s.edits.len();
+        let whole = Stretch::new(0, text.len());
+        self.within(text, at, Codec::Plain, |walk, text| {
+            if walk.json(text, whole).is_err() {
+                walk.fail_closed(whole, placeholder::UNPARSED);
+            }
+        });
+        if self.s.edits.len() == edits {
+            self.replace(at, text);
+        }
     }
 
     fn replace(&mut self, at: Stretch, with: &[u8]) {
