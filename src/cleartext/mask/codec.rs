@@ -1,6 +1,10 @@
 //! The encodings that values hide in, undone before a value is judged and put back on what replaces it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::bytes::{at, cut, find, hex, minus, plus, rest};
+use super::shape::unwrap_bytes;
 
 /// How a value was encoded where it stood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +19,12 @@ pub(super) enum Codec {
     Json,
     /// XML or HTML text with entities.
     Xml,
+    /// Quoted-printable (RFC 2045 section 6.7).
+    Quoted,
+    /// Base64 with line breaks (RFC 2045 section 6.8).
+    Base64,
+    /// A document over several lines of an event (WHATWG HTML section 9.2.6): only ever put back.
+    Event,
 }
 
 impl Codec {
@@ -22,22 +32,29 @@ impl Codec {
     #[inline]
     pub(super) fn applies(self, text: &[u8]) -> bool {
         match self {
-            Self::Plain => false,
+            Self::Plain | Self::Event => false,
             Self::Percent => memchr::memchr(b'%', text).is_some(),
             Self::Form => memchr::memchr2(b'%', b'+', text).is_some(),
             Self::Json => memchr::memchr(b'\\', text).is_some(),
             Self::Xml => memchr::memchr(b'&', text).is_some(),
+            Self::Quoted => memchr::memchr(b'=', text).is_some(),
+            Self::Base64 => true,
         }
     }
 
     /// Appends the decoded form of `text` to `out`. What is no valid escape stays as it is.
     pub(super) fn decode(self, text: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Plain => out.extend_from_slice(text),
+            Self::Plain | Self::Event => out.extend_from_slice(text),
             Self::Percent => percent(text, false, out),
             Self::Form => percent(text, true, out),
             Self::Json => unescape_json(text, out),
             Self::Xml => entities(text, out),
+            Self::Quoted => quoted_printable(text, out),
+            Self::Base64 => match unwrap_bytes(text) {
+                Some(bytes) => out.extend(bytes),
+                None => out.extend_from_slice(text),
+            },
         }
     }
 
@@ -75,6 +92,25 @@ impl Codec {
                     }
                 }
             }
+            Self::Quoted => {
+                for &byte in text {
+                    match byte {
+                        b'=' | 127.. => {
+                            out.extend([b'=', upper_hex(byte >> 4), upper_hex(byte & 15)]);
+                        }
+                        _ => out.push(byte),
+                    }
+                }
+            }
+            Self::Event => {
+                for &byte in text {
+                    out.push(byte);
+                    if byte == b'\n' {
+                        out.extend(b"data: ");
+                    }
+                }
+            }
+            Self::Base64 => out.extend_from_slice(STANDARD.encode(text).as_bytes()),
             Self::Xml => {
                 for &byte in text {
                     match byte {
@@ -113,6 +149,28 @@ fn percent(text: &[u8], plus_is_space: bool, out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
         i = plus(i, 1);
+    }
+}
+
+/// `=40`, and `=` at the end of a line that goes on (RFC 2045 section 6.7).
+fn quoted_printable(text: &[u8], out: &mut Vec<u8>) {
+    let mut i = 0;
+    while i < text.len() {
+        let (byte, tail) = (
+            at(text, i),
+            cut(text, plus(i, 1), text.len().min(plus(i, 3))),
+        );
+        let pair = (hex(at(tail, 0)), hex(at(tail, 1)));
+        i = plus(i, 1);
+        match (byte, tail, pair) {
+            (b'=', [b'\r', b'\n'], _) => i = plus(i, 2),
+            (b'=', [b'\n', ..], _) => i = plus(i, 1),
+            (b'=', _, (Some(high), Some(low))) => {
+                out.push(high << 4 | low);
+                i = plus(i, 2);
+            }
+            _ => out.push(byte),
+        }
     }
 }
 
@@ -281,7 +339,14 @@ mod tests {
     #[test]
     fn encoding_is_undone_by_decoding() {
         let text = "a b&<\">'\\\n\t\u{1}@é%+/";
-        for codec in [Codec::Percent, Codec::Form, Codec::Json, Codec::Xml] {
+        for codec in [
+            Codec::Percent,
+            Codec::Form,
+            Codec::Json,
+            Codec::Xml,
+            Codec::Quoted,
+            Codec::Base64,
+        ] {
             let mut out = Vec::new();
             codec.encode(text.as_bytes(), &mut out);
             assert_eq!(

@@ -11,7 +11,7 @@ use super::format::Format;
 use super::rules::RuleSet;
 
 /// Every format a body may be said to have.
-const FORMATS: [Format; 9] = [
+const FORMATS: [Format; 11] = [
     Format::Auto,
     Format::Json,
     Format::Form,
@@ -21,6 +21,8 @@ const FORMATS: [Format; 9] = [
     Format::Text,
     Format::Http,
     Format::Binary,
+    Format::Protobuf,
+    Format::Grpc,
 ];
 
 fn rules() -> Option<Arc<RuleSet>> {

@@ -287,6 +287,14 @@ impl NameTable {
             .copied()
             .unwrap_or(0)
             & Key::URL;
+        // `ParameterKey` beside `ParameterValue`.
+        if split.len() > 1 {
+            flags |= match split.word(minus(split.len(), 1)) {
+                b"key" | b"name" => Key::PAIR_NAME,
+                b"value" => Key::PAIR_VALUE,
+                _ => 0,
+            };
+        }
         if self.weak.contains(all) {
             flags |= Key::WEAK;
         }

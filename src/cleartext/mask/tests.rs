@@ -3,6 +3,7 @@
 mod dictionary;
 mod exceptions;
 mod exposure;
+mod places;
 mod unseen;
 
 use std::sync::Arc;
@@ -248,6 +249,16 @@ fn hostile_texts_take_linear_time() {
         "-----BEGIN PRIVATE KEY",
         "aB/",
         "token=1 ",
+        "token=x %41 ",
+        "auth=",
+        "data: {}\n",
+        "data: [\n",
+        " --pin \"",
+        "(a)=(b",
+        "password:\n",
+        "=?a?Q?b",
+        "４",
+        "pin,a\n",
         "<a '>",
         "&#64;",
         "://a:",
@@ -271,6 +282,35 @@ fn hostile_texts_take_linear_time() {
             assert!(!filter.mask(text.as_bytes(), format).0.is_empty());
         }
     }
+}
+
+#[test]
+fn mutations_of_bodies() {
+    let seeds: Vec<Vec<u8>> = (0..PLACES)
+        .flat_map(|place| {
+            let (text, _) = planted(place, "s3cr3t-Value9");
+            (0..11_u8).map(move |format| [&[format], text.as_bytes()].concat())
+        })
+        .collect();
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    crate::cleartext::mutation::run("masked body", fuzz::body, &seeds);
+}
+
+#[test]
+fn mutations_of_streams() {
+    let texts: Vec<_> = (0..PLACES).map(|n| planted(n, "s3cr3t-Value9").0).collect();
+    let seeds: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    crate::cleartext::mutation::run("masked stream", fuzz::stream, &seeds);
+}
+
+#[test]
+fn mutations_of_rule_files() {
+    let seeds: [&[u8]; 3] = [
+        b"[[rule]]\nid = \"x.y\"\ntype = \"y\"\ncategory = \"secret\"\nnames = [\"a_b\"]\ncombine = [\"a b + c d\"]\ntails = [\"e\"]\naccept = \"random\"\nformats = [\"ab{hex:8-}\"]\npositive = [\"a_b => {lower:5}\"]\nnegative = [\"c => {digit:3}\"]\n",
+        b"[lists]\nneutral_tails = [\"policy\"]\nprefixes = [\"x\"]\n",
+        b"[[rule]]\nid = \"x.z\"\nnear = [\"{digit:4}\"]\ncontext = [\"pin\"]\nvalidator = \"luhn\"\ndetector = \"card\"\n",
+    ];
+    crate::cleartext::mutation::run("rule file", fuzz::rule_file, &seeds);
 }
 
 #[test]

@@ -187,7 +187,8 @@ impl One<'_> {
     /// Masks a body in whatever charset it came.
     fn read(&mut self, body: Body<'_>, declared: &[u8], response: bool) -> Option<Masked> {
         let format = Format::from_content_type(declared);
-        let (Body::Bytes(bytes), true) = (body, format != Format::Binary) else {
+        let text = !matches!(format, Format::Binary | Format::Protobuf | Format::Grpc);
+        let (Body::Bytes(bytes), true) = (body, text) else {
             return self.body(body, format, response);
         };
         let mut buffer = std::mem::take(&mut self.masker.transcoded);

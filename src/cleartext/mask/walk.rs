@@ -107,6 +107,8 @@ pub(super) struct State {
     depth: u8,
     /// The JSON read last broke off before its end.
     pub(super) unfinished: bool,
+    /// Multipart bodies within multipart bodies that are open.
+    pub(super) parts: u8,
     names: PathNames,
     path_hash: RandomState,
     path_cache: Box<[(u64, TextId)]>,
@@ -132,6 +134,7 @@ impl State {
             pool: Vec::new(),
             depth: 0,
             unfinished: false,
+            parts: 0,
             names,
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
@@ -162,6 +165,7 @@ impl State {
         self.depth = 0;
         self.unfinished = false;
         self.excepted = 0;
+        self.parts = 0;
     }
 
     fn path_id(&mut self) -> TextId {
@@ -294,6 +298,20 @@ impl Walk<'_> {
     /// Masks data that is no text: nothing failed, there is just nothing to read.
     pub(super) fn drop_binary(&mut self, at: Stretch) {
         self.replace(at, placeholder::BINARY);
+    }
+
+    /// Walks `text`, JSON that says what stands at `at` in a form that is not to be shown, and puts it there, masked.
+    pub(super) fn transcribed(&mut self, at: Stretch, text: &[u8]) {
+        let edits = self.s.edits.len();
+        let whole = Stretch::new(0, text.len());
+        self.within(text, at, Codec::Plain, |walk, text| {
+            if walk.json(text, whole).is_err() {
+                walk.fail_closed(whole, placeholder::UNPARSED);
+            }
+        });
+        if self.s.edits.len() == edits {
+            self.replace(at, text);
+        }
     }
 
     fn replace(&mut self, at: Stretch, with: &[u8]) {

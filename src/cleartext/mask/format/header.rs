@@ -1,8 +1,11 @@
 //! Header fields and whole messages (RFC 9110, RFC 9112 section 2).
 
-use crate::cleartext::mask::bytes::{ALNUM, JOIN, at, before, cut, is, minus, plus, rest, trim};
+use crate::cleartext::mask::bytes::{
+    ALNUM, JOIN, at, before, cut, find, is, minus, plus, rest, trim,
+};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::names::{Key, Space};
+use crate::cleartext::mask::rules::Detector;
 use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
 use crate::observation::Part;
 
@@ -53,13 +56,71 @@ impl Walk<'_> {
         }
         let shown = cut(&lower, 0, text.len().min(lower.len()));
         let mark = self.s.enter(&[shown], key.is(Key::KNOWN));
+        if self.encoded_words(buffer, value) || self.challenge(buffer, text, value) {
+            self.s.leave(mark);
+            return;
+        }
         let value = after_scheme(buffer, text, value);
-        if key.is(Key::URL) && !key.hits() {
+        if text.len() > 4 && text.ends_with(b"-bin") && !key.hits() {
+            self.binary_metadata(buffer, value);
+        } else if key.is(Key::URL) && !key.hits() {
             self.url(buffer, value, Filing::Inside);
         } else {
             self.leaf(buffer, value, Codec::Plain, key);
         }
         self.s.leave(mark);
+    }
+
+    /// `=?utf-8?Q?jane=40example.org?=` (RFC 2047): each word that holds something is masked whole; whether there is any.
+    fn encoded_words(&mut self, buffer: &[u8], value: Stretch) -> bool {
+        let mut i = value.start;
+        let mut any = false;
+        while let Some(start) = find(buffer, i, b"=?").filter(|start| *start < value.end) {
+            i = plus(start, 2);
+            let mut parts = cut(buffer, i, value.end).splitn(3, |b| *b == b'?');
+            let (Some(charset), Some(kind), Some(tail)) =
+                (parts.next(), parts.next(), parts.next())
+            else {
+                break;
+            };
+            let Some(len) = find(tail, 0, b"?=") else {
+                break;
+            };
+            let codec = match kind {
+                b"B" | b"b" => Codec::Base64,
+                b"Q" | b"q" => Codec::Quoted,
+                _ => continue,
+            };
+            let from = plus(i, plus(plus(charset.len(), kind.len()), 2));
+            let word = Stretch::new(from, plus(from, len));
+            let mut text = Vec::new();
+            codec.decode(word.of(buffer), &mut text);
+            if let Some(slot) = self.peek(&text) {
+                self.mask(word, slot, &text);
+                any = true;
+            }
+            i = plus(word.end, 2);
+        }
+        any
+    }
+
+    /// `WWW-Authenticate: NTLM <blob>`: what the server says in a handshake is nobody else's business.
+    fn challenge(&mut self, buffer: &[u8], name: &[u8], value: Stretch) -> bool {
+        let text = value.of(buffer);
+        let challenges = name.eq_ignore_ascii_case(b"www-authenticate")
+            || name.eq_ignore_ascii_case(b"proxy-authenticate");
+        let space = memchr::memchr(b' ', text).unwrap_or(text.len());
+        let blob = [&b"ntlm"[..], b"negotiate", b"kerberos"]
+            .iter()
+            .any(|scheme| scheme.eq_ignore_ascii_case(cut(text, 0, space)));
+        let rest = trimmed(buffer, Stretch::new(plus(value.start, space), value.end));
+        if !challenges || !blob || rest.start >= rest.end {
+            return false;
+        }
+        if let Some(slot) = self.rules.detector(Detector::Bearer) {
+            self.mask(rest, slot, rest.of(buffer));
+        }
+        true
     }
 
     /// A whole message as text: start line, fields, body.
@@ -117,11 +178,17 @@ impl Walk<'_> {
             Some(last) if last > first && rest(text, plus(last, 1)).starts_with(b"HTTP/") => last,
             _ => text.len(),
         };
-        self.url(
-            buffer,
-            Stretch::new(plus(line.start, first.min(last)), plus(line.start, last)),
-            Filing::Target,
-        );
+        let target = Stretch::new(plus(line.start, first.min(last)), plus(line.start, last));
+        // The authority of CONNECT has no user part (RFC 9112 section 3.2.3): where there is one, it is masked.
+        if text.starts_with(b"CONNECT ")
+            && let Some(sign) = memchr::memrchr(b'@', target.of(buffer))
+            && let Some(slot) = self.rules.detector(Detector::UrlPassword)
+        {
+            let user = Stretch::new(target.start, plus(target.start, sign));
+            self.mask(user, slot, user.of(buffer));
+            return;
+        }
+        self.url(buffer, target, Filing::Target);
     }
 }
 

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::cleartext::mask::bytes::{
-    DIGIT, QUOTE, at, class, cut, digit, is, plus, quote_or_backslash, rest,
+    ALNUM, DIGIT, JOIN, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
 };
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
@@ -190,6 +190,26 @@ fn is_closed(text: &[u8]) -> bool {
     depth == 0 && !in_string
 }
 
+/// A number that is a card number, also as `4.111111111111111e15` or with a needless `.0`.
+fn is_card(raw: &[u8]) -> bool {
+    let all_digits = |text: &[u8]| text.iter().all(|b| digit(*b) > 0 || *b == b'0');
+    if raw.len() < 13 || all_digits(raw) {
+        return raw.len() >= 13 && validate::card(raw);
+    }
+    if let Some(whole) = raw.strip_suffix(b".0") {
+        return all_digits(whole) && validate::card(whole);
+    }
+    let Some(sign) = raw.iter().position(|b| matches!(b, b'e' | b'E')) else {
+        return false;
+    };
+    let mantissa: SmallVec<[u8; 24]> = cut(raw, 0, sign)
+        .iter()
+        .copied()
+        .filter(|b| *b != b'.')
+        .collect();
+    all_digits(&mantissa) && validate::card(&mantissa)
+}
+
 /// Bytes before the document: a byte order mark, a guard against inclusion, a JSONP call.
 fn prefix(text: &[u8]) -> usize {
     let head = cut(text, 0, text.len().min(80));
@@ -260,6 +280,18 @@ impl Reader<'_, '_, '_> {
             return self.fault();
         }
         let key = self.effective();
+        let key = match self.stack.last() {
+            // `{"key": "password", "value": {"stringValue": "x"}}`.
+            Some(top)
+                if top.object
+                    && top.class.is(Key::PAIR_VALUE)
+                    && !key.hits()
+                    && top.key.of(self.buffer).ends_with(b"alue") =>
+            {
+                top.pair
+            }
+            _ => key,
+        };
         let own = self.stack.last().is_some_and(|top| top.class.hits());
         let shallow = own
             && object
@@ -425,6 +457,8 @@ impl Reader<'_, '_, '_> {
             && top.class.is(Key::PAIR_NAME | Key::PAIR_VALUE)
         {
             key = self.pair(text.at, true, key);
+        } else if !key.hits() {
+            key = self.row(text.at, key);
         }
         // Cut off in the middle: what is left of a sensitive value may no longer show what it was.
         if !text.closed && !key.hits() {
@@ -453,6 +487,35 @@ impl Reader<'_, '_, '_> {
                 walk.leaf(buffer, text.at, Codec::Json, key);
             }
         });
+    }
+
+    /// `[["x-api-key", "x"]]`: a name and a value as an array within an array.
+    fn row(&mut self, at: Stretch, own: Key) -> Key {
+        let is_row =
+            matches!(self.stack.as_slice(), [.., outer, top] if !outer.object && !top.object);
+        let Some(top) = self.stack.last().filter(|_| is_row) else {
+            return own;
+        };
+        let raw = at.of(self.buffer);
+        if top.pair.hits() {
+            // Two names side by side are no pair: `["email", "asc"]`.
+            let word = raw.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+            return if word && raw.len() < 12 {
+                own
+            } else {
+                top.pair
+            };
+        }
+        let name = cut(self.buffer, minus(at.start, 2), at.start).trim_ascii_start() == b"[\""
+            && raw.len() <= 48
+            && raw.iter().all(|b| is(*b, ALNUM | JOIN));
+        if name {
+            let named = self.walk.classify(Space::Header, raw);
+            if let Some(top) = self.stack.last_mut() {
+                top.pair = named;
+            }
+        }
+        own
     }
 
     /// `{"name": "password", "value": "x"}`, in either order.
@@ -484,7 +547,14 @@ impl Reader<'_, '_, '_> {
     /// Masks the value of a pair whose name came after it.
     fn late(&mut self, at: Stretch, text: bool, key: Key) {
         self.masked(|walk, buffer| {
-            let noted = walk.s.hits.iter().any(|hit| hit.at == at);
+            // Hits come in the order of the text: those of this value are the last.
+            let mut late = walk
+                .s
+                .hits
+                .iter()
+                .rev()
+                .take_while(|hit| hit.at.start >= at.start);
+            let noted = late.any(|hit| hit.at == at);
             match decide(walk.rules, key, at.of(buffer)) {
                 Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
                 Decision::Mask(slot) if !noted => walk.mask_number(at, slot, at.of(buffer)),
@@ -519,11 +589,9 @@ impl Reader<'_, '_, '_> {
         let slot = match decide(self.walk.rules, key, raw) {
             Decision::Mask(slot) => Some(slot),
             Decision::Keep => None,
-            Decision::Look => (raw.len() >= 13
-                && raw.iter().all(|b| digit(*b) > 0 || *b == b'0')
-                && validate::card(raw))
-            .then(|| self.walk.rules.detector(Detector::Card))
-            .flatten(),
+            Decision::Look => is_card(raw)
+                .then(|| self.walk.rules.detector(Detector::Card))
+                .flatten(),
         };
         if let Some(slot) = slot {
             self.masked(|walk, buffer| walk.mask_number(stretch, slot, stretch.of(buffer)));

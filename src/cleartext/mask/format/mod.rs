@@ -1,9 +1,12 @@
 //! The formats that values come in. Each only finds values, their names and their encoding; none decides.
 
 mod cookie;
+mod csv;
 mod header;
 mod json;
+mod lists;
 mod multipart;
+mod protobuf;
 mod sse;
 mod text;
 mod url;
@@ -33,6 +36,10 @@ pub enum Format {
     Text,
     /// An HTTP message: start line, fields, body.
     Http,
+    /// Protocol Buffers.
+    Protobuf,
+    /// Protocol Buffers in gRPC frames.
+    Grpc,
     /// Bytes that are no text.
     Binary,
 }
@@ -53,6 +60,10 @@ impl Format {
         let has = |part: &[u8]| find(kind, 0, part).is_some();
         if has(b"json") || has(b"graphql") {
             Self::Json
+        } else if has(b"grpc") {
+            Self::Grpc
+        } else if has(b"protobuf") {
+            Self::Protobuf
         } else if has(b"x-www-form-urlencoded") {
             Self::Form
         } else if has(b"event-stream") {
@@ -104,6 +115,8 @@ impl Walk<'_> {
                 self.body(buffer, at, guess);
             }
             Format::Binary => self.drop_binary(at),
+            Format::Protobuf => self.protobuf(buffer, at, false),
+            Format::Grpc => self.protobuf(buffer, at, true),
             // The reader of JSON refuses what is none.
             Format::Json => self.json_body(buffer, at),
             _ if is_binary(text) && format != Format::Multipart => self.drop_binary(at),
@@ -111,7 +124,11 @@ impl Walk<'_> {
             Format::Xml => self.xml(buffer, at),
             Format::Multipart => self.multipart(buffer, at),
             Format::Sse => self.sse(buffer, at),
-            Format::Text => self.plain(buffer, at),
+            Format::Text => {
+                if !self.table(buffer, at) {
+                    self.plain(buffer, at);
+                }
+            }
             Format::Http => self.message(buffer, at),
         }
     }
@@ -131,6 +148,8 @@ impl Walk<'_> {
             | Format::Sse
             | Format::Text
             | Format::Http
+            | Format::Protobuf
+            | Format::Grpc
             | Format::Binary => {}
         }
         self.text(buffer, at, super::names::Key::NONE);

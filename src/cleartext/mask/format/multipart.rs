@@ -8,6 +8,8 @@ use crate::cleartext::mask::walk::{Stretch, Walk};
 
 use super::Format;
 
+/// Parts within parts deeper than this are masked whole.
+const DEEPEST: u8 = 4;
 /// Parts beyond this number are masked whole.
 const MOST_PARTS: usize = 1_000;
 
@@ -64,31 +66,71 @@ impl Walk<'_> {
             minus(at.end, tail).max(plus(at.start, body.min(text.len()))),
         );
         let name = parameter(fields, b" name=").map_or(&b""[..], |name| name.of(fields));
-        if let Some(file) = parameter(fields, b"filename=") {
-            let file = Stretch::new(plus(at.start, file.start), plus(at.start, file.end));
-            self.leaf(buffer, file, Codec::Plain, Key::NONE);
+        // The star marks a charset and percent escapes (RFC 5987).
+        for (parameter_name, codec) in [
+            (&b"filename="[..], Codec::Plain),
+            (b"filename*=", Codec::Percent),
+        ] {
+            if let Some(file) = parameter(fields, parameter_name) {
+                let file = Stretch::new(plus(at.start, file.start), plus(at.start, file.end));
+                self.leaf(buffer, file, codec, Key::NONE);
+            }
         }
         let key = self.classify(Space::Param, name);
         let mark = self.s.enter(&[name], key.is(Key::KNOWN));
-        let json = find(fields, 0, b"json").is_some();
-        if is_media(fields) || super::is_binary(value.of(buffer)) {
-            self.drop_binary(value);
-        } else if json && !key.hits() {
-            self.body(buffer, value, Format::Json);
-        } else {
-            self.leaf(buffer, value, Codec::Plain, key);
+        let format = field(fields, b"content-type").map_or(Format::Auto, Format::from_content_type);
+        let batch = field(fields, b"content-type")
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/http"));
+        let format = if batch { Format::Http } else { format };
+        match transfer_coding(fields) {
+            Some(codec) if format != Format::Binary => {
+                let mut decoded = Vec::new();
+                codec.decode(value.of(buffer), &mut decoded);
+                self.within(&decoded, value, codec, |walk, text| {
+                    walk.part_value(text, Stretch::new(0, text.len()), key, format);
+                });
+            }
+            _ => self.part_value(buffer, value, key, format),
         }
         self.s.leave(mark);
     }
+
+    fn part_value(&mut self, buffer: &[u8], value: Stretch, key: Key, format: Format) {
+        let binary = format == Format::Binary || super::is_binary(value.of(buffer));
+        if binary && !matches!(format, Format::Protobuf | Format::Grpc) {
+            self.drop_binary(value);
+        } else if key.hits() || format == Format::Auto {
+            self.leaf(buffer, value, Codec::Plain, key);
+        } else if format == Format::Multipart && self.s.parts >= DEEPEST {
+            self.fail_closed(value, placeholder::UNPARSED);
+        } else {
+            self.s.parts = self.s.parts.saturating_add(1);
+            self.body(buffer, value, format);
+            self.s.parts = self.s.parts.saturating_sub(1);
+        }
+    }
 }
 
-/// Whether the part says that it is an image, a sound, a film or a font.
-fn is_media(fields: &[u8]) -> bool {
-    fields.split(|b| *b == b'\n').any(|line| {
-        let (name, value) = line.split_at_checked(13).unwrap_or((line, b""));
-        name.eq_ignore_ascii_case(b"content-type:")
-            && Format::from_content_type(value) == Format::Binary
+/// The value of a field of the part.
+fn field<'f>(fields: &'f [u8], wanted: &[u8]) -> Option<&'f [u8]> {
+    fields.split(|b| *b == b'\n').find_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        let name = trim(cut(line, 0, colon));
+        name.eq_ignore_ascii_case(wanted)
+            .then(|| trim(rest(line, plus(colon, 1))))
     })
+}
+
+/// How the part is encoded (RFC 2045 section 6).
+fn transfer_coding(fields: &[u8]) -> Option<Codec> {
+    let coding = field(fields, b"content-transfer-encoding")?;
+    if coding.eq_ignore_ascii_case(b"base64") {
+        Some(Codec::Base64)
+    } else if coding.eq_ignore_ascii_case(b"quoted-printable") {
+        Some(Codec::Quoted)
+    } else {
+        None
+    }
 }
 
 /// The quoted or plain value behind `name`.

@@ -10,7 +10,7 @@ use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
 use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::rules::Detector;
-use crate::cleartext::mask::walk::{Stretch, Walk, is_url};
+use crate::cleartext::mask::walk::{Stretch, Walk, is_url, trimmed};
 use crate::observation::Category;
 
 /// The longest name before a separator.
@@ -18,8 +18,11 @@ const LONGEST_NAME: usize = 64;
 /// The longest value of a pair that is looked for an end.
 const LONGEST_VALUE: usize = 8_192;
 
+/// So much of a long value tells whether it is what its name asks for.
+const PROBE: usize = 128;
+
 /// Stretches that are already decided, in order.
-type Taken = SmallVec<[Stretch; 8]>;
+pub(super) type Taken = SmallVec<[Stretch; 8]>;
 
 impl Walk<'_> {
     /// A text whose format says no more than that.
@@ -28,6 +31,13 @@ impl Walk<'_> {
         let mut taken = Taken::new();
         if memchr::memchr2(b'=', b':', text).is_some() {
             self.pairs(buffer, at, &mut taken);
+        }
+        let pairs = taken.len();
+        if memchr::memchr(b' ', text).is_some() {
+            self.apart(buffer, at, &mut taken);
+        }
+        if taken.len() > pairs {
+            taken.sort_unstable_by_key(|t| (t.start, t.end));
         }
         if memchr::memchr2(b'%', b'\\', text).is_some() {
             self.escaped_tokens(buffer, at, &mut taken);
@@ -52,8 +62,24 @@ impl Walk<'_> {
         }
     }
 
+    /// Names and values that stand apart, each kind only where its sign is.
+    fn apart(&mut self, buffer: &[u8], at: Stretch, taken: &mut Taken) {
+        let text = at.of(buffer);
+        if memchr::memchr(b'(', text).is_some() && memchr::memchr(b')', text).is_some() {
+            self.sql(buffer, at, taken);
+        }
+        if find(text, 0, b" -").is_some() {
+            self.options(buffer, at, taken);
+        }
+        if memchr::memchr(b'$', text).is_some() {
+            self.echoed_variables(buffer, at, taken);
+        }
+    }
+
     fn pairs(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
         let mut i = all.start;
+        // Up to here, values in queries hold no escape.
+        let mut plain = all.start;
         while let Some(sign) =
             memchr::memchr2(b'=', b':', cut(buffer, i, all.end)).map(|n| plus(i, n))
         {
@@ -69,10 +95,24 @@ impl Walk<'_> {
             let name = pair.name.of(buffer);
             let key = self.classify(space, name);
             // Without a name that counts, the value is judged by its looks, or as an escaped token.
-            if !key.hits() && !pair.in_query {
+            if !key.hits() && (!pair.in_query || pair.start < plain) {
+                continue;
+            }
+            if key.hits() && self.is_refused_early(buffer, all, &pair, key) {
                 continue;
             }
             let value = pair.value(buffer, all, self.reach(key));
+            if pair.leads_line && pair.separator == b':' && key.hits() {
+                let cells = block(buffer, &pair, all, value);
+                for cell in &cells {
+                    self.leaf(buffer, *cell, Codec::Plain, key);
+                }
+                if let Some(last) = cells.last() {
+                    i = last.end.max(i);
+                    taken.extend(cells);
+                    continue;
+                }
+            }
             if value.start >= value.end {
                 continue;
             }
@@ -83,8 +123,26 @@ impl Walk<'_> {
             if whole || self.s.hits.len() > hits {
                 taken.push(value);
                 i = value.end.max(i);
+            } else if !key.hits() {
+                plain = value.end;
             }
         }
+    }
+
+    /// Whether a long value is, by its beginning, not what its name asks for. Values may lie in one another
+    /// (`auth=auth=auth=`): to read each to its end would be quadratic.
+    fn is_refused_early(&self, buffer: &[u8], all: Stretch, pair: &Pair, key: Key) -> bool {
+        let asks = self
+            .rules
+            .rule(key.slot)
+            .is_some_and(|rule| rule.accept.is_some());
+        let head = Stretch::new(all.start, all.end.min(plus(pair.start, PROBE)));
+        if !asks || head.end >= all.end {
+            return false;
+        }
+        let value = pair.value(buffer, head, self.reach(key));
+        let raw = value.of(buffer);
+        value.end >= head.end && decide(self.rules, key, raw) == Decision::Look && !has_escape(raw)
     }
 
     /// How far the value of a pair in running text reaches.
@@ -108,6 +166,7 @@ impl Walk<'_> {
                 Decision::Mask(slot) => self.mask(value, slot, raw),
                 Decision::Keep => return true,
                 Decision::Look if codec != Codec::Plain => self.leaf(buffer, value, codec, key),
+                Decision::Look if has_escape(raw) => self.leaf(buffer, value, Codec::Percent, key),
                 Decision::Look => return false,
             }
             return true;
@@ -121,8 +180,8 @@ impl Walk<'_> {
 
     /// Tokens that carry percent or `\u` escapes, undone one by one so that the text around them keeps its form.
     fn escaped_tokens(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
-        // In order and disjoint, as the pairs were.
-        let known = taken.len();
+        // Both go through the text in order: what was decided is compared with each token once.
+        let (known, mut next) = (taken.len(), 0_usize);
         let mut i = all.start;
         while let Some(sign) =
             memchr::memchr2(b'%', b'\\', cut(buffer, i, all.end)).map(|n| plus(i, n))
@@ -130,10 +189,10 @@ impl Walk<'_> {
             let codec = escape_at(buffer, sign);
             let token = token_around(buffer, all, sign, i);
             i = token.end.max(plus(sign, 1));
-            let known = taken.get(..known).unwrap_or_default();
-            let overlaps = known
-                .get(known.partition_point(|t| t.end <= token.start))
-                .is_some_and(|t| t.start < token.end);
+            while next < known && taken.get(next).is_some_and(|t| t.end <= token.start) {
+                next = plus(next, 1);
+            }
+            let overlaps = next < known && taken.get(next).is_some_and(|t| t.start < token.end);
             let Some(codec) = codec else { continue };
             if overlaps {
                 continue;
@@ -250,6 +309,42 @@ impl Pair {
     }
 }
 
+/// A block scalar or a list under a name (YAML 1.2 sections 8.1 and 8.2.1): its values.
+fn block(buffer: &[u8], pair: &Pair, all: Stretch, value: Stretch) -> Taken {
+    let scalar = matches!(at(value.of(buffer), 0), b'|' | b'>') && value.of(buffer).len() <= 3;
+    let end = memchr::memchr(b'\n', cut(buffer, pair.start, all.end))
+        .map_or(all.end, |n| plus(pair.start, n));
+    if !scalar && !cut(buffer, pair.start, end).trim_ascii().is_empty() {
+        return Taken::new();
+    }
+    let floor = minus(pair.name.start, 64).max(all.start);
+    let indent = match memchr::memrchr(b'\n', cut(buffer, floor, pair.name.start)) {
+        Some(line) => minus(pair.name.start, plus(plus(floor, line), 1)),
+        None => minus(pair.name.start, floor),
+    };
+    let (mut i, mut cells) = (plus(end, 1), Taken::new());
+    while i < all.end {
+        let stop = memchr::memchr(b'\n', cut(buffer, i, all.end)).map_or(all.end, |n| plus(i, n));
+        let line = trimmed(buffer, Stretch::new(i, stop));
+        let item = line.of(buffer).starts_with(b"- ");
+        let deeper = minus(line.start, i) > indent || (item && minus(line.start, i) == indent);
+        let pairs = memchr::memchr(b':', line.of(buffer)).is_some();
+        if line.start < line.end && (!deeper || (!scalar && (!item || pairs))) {
+            break;
+        }
+        let start = if scalar {
+            line.start
+        } else {
+            plus(line.start, 2)
+        };
+        if start < line.end {
+            cells.push(Stretch::new(start, line.end));
+        }
+        i = plus(stop, 1);
+    }
+    cells
+}
+
 /// What stands before `start` in its line, if that is short.
 fn line_before(buffer: &[u8], all: Stretch, start: usize) -> Option<&[u8]> {
     const SHORT: usize = 40;
@@ -307,8 +402,19 @@ fn unquoted_len(line: &[u8], reach: Reach) -> usize {
     };
     let mut end = word_len(0);
     if reach == Reach::Word {
-        // `Authorization: Bearer abc` in running text.
+        // `Authorization: Bearer abc` in running text; credentials with parameters take the line (RFC 9110 section 11.4).
         let scheme = cut(line, 0, end);
+        let lists = [
+            &b"digest"[..],
+            b"hawk",
+            b"oauth",
+            b"signature",
+            b"aws4-hmac-sha256",
+        ];
+        if at(line, end) == b' ' && lists.iter().any(|s| s.eq_ignore_ascii_case(scheme)) {
+            let len = memchr::memchr2(b'\n', b'\r', line).unwrap_or(line.len());
+            return cut(line, 0, len).trim_ascii_end().len();
+        }
         let is_scheme = [&b"bearer"[..], b"basic", b"token", b"digest"]
             .iter()
             .any(|s| s.eq_ignore_ascii_case(scheme));

@@ -10,6 +10,8 @@ use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
 
 /// Nesting deeper than this is masked whole.
 const DEEPEST: usize = 96;
+/// A text longer than this names nothing.
+const LONGEST_NAME: usize = 64;
 
 /// An element that is open.
 #[derive(Clone, Copy)]
@@ -84,12 +86,33 @@ impl Reader<'_, '_, '_> {
             b'/' => {
                 self.stack.pop();
             }
+            b'!' if tail.get(2..).is_some_and(declares_entity) => {
+                self.entity(Stretch::new(plus(open, 2).min(close), close));
+            }
             b'!' | b'?' => self
                 .walk
                 .looks(self.buffer, Stretch::new(plus(open, 2).min(close), close)),
             _ => self.tag(Stretch::new(plus(open, 1), close)),
         }
         plus(close, 1)
+    }
+
+    /// `!ENTITY name "value"`, also at the start of an internal subset: never expanded, but a value under a name.
+    fn entity(&mut self, at: Stretch) {
+        let text = at.of(self.buffer);
+        let start = find(text, 0, b"ENTITY").map_or(0, |start| plus(start, 6));
+        let Some(quote) = memchr::memchr2(b'"', b'\'', rest(text, start)) else {
+            return;
+        };
+        let name = trimmed(
+            self.buffer,
+            Stretch::new(plus(at.start, start), plus(at.start, plus(start, quote))),
+        );
+        let class = self.walk.classify(Space::Field, name.of(self.buffer));
+        let value = attribute_value(self.buffer, plus(at.start, plus(start, quote)), at.end);
+        self.masked(Some((name, class)), |walk, buffer| {
+            walk.leaf(buffer, value, Codec::Xml, class);
+        });
     }
 
     /// A start tag, between its brackets.
@@ -115,6 +138,13 @@ impl Reader<'_, '_, '_> {
                 if shallow { NO_RULE } else { parent.inherit }
             }
             None => NO_RULE,
+        };
+        // `<name>password</name><value>x</value>`.
+        let inherit = match parent {
+            Some(parent) if class.is(Key::PAIR_VALUE) && !class.hits() && parent.pair.hits() => {
+                parent.pair.slot
+            }
+            _ => inherit,
         };
         let element = Element {
             name,
@@ -149,7 +179,19 @@ impl Reader<'_, '_, '_> {
         class
     }
 
+    /// The attributes of a tag: first those that name what others hold, in whatever order they stand.
     fn attributes(&mut self, at: Stretch) {
+        let all = self.read_attributes(at);
+        for (name, value) in &all {
+            self.pair_name(*name, *value);
+        }
+        for (name, value) in all {
+            self.attribute(name, value);
+        }
+    }
+
+    fn read_attributes(&self, at: Stretch) -> SmallVec<[(Stretch, Stretch); 8]> {
+        let mut all = SmallVec::new();
         let mut i = at.start;
         while i < at.end {
             let lead = rest(self.buffer, i)
@@ -171,7 +213,7 @@ impl Reader<'_, '_, '_> {
                 .count();
             let mut value = plus(name.end, equals);
             if len == 0 || value >= at.end {
-                return;
+                return all;
             }
             if crate::cleartext::mask::bytes::at(self.buffer, value) != b'=' {
                 i = value;
@@ -179,24 +221,33 @@ impl Reader<'_, '_, '_> {
             }
             value = plus(value, 1);
             let stretch = attribute_value(self.buffer, value, at.end);
-            self.attribute(name, stretch);
+            all.push((name, stretch));
             i = plus(stretch.end, 1);
+        }
+        all
+    }
+
+    /// `name="password"` says what `value` holds, and what stands within the element.
+    fn pair_name(&mut self, name: Stretch, value: Stretch) {
+        let key = self.name_class(name);
+        if !key.is(Key::PAIR_NAME) || key.hits() {
+            return;
+        }
+        let named = self.walk.classify(Space::Field, value.of(self.buffer));
+        if let Some(top) = self.stack.last_mut()
+            && (named.hits() || !top.pair.hits())
+        {
+            top.pair = named;
+            top.inherit = if named.hits() {
+                named.slot
+            } else {
+                top.inherit
+            };
         }
     }
 
     fn attribute(&mut self, name: Stretch, value: Stretch) {
         let mut key = self.name_class(name);
-        if key.is(Key::PAIR_NAME) && !key.hits() {
-            let named = self.walk.classify(Space::Field, value.of(self.buffer));
-            if let Some(top) = self.stack.last_mut() {
-                top.pair = named;
-                top.inherit = if named.hits() {
-                    named.slot
-                } else {
-                    top.inherit
-                };
-            }
-        }
         if key.is(Key::PAIR_VALUE)
             && !key.hits()
             && let Some(top) = self.stack.last()
@@ -225,6 +276,19 @@ impl Reader<'_, '_, '_> {
             }
         });
         self.masked(None, |walk, buffer| walk.leaf(buffer, at, codec, key));
+        let names = self
+            .stack
+            .last()
+            .is_some_and(|top| top.class.is(Key::PAIR_NAME) && !key.hits());
+        if names && at.of(self.buffer).len() <= LONGEST_NAME {
+            let named = self.walk.classify(Space::Field, at.of(self.buffer));
+            let parent = minus(self.stack.len(), 2);
+            if let Some(parent) = self.stack.get_mut(parent)
+                && named.hits()
+            {
+                parent.pair = named;
+            }
+        }
     }
 
     /// Runs `act` with the path of the element or attribute at hand.
@@ -287,6 +351,13 @@ fn attribute_value(buffer: &[u8], start: usize, end: usize) -> Stretch {
             Stretch::new(start, plus(start, len))
         }
     }
+}
+
+/// Whether what stands behind `<!` declares an entity, maybe as the first thing in a document type.
+fn declares_entity(tail: &[u8]) -> bool {
+    let head = cut(tail, 0, tail.len().min(256));
+    head.starts_with(b"ENTITY")
+        || (head.starts_with(b"DOCTYPE") && find(head, 0, b"<!ENTITY").is_some())
 }
 
 /// Elements of HTML that have no end tag.

@@ -5,19 +5,21 @@
 
 mod address;
 mod context;
+mod disguise;
 mod number;
 mod wrapped;
 
 use smallvec::SmallVec;
 
 use super::bytes::{
-    ALNUM, BASE62, DIGIT, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class,
+    ALNUM, BASE62, DIGIT, HIGH, JOIN, LOWER, MARK, RUN, Set, UPPER, at, before, class,
     classes_and_digits, cut, find, is, minus, plus, rest, skip, skip_set,
 };
 use super::names::Slot;
 use super::rules::{Detector, RuleSet};
 use super::validate;
 use context::Context;
+pub(super) use wrapped::unwrap_bytes;
 
 /// A sensitive stretch of a value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -55,7 +57,10 @@ impl Survey {
         } else {
             FEWEST_BESIDE_A_WORD
         };
-        self.classes & MARK == 0 && self.digits < few && !has_long_run(text)
+        self.classes & MARK == 0
+            && self.digits < few
+            && !has_long_run(text)
+            && (self.classes & HIGH == 0 || !disguise::is_in(text))
     }
 }
 
@@ -103,6 +108,16 @@ fn has_long_run(text: &[u8]) -> bool {
 
 /// Everything sensitive in `text` by its looks.
 pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut FoundList) {
+    match disguise::Plain::of(text) {
+        Some(plain) => {
+            scan_plain(rules, &plain.text, unwrapped, out);
+            plain.back(out);
+        }
+        None => scan_plain(rules, text, unwrapped, out),
+    }
+}
+
+fn scan_plain(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut FoundList) {
     let mut colons = memchr::memchr_iter(b':', text);
     if let Some(first) = colons.next() {
         address::userinfo(rules, text, first, out);

@@ -74,6 +74,24 @@ pub(in crate::cleartext::mask) fn decode(run: &[u8]) -> Option<Vec<u8>> {
         .filter(|bytes| is_printable(bytes))
 }
 
+/// Any bytes inside base64 or base64url, with or without padding and line breaks.
+pub(in crate::cleartext::mask) fn unwrap_bytes(text: &[u8]) -> Option<Vec<u8>> {
+    let run: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    let end = run
+        .iter()
+        .rposition(|b| *b != b'=')
+        .map_or(0, |i| plus(i, 1));
+    let run = cut(&run, 0, end);
+    let url = run.iter().any(|b| matches!(b, b'-' | b'_'));
+    let engine = if url { URL } else { PLAIN };
+    let whole = cut(run, 0, minus(run.len(), usize::from(run.len() % 4 == 1)));
+    engine.decode(whole).ok()
+}
+
 const fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t' | 128..)
 }
