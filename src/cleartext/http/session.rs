@@ -23,7 +23,12 @@ use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, Gap};
 use crate::clock::EventTime;
 use crate::observation::Notes;
+use crate::tally::Tally;
 use turns::Turns;
+
+/// Changes of state at one place of a stream before what is there is passed over; a few happen where a message turns out to
+/// be framed otherwise than it said.
+const MOST_TURNS: usize = 16;
 
 /// HTTP/1 on one flow.
 ///
@@ -221,7 +226,14 @@ impl Session {
             }
         }
         let mut used = 0_usize;
+        let mut turns = 0_usize;
         loop {
+            if turns > MOST_TURNS {
+                // A fault of ours, which must not become that of the tap.
+                cx.tally.one(Tally::HttpGaveUp);
+                self.lose(role, None);
+                return (bytes.len(), None);
+            }
             if let Some(switch) = self.switch.take() {
                 return (used, Some(switch));
             }
@@ -241,7 +253,12 @@ impl Session {
                 State::Scan => self.scan_bytes(role, rest, at),
             };
             used = used.saturating_add(taken);
-            if state != State::Scan {
+            turns = if taken == 0 {
+                turns.saturating_add(1)
+            } else {
+                0
+            };
+            if state != State::Scan && self.direction(role).state != State::Scan {
                 self.account(role, at.offset.wrapping_add(to_u64(taken)));
             }
         }

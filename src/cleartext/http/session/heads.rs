@@ -79,7 +79,10 @@ impl Session {
             Read::Not => {
                 cx.tally.one(Tally::HttpGaveUp);
                 self.lose(role, None);
-                0
+                // Past this line: the scan would take it for a start line once more, for ever.
+                let line = memchr(b'\n', src).map_or(src.len(), |end| end.saturating_add(1));
+                self.lost = self.lost.saturating_add(to_u64(line));
+                blank.saturating_add(line)
             }
         }
     }
@@ -156,10 +159,13 @@ impl Session {
                     return added;
                 }
                 cx.tally.one(Tally::HttpGaveUp);
+                // What is behind the line may be a start line.
+                let line = memchr(b'\n', &buf).map_or(buf.len(), |end| end.saturating_add(1));
                 self.reuse(role, buf);
                 self.lose(role, None);
                 self.drop_unread(role, cx);
-                added
+                self.lost = self.lost.saturating_add(to_u64(line));
+                line.saturating_sub(before).min(added)
             }
         }
     }

@@ -285,3 +285,28 @@ fn what_nobody_can_know_is_said_to_be_doubtful() {
     assert_eq!([doubtful(2), doubtful(4)], [true, false]);
     assert_eq!(script.tally.get(Tally::PairsDoubtful), 1);
 }
+
+#[test]
+fn a_start_line_that_is_none_after_all_is_passed_over() {
+    // While looking for the next start line, these look like one until they are read.
+    for odd in [
+        "HTTP/1..1 200 OK",
+        "HTTP/1.. 2",
+        "HTTP/00 200 OK",
+        "http/0 0",
+    ] {
+        for end in ["\r\n\r\n", "\n", "\r\n"] {
+            let mut script = Script::new();
+            script
+                .c(get("/1"))
+                .lose_s(ok("lost"))
+                .s(format!("{odd}{end}"))
+                .s(format!("{odd}{end}{odd}{end}"));
+            script.c(get("/2")).s(ok("x"));
+            assert!(
+                script.lines().contains(&"GET /2 0 > 200 1 complete".into()),
+                "{odd:?}"
+            );
+        }
+    }
+}
