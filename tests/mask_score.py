@@ -1,6 +1,6 @@
 """The labelled evaluation set of the masking rules: where it is, how a masked copy is scored, and what it must reach.
 
-The set lies beside the project (`../shared/mask_eval`, or HUSHTAP_MASK_EVAL); without it there is nothing to measure.
+The set lies beside the project (`../shared/mask_eval`, or MASK_EVAL); without it there is nothing to measure.
 """
 import gzip
 import json
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = pathlib.Path(os.environ.get("HUSHTAP_MASK_EVAL", ROOT.parent / "shared" / "mask_eval"))
+FOLDER = pathlib.Path(os.environ.get("MASK_EVAL", ROOT.parent / "shared" / "mask_eval"))
 
 # Least shares, by the group of the scorer: (group, least share of each member).
 FLOORS = {

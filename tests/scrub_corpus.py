@@ -17,7 +17,7 @@ import tempfile
 
 from harness import ROOT, binary
 
-FOREIGN = pathlib.Path(os.environ.get("HUSHTAP_WIRE", ROOT.parent / "shared" / "wire")) / "caps"
+FOREIGN = pathlib.Path(os.environ.get("WIRE", ROOT.parent / "shared" / "wire")) / "caps"
 SAME = ("time", "end", "flow", "index", "protocol", "method", "status", "request_body_bytes", "response_body_bytes", "duration_us", "ttfb_us", "state")
 
 
