@@ -190,6 +190,17 @@ impl Exchange {
         cut
     }
 
+    /// Takes in what the text messages of a WebSocket said. It is no content of the message, so it counts for no size.
+    pub(super) fn said(&mut self, role: Role, text: &[u8]) {
+        self.join_side();
+        let (bytes, message) = self.message(role);
+        if let (Some(message), false) = (message, text.is_empty()) {
+            let start = bytes.len();
+            bytes.extend_from_slice(text);
+            message.body = span(start, bytes.len());
+        }
+    }
+
     /// Counts a hole of `len` bytes in a body. What comes behind it is not kept: joined, the two sides would read as
     /// something that never stood on the wire.
     pub(super) fn hole(&mut self, role: Role, len: u64) {
@@ -309,6 +320,11 @@ impl Exchange {
     /// Something of it was seen at `time`.
     pub(super) fn touch(&mut self, time: EventTime) {
         self.tx.end = self.tx.end.max(time);
+    }
+
+    /// When something of it was last seen.
+    pub(super) const fn last(&self) -> EventTime {
+        self.tx.end
     }
 
     /// Whether it was answered while the head of its request is still arriving.

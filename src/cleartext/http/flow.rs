@@ -9,7 +9,7 @@ mod http2;
 use memchr::memchr;
 use std::mem::take;
 
-use super::exchange::{Mark, Switch};
+use super::exchange::{Exchange, Mark, Switch};
 use super::h2::{self, Begin, Entry, Sign};
 use super::head::Role;
 use super::line::{Verdict, blank_len, probe, request_line};
@@ -20,7 +20,7 @@ use super::{Context, Limits, Part, Piece, websocket};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
 use crate::cleartext::tls;
-use crate::clock::EventTime;
+use crate::clock::{EventTime, NANOS_PER_SECOND};
 use crate::observation::Protocol;
 use crate::tally::Tally;
 
@@ -38,6 +38,8 @@ pub(in crate::cleartext) struct HttpFlow {
     depth: u8,
 }
 
+/// So long after the upgrade what was said so far is given away (nanoseconds).
+const MOST_WAIT: u64 = 10 * NANOS_PER_SECOND;
 /// TLS inside TLS, as proxies make it, is looked into so deep.
 const MOST_TLS: u8 = 2;
 /// Bytes that tell whether a direction begins as TLS does.
@@ -58,6 +60,8 @@ enum Phase {
 struct Upgraded {
     client_is_low: bool,
     session: websocket::Session,
+    /// What led to it, until as much was said as is kept.
+    exchange: Option<Box<Exchange>>,
 }
 
 impl Upgraded {
@@ -66,6 +70,25 @@ impl Upgraded {
             Role::Client
         } else {
             Role::Server
+        }
+    }
+
+    /// Gives the exchange away, with what was said.
+    fn emit(&mut self, cx: &mut Context<'_>) {
+        let said = [Role::Client, Role::Server].map(|role| (role, self.session.take_said(role)));
+        if let Some(mut exchange) = self.exchange.take() {
+            for (role, text) in said {
+                exchange.said(role, &text);
+            }
+            exchange.emit(cx);
+        }
+    }
+
+    /// Gives the exchange away if enough was said, or enough time has passed.
+    fn emit_if_full(&mut self, now: EventTime, cx: &mut Context<'_>) {
+        let late = |exchange: &Exchange| now.nanos_since(exchange.last()) > MOST_WAIT;
+        if self.session.is_full() || self.exchange.as_deref().is_some_and(late) {
+            self.emit(cx);
         }
     }
 }
@@ -149,7 +172,10 @@ impl HttpFlow {
             Phase::Http(session) => session.memory(),
             Phase::Http2(session) => session.memory(),
             Phase::Tls(sealed) => sealed.memory(),
-            Phase::WebSocket(upgraded) => upgraded.session.memory(),
+            Phase::WebSocket(upgraded) => {
+                let exchange = upgraded.exchange.as_ref().map_or(0, |e| e.footprint());
+                upgraded.session.memory().saturating_add(exchange)
+            }
             Phase::Undecided | Phase::Refused => 0,
         };
         session
@@ -173,7 +199,8 @@ impl HttpFlow {
             Phase::Http(session) => session.expire(cx),
             Phase::Http2(session) => session.expire(cx),
             Phase::Tls(sealed) => sealed.expire(cx),
-            Phase::Undecided | Phase::WebSocket(_) | Phase::Refused => {}
+            Phase::WebSocket(upgraded) => upgraded.emit(cx),
+            Phase::Undecided | Phase::Refused => {}
         }
         self.refuse();
     }
@@ -209,6 +236,7 @@ impl HttpFlow {
                 Phase::WebSocket(upgraded) => {
                     let role = upgraded.role(from_low);
                     upgraded.session.data(role, rest, cx.tally);
+                    upgraded.emit_if_full(mark.time, cx);
                     used = bytes.len();
                     self.settle(cx);
                 }
@@ -233,7 +261,8 @@ impl HttpFlow {
             Phase::Http(session) => session.end(session.role(from_low), reason, cx),
             Phase::Http2(session) => session.end(session.role(from_low), cx),
             Phase::Tls(sealed) => sealed.end(from_low, reason, cx),
-            Phase::Undecided | Phase::WebSocket(_) | Phase::Refused => {}
+            Phase::WebSocket(upgraded) => upgraded.emit(cx),
+            Phase::Undecided | Phase::Refused => {}
         }
     }
 
@@ -471,6 +500,7 @@ impl HttpFlow {
             let mut upgraded = Box::new(Upgraded {
                 client_is_low,
                 session: websocket::Session::new(deflate),
+                exchange: asked.map(Box::new),
             });
             let (sent, _) = &waiting;
             upgraded.session.data(Role::Client, sent, cx.tally);
@@ -500,6 +530,7 @@ impl HttpFlow {
             Phase::Http(session) if session.is_lost(limit) => session.expire(cx),
             Phase::Http2(session) if session.is_lost(limit) => session.expire(cx),
             Phase::WebSocket(upgraded) if upgraded.session.is_lost() => {
+                upgraded.emit(cx);
                 self.refuse();
                 return;
             }

@@ -171,9 +171,17 @@ impl Session {
                         self.upgraded = Some(Box::new(again));
                     }
                 }
+                let kept = matches!(switch, Some(Switch::WebSocket(_)));
                 self.switch = switch;
                 self.answering = false;
-                if !asking && let Some(exchange) = self.queue.pop_front() {
+                // What a WebSocket says belongs to the exchange that led to it.
+                if kept
+                    && !asking
+                    && let Some(exchange) = self.queue.pop_front()
+                {
+                    self.held = self.held.saturating_sub(exchange.footprint());
+                    self.upgraded = Some(Box::new(exchange));
+                } else if !asking && let Some(exchange) = self.queue.pop_front() {
                     self.release(exchange, cx);
                 }
             }

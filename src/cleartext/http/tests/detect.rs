@@ -1,6 +1,6 @@
 //! What is HTTP, from where on, and until when.
 
-use super::{Script, get, ok};
+use super::{Script, body, get, ok};
 use crate::observation::{Notes, Protocol};
 
 #[test]
@@ -53,6 +53,23 @@ fn an_upgrade_ends_http() {
         ["GET /ws 0 > 101 0 complete"]
     );
     assert!(script.seen[0].notes.contains(Notes::UPGRADED));
+}
+
+#[test]
+fn what_a_websocket_says_becomes_the_bodies_of_its_upgrade() {
+    let mut script = Script::new();
+    script
+        .c("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+        .s(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+        .c(b"\x81\x85\0\0\0\0hello")
+        // Binary messages are counted only; a message in two frames is one.
+        .s(b"\x82\x03\x00\x01\x02\x01\x02yo\x80\x01!");
+    assert!(script.seen.is_empty(), "it waits for what is said");
+    script.fin(true).fin(false);
+    assert_eq!(script.lines(), ["GET /ws 0 > 101 0 complete"]);
+    let tx = &script.seen[0];
+    assert_eq!(body(tx, tx.request.as_ref()), "hello");
+    assert_eq!(body(tx, tx.response.as_ref()), "hi\nyo!");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::tally::{Tally, TallySheet};
 const LONGEST_HEADER: usize = 14;
 /// Bytes unmasked at once.
 const PIECE: usize = 4 << 10;
+/// So much of what text messages say is kept (bytes).
+const MOST_SAID: usize = 16 << 10;
 
 /// One direction of a WebSocket.
 pub(super) struct Direction {
@@ -20,6 +22,8 @@ pub(super) struct Direction {
     /// Clients mask, servers do not (RFC 6455 section 5.1).
     masks: bool,
     lost: bool,
+    /// What text messages said, a line each; none once nobody asks any more.
+    said: Option<Vec<u8>>,
 }
 
 /// A frame whose payload is coming.
@@ -40,6 +44,8 @@ struct Message {
     compressed: bool,
     /// Part of it is missing or did not decompress.
     broken: bool,
+    /// It is text: where in `said` it begins.
+    text_from: Option<usize>,
 }
 
 impl Direction {
@@ -53,6 +59,7 @@ impl Direction {
             inflater: forgets.map(Inflater::new),
             masks,
             lost: false,
+            said: Some(Vec::new()),
         }
     }
 
@@ -61,7 +68,28 @@ impl Direction {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.inflater.as_ref().map_or(0, Inflater::memory)
+        let said = self.said.as_ref().map_or(0, Vec::capacity);
+        self.inflater
+            .as_ref()
+            .map_or(0, Inflater::memory)
+            .saturating_add(said)
+    }
+
+    /// Whether as much was said as is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.said
+            .as_ref()
+            .is_none_or(|said| said.len() >= MOST_SAID)
+    }
+
+    /// What text messages said so far; nothing is kept from now on.
+    pub(super) fn take_said(&mut self) -> Vec<u8> {
+        let mut said = self.said.take().unwrap_or_default();
+        // A message that is not over may yet turn out broken: what is there of it is kept, to be judged as cut off.
+        if said.last() == Some(&b'\n') {
+            said.pop();
+        }
+        said
     }
 
     pub(super) fn data(&mut self, bytes: &[u8], tally: &TallySheet) {
@@ -141,8 +169,10 @@ impl Direction {
         let sound = match (opcode, self.message) {
             (0, Some(_)) => !compressed,
             (1 | 2, None) => {
+                let said = self.said.as_ref().map(Vec::len);
                 self.message = Some(Message {
                     compressed,
+                    text_from: said.filter(|_| opcode == 1),
                     ..Message::default()
                 });
                 !compressed || self.inflater.is_some()
@@ -165,17 +195,28 @@ impl Direction {
         if !frame.control
             && let Some(message) = &mut self.message
         {
-            if message.compressed {
+            let keeps = message.text_from.is_some();
+            let mut unkept = Vec::new();
+            let (said, limit) = match &mut self.said {
+                Some(said) if keeps => (said, MOST_SAID),
+                _ => (&mut unkept, 0),
+            };
+            if message.compressed || keeps {
                 let mut plain = [0; PIECE];
                 for ((place, byte), turn) in plain.iter_mut().zip(piece).zip(frame.turn..) {
                     *place = byte ^ frame.key.get(turn & 3).copied().unwrap_or(0);
                 }
                 let plain = plain.get(..piece.len()).unwrap_or_default();
-                let inflated = self
-                    .inflater
-                    .as_mut()
-                    .and_then(|inflater| inflater.feed(plain));
-                match inflated {
+                let taken = if message.compressed {
+                    self.inflater
+                        .as_mut()
+                        .and_then(|inflater| inflater.feed(plain, said, limit))
+                } else {
+                    let room = limit.saturating_sub(said.len()).min(plain.len());
+                    said.extend_from_slice(plain.get(..room).unwrap_or_default());
+                    Some(wide(plain.len()))
+                };
+                match taken {
                     Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
                     None => message.broken = true,
                 }
@@ -205,9 +246,22 @@ impl Direction {
         if message.compressed
             && let Some(inflater) = &mut self.inflater
         {
-            match inflater.end() {
+            let keeps = message.text_from.is_some();
+            let mut unkept = Vec::new();
+            let (said, limit) = match &mut self.said {
+                Some(said) if keeps => (said, MOST_SAID),
+                _ => (&mut unkept, 0),
+            };
+            match inflater.end(said, limit) {
                 Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
                 None => message.broken = true,
+            }
+        }
+        if let (Some(from), Some(said)) = (message.text_from, &mut self.said) {
+            if message.broken {
+                said.truncate(from);
+            } else if said.len() < MOST_SAID {
+                said.push(b'\n');
             }
         }
         if message.broken {

@@ -45,8 +45,9 @@ impl Inflater {
         self.lost = true;
     }
 
-    /// Takes compressed bytes; gives how many came out. None if they make no sense.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<u64> {
+    /// Takes compressed bytes; gives how many came out. None if they make no sense. What comes out is added to `said` as
+    /// long as that has less than `limit` bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8], said: &mut Vec<u8>, limit: usize) -> Option<u64> {
         if self.lost {
             return None;
         }
@@ -63,6 +64,9 @@ impl Inflater {
             let made = self.state.total_out().wrapping_sub(before_out);
             self.taken = self.taken.saturating_add(used);
             self.given = self.given.saturating_add(made);
+            let room = limit.saturating_sub(said.len());
+            let fresh = usize::try_from(made).unwrap_or(usize::MAX).min(room);
+            said.extend_from_slice(out.get(..fresh).unwrap_or_default());
             given = given.saturating_add(made);
             rest = rest
                 .get(usize::try_from(used).unwrap_or(usize::MAX)..)
@@ -91,8 +95,8 @@ impl Inflater {
     }
 
     /// Ends a message.
-    pub(super) fn end(&mut self) -> Option<u64> {
-        let given = self.feed(&TAIL);
+    pub(super) fn end(&mut self, said: &mut Vec<u8>, limit: usize) -> Option<u64> {
+        let given = self.feed(&TAIL, said, limit);
         (self.taken, self.given) = (0, 0);
         if self.forgets {
             self.state.reset(false);

@@ -5,7 +5,7 @@
 //!         Direction   frame headers, payload as it comes, messages over several frames        (direction)
 //!         Inflater    permessage-deflate, with or without context between messages             (inflate)
 //! ```
-//! What messages say is not looked into yet; nothing of it is kept. A hole inside a payload of known length costs its
+//! What the first text messages say becomes the bodies of the exchange that upgraded, a line each. A hole inside a payload of known length costs its
 //! message; a hole over a frame boundary ends the direction. Read first: RFC 6455 section 5, RFC 7692 section 7.
 
 mod direction;
@@ -67,6 +67,16 @@ impl Session {
     /// A hole; of unknown length if none.
     pub(super) fn gap(&mut self, role: Role, len: Option<u64>, tally: &TallySheet) {
         self.side(role).gap(len, tally);
+    }
+
+    /// Whether as much was said on either side as is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.client.is_full() || self.server.is_full()
+    }
+
+    /// What the text messages of `role` said so far; nothing is kept from now on.
+    pub(super) fn take_said(&mut self, role: Role) -> Vec<u8> {
+        self.side(role).take_said()
     }
 
     /// Whether both directions have been given up.
