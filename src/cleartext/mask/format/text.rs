@@ -98,6 +98,9 @@ impl Walk<'_> {
             if !key.hits() && (!pair.in_query || pair.start < plain) {
                 continue;
             }
+            if key.hits() && pair.repeats(buffer, sign) {
+                continue;
+            }
             if key.hits() && self.is_refused_early(buffer, all, &pair, key) {
                 continue;
             }
@@ -283,6 +286,12 @@ impl Pair {
                 lead.is_empty() || matches!(lead, b"-" | b"export" | b"\"" | b"'" | b"set")
             }),
         })
+    }
+
+    /// Whether its value begins with the same name and sign once more (`auth=auth=x`): that pair is judged instead.
+    fn repeats(&self, buffer: &[u8], sign: usize) -> bool {
+        let own = cut(buffer, self.name.start, plus(sign, 1));
+        cut(buffer, self.start, plus(self.start, own.len())) == own
     }
 
     /// Where its value stands.

@@ -31,14 +31,33 @@ fn plain(character: char) -> Option<u8> {
     }
 }
 
-/// Whether a text that is not all ASCII has any character in disguise.
+/// The lead bytes of all of them.
+const LEADS: [u8; 7] = [0xc2, 0xd9, 0xdb, 0xe0, 0xe2, 0xe3, 0xef];
+
+/// Fewer digits than this are no number, whatever stands between them.
+const FEWEST_DIGITS: usize = 2;
+
+/// Whether a text that is not all ASCII has any character in disguise that may hide something by itself. Spaces and dashes
+/// of other kinds do not: they are in every other text, and matter only between digits.
 pub(super) fn is_in(text: &[u8]) -> bool {
-    // The lead bytes of all of them.
-    let lead = |b: &u8| matches!(b, 0xc2 | 0xd9 | 0xdb | 0xe0 | 0xe2 | 0xe3 | 0xef);
-    text.iter().any(lead)
-        && String::from_utf8_lossy(text)
-            .chars()
-            .any(|character| plain(character).is_some())
+    has(text, |byte| !matches!(byte, b' ' | b'-'))
+}
+
+fn has(text: &[u8], which: fn(u8) -> bool) -> bool {
+    text.iter().any(|b| LEADS.contains(b))
+        && text.utf8_chunks().any(|chunk| {
+            let mut characters = chunk.valid().chars();
+            characters.any(|character| plain(character).is_some_and(which))
+        })
+}
+
+/// Whether a text reads differently in its plain form.
+fn differs(text: &[u8]) -> bool {
+    let digits = text
+        .iter()
+        .filter(|b| b.is_ascii_digit())
+        .take(FEWEST_DIGITS);
+    is_in(text) || (digits.count() >= FEWEST_DIGITS && has(text, |_| true))
 }
 
 /// A text in its plain form.
@@ -51,7 +70,7 @@ pub(super) struct Plain {
 impl Plain {
     /// The plain form of `text`, if there is anything in disguise in it.
     pub(super) fn of(text: &[u8]) -> Option<Self> {
-        if !text.iter().any(|b| class(*b) == HIGH) || !is_in(text) {
+        if !text.iter().any(|b| class(*b) == HIGH) || !differs(text) {
             return None;
         }
         let mut all = Self {
