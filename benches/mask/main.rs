@@ -152,7 +152,7 @@ fn one_transaction(c: &mut Criterion) {
     group.finish();
     // Nothing runs where only another group was asked for.
     assert!(
-        findings.is_empty() || findings.len() >= 8,
+        findings.is_empty() || findings.is_empty() || findings.len() >= 8,
         "the bench must find what it measures: {}",
         findings.len()
     );
