@@ -194,6 +194,12 @@ impl State {
         mark
     }
 
+    /// Adds a name to the path until `undo`: behind a point, unless it is the first.
+    pub(super) fn enter_name(&mut self, name: &[u8], known: bool) -> PathMark {
+        let point: &[u8] = if self.path.is_empty() { b"" } else { b"." };
+        self.enter(&[point, name], known)
+    }
+
     /// Adds a part to the path; an earlier mark undoes it.
     pub(super) fn push(&mut self, parts: &[&[u8]], known: bool) {
         for part in parts {

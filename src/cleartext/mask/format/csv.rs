@@ -48,7 +48,7 @@ impl Walk<'_> {
             for (column, cell) in cells(buffer, row, separator).into_iter().enumerate() {
                 let key = keys.get(column).copied().unwrap_or(Key::NONE);
                 let name = names.get(column).map_or(&b"{column}"[..], |n| n.of(buffer));
-                let mark = self.s.enter(&[name], key.is(Key::KNOWN));
+                let mark = self.s.enter_name(name, key.is(Key::KNOWN));
                 self.leaf(buffer, cell, Codec::Plain, key);
                 self.s.leave(mark);
             }

@@ -50,7 +50,7 @@ impl Walk<'_> {
                     .zip(&keys)
                 {
                     if key.hits() {
-                        let mark = self.s.enter(&[name.of(buffer)], key.is(Key::KNOWN));
+                        let mark = self.s.enter_name(name.of(buffer), key.is(Key::KNOWN));
                         self.leaf(buffer, cell, Codec::Plain, *key);
                         self.s.leave(mark);
                         taken.push(cell);

@@ -119,7 +119,7 @@ impl Walk<'_> {
             if value.start >= value.end {
                 continue;
             }
-            let mark = self.s.enter(&[name], key.is(Key::KNOWN));
+            let mark = self.s.enter_name(name, key.is(Key::KNOWN));
             let hits = self.s.hits.len();
             let whole = self.pair_value(buffer, value, key, pair.in_query);
             self.s.leave(mark);
