@@ -25,9 +25,11 @@ const FORMATS: [Format; 11] = [
     Format::Grpc,
 ];
 
-/// Passes after which a text that is broken in many places must stay as it is: each finds half of what the one before it
-/// laid bare (`<a><b" value=x><b" value=x>...`).
-const MOST_PASSES: usize = 16;
+/// Passes after which a text of `len` bytes that is broken in many places must stay as it is: each takes in some more of
+/// what the one before it laid bare (`<a><b" value=x><b" value=x>...`).
+const fn most_passes(len: usize) -> usize {
+    len.saturating_div(8).saturating_add(16)
+}
 
 fn rules() -> Option<Arc<RuleSet>> {
     static RULES: OnceLock<Option<Arc<RuleSet>>> = OnceLock::new();
@@ -57,7 +59,7 @@ pub fn body(data: &[u8]) {
         "a finding lies outside the text"
     );
     let mut text = once;
-    let settled = (0..MOST_PASSES).any(|_| {
+    let settled = (0..most_passes(text.len())).any(|_| {
         let (again, _) = filter.mask(text.as_bytes(), *format);
         let same = again == text;
         text = again;
