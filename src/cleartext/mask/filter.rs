@@ -190,20 +190,14 @@ impl Filter {
         walk.edited(Stretch::new(0, text.len()))
     }
 
-    /// Masks one text and gives only that: the text itself where nothing in it is replaced. [`Self::hits`] says how many
-    /// values were found.
-    pub fn mask_text<'t>(&mut self, text: &'t [u8], format: Format) -> Cow<'t, str> {
+    /// Masks one text and gives only that, as text.
+    fn mask_text<'t>(&mut self, text: &'t [u8], format: Format) -> Cow<'t, str> {
         self.walk(text, format);
         let mut walk = Walk {
             rules: &self.rules,
             s: &mut self.state,
         };
         walk.apply_within(text, Stretch::new(0, text.len()))
-    }
-
-    /// How many sensitive values the last text held.
-    pub fn hits(&self) -> usize {
-        self.state.hits.len()
     }
 
     /// Looks at a text; what is to be replaced stands in the state then.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::observation::{ExposedIn, Exposure, Finding, Sink};
 
-/// Fifty letters of a token of a code host.
+/// A token of a code host, by its format.
 fn key() -> String {
     format!("glpat-{}", "x7Yk2LmN9pQr4StV8wZa")
 }
