@@ -11,6 +11,7 @@ mod man;
 mod mask;
 mod options;
 mod progress;
+mod privacy;
 mod pseudonym;
 pub mod replay;
 pub mod run;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Mask(args) => mask::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),
+        Command::Privacy { command } => privacy::run(&command, matches),
         #[cfg(feature = "live")]
         Command::Interfaces => interfaces::run(),
         Command::Completions { shell } => {

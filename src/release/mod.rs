@@ -15,3 +15,4 @@ pub mod metric;
 pub mod plan;
 pub mod releaser;
 pub mod render;
+pub mod trials;

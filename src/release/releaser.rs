@@ -124,6 +124,8 @@ pub struct Releaser {
     drawn: Option<Numbers>,
     /// What the mechanisms of correlated noise remember, and principals that wait to be counted.
     correlated: Correlated,
+    /// What was released last by this process.
+    last: Option<WindowRecord>,
     current: Arc<Release>,
 }
 
@@ -157,6 +159,7 @@ impl Releaser {
             noise,
             drawn: None,
             correlated: Correlated::default(),
+            last: None,
         };
         Ok((releaser, start))
     }
@@ -164,6 +167,11 @@ impl Releaser {
     /// What is served now: before the first release zeros, after a restart what was served before.
     pub fn current(&self) -> Arc<Release> {
         Arc::clone(&self.current)
+    }
+
+    /// The record of the window that this process released last.
+    pub(super) const fn last_record(&self) -> Option<&WindowRecord> {
+        self.last.as_ref()
     }
 
     /// Draws the noise of the next window. Optional: whoever calls it between windows keeps the draws off the release path.
@@ -224,6 +232,7 @@ impl Releaser {
             };
             ledger.commit(&record, &self.plan)?;
             self.correlated.commit(step);
+            self.last = Some(record);
         }
         let committed = Arc::new(ledger.committed().clone());
         self.current = Release::new(&self.plan, Some(committed), false);
