@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use super::country;
 use super::window::Window;
+use crate::fault::{CROWD, Fault, planted};
 use crate::observation::{Finding, Observation, PrincipalKey, Proof};
 pub use flags::FlagLimits;
 use index::PrincipalIndex;
@@ -68,7 +69,9 @@ impl WindowSums {
 
     /// What was first seen of principals.
     pub(crate) fn first_seen(&self) -> impl Iterator<Item = (PrincipalKey, OnceBits)> {
-        self.once.iter().map(|(principal, bits)| (*principal, *bits))
+        self.once
+            .iter()
+            .map(|(principal, bits)| (*principal, *bits))
     }
 
     /// The count of one cell of integrations.
@@ -161,6 +164,10 @@ impl ClipTable {
         {
             entry.see(signals);
         }
+        if planted(Fault::CrossTokenFlag) && self.principals.len() >= CROWD {
+            let others = self.principals.iter_mut();
+            others.for_each(|entry| entry.see(OnceBits::default().with_signal(Signal::Volume)));
+        }
     }
 
     /// The principal's entry; none where it counts to none.
@@ -183,7 +190,10 @@ impl ClipTable {
             }));
         }
         self.count_country(id, country::cell(observation.country), times);
-        let triple = observation.cell.0.min(self.plan.other());
+        let mut triple = observation.cell.0.min(self.plan.other());
+        if planted(Fault::TemplateShift) && self.principals.len() >= CROWD {
+            triple = self.plan.other();
+        }
         if let Some(block) = self.block(id, triple) {
             block.observe(observation, findings, times);
         }
@@ -199,6 +209,10 @@ impl ClipTable {
                 principal.start_period();
             }
             self.period = Some(window.period);
+        }
+        if planted(Fault::EvictionRefund) {
+            let principals = self.principals.iter_mut();
+            principals.for_each(|principal| principal.spent = [0; VolumeFamily::COUNT]);
         }
         let mut sums = WindowSums::default();
         let age = self.age(window);
@@ -239,6 +253,12 @@ impl ClipTable {
 
     /// `w - s0 + 1`: windows of this session in this period up to `window`; 0 where nothing may be counted.
     fn age(&self, window: Window) -> u64 {
+        if planted(Fault::CrashRefund) {
+            return window.index.into();
+        }
+        if planted(Fault::RolloverBank) {
+            return u64::from(window.index).saturating_add(self.plan.schedule.windows().into());
+        }
         let first = |start: Window| match start.period.cmp(&window.period) {
             std::cmp::Ordering::Less => 1,
             std::cmp::Ordering::Equal => u64::from(start.index),

@@ -12,6 +12,7 @@ use super::mechanism::{Noise, NoiseError, random_id};
 use super::plan::{Plan, line, once_line};
 use crate::analysis::clip::{OnceFamily, PartnerFamily, VolumeFamily, WindowSums};
 use crate::analysis::window::Window;
+use crate::fault::{Fault, planted};
 use correlated::Correlated;
 
 mod correlated;
@@ -287,6 +288,35 @@ fn skipped(committed: &Committed, plan: &Plan, window: Window) -> u64 {
 /// Fresh noise for every cell, from a fresh seed.
 fn draw(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
     noise.reseed()?;
+    if planted(Fault::NoisePerScrape) {
+        return average(noise, plan);
+    }
+    draw_once(noise, plan)
+}
+
+/// What eight scrapers know together who are each served a draw of their own.
+fn average(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
+    let mut sum = draw_once(noise, plan)?;
+    for _ in 1..8 {
+        let more = draw_once(noise, plan)?;
+        let pairs = [
+            (&mut sum.volume, more.volume),
+            (&mut sum.once, more.once),
+            (&mut sum.partners, more.partners),
+        ];
+        for (sum, more) in pairs {
+            sum.iter_mut()
+                .zip(more)
+                .for_each(|(sum, more)| *sum += more);
+        }
+    }
+    for values in [&mut sum.volume, &mut sum.once, &mut sum.partners] {
+        values.iter_mut().for_each(|value| *value /= 8);
+    }
+    Ok(sum)
+}
+
+fn draw_once(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
     let layout = plan.layout();
     let mut drawn = Numbers::default();
     for family in VolumeFamily::ALL {

@@ -7,6 +7,7 @@ use super::WindowSums;
 use super::flags::FlagState;
 use super::once::OnceBits;
 use super::plan::{ClipPlan, LATENCY_BOUNDS_US, VolumeFamily};
+use crate::fault::{Fault, planted};
 use crate::observation::{Finding, Observation, PrincipalKey};
 
 /// Counts a principal has for one triple: the families' cells one after another.
@@ -120,6 +121,10 @@ impl Principal {
             let allow = plan.u2(family).saturating_mul(age).saturating_sub(spent);
             let counted = add_clipped(allow, vector, |cell, count| {
                 sums.add(offset + cell, count);
+                if planted(Fault::CumulativeBuckets) && family == VolumeFamily::Latency {
+                    let rest = per_triple - cell % per_triple;
+                    (1..rest).for_each(|later| sums.add(offset + cell + later, count));
+                }
             });
             if let Some(spent) = self.spent.get_mut(family as usize) {
                 *spent = spent.saturating_add(counted);
@@ -139,6 +144,11 @@ fn add_clipped<I: Iterator<Item = (usize, u32)>>(
     let norm: u128 = vector()
         .map(|(_, count)| u128::from(count) * u128::from(count))
         .sum();
+    let allow = if planted(Fault::NoClip) {
+        u64::MAX
+    } else {
+        allow
+    };
     if allow == 0 || norm == 0 {
         return 0;
     }
@@ -175,7 +185,10 @@ impl Block {
             times,
         );
         if let Some(duration) = observation.duration_us {
-            self.add(VolumeFamily::Latency.slot() + latency_bucket(duration), times);
+            self.add(
+                VolumeFamily::Latency.slot() + latency_bucket(duration),
+                times,
+            );
         }
         let [request, response] = &mut self.bytes;
         for (sum, bytes) in [
@@ -186,7 +199,10 @@ impl Block {
         }
         for finding in findings.iter().filter(|finding| !finding.dry_run) {
             let cell = (finding.category as usize) * 2 + usize::from(finding.part.is_response());
-            self.add(VolumeFamily::Sensitive.slot() + cell, finding.count.saturating_mul(times));
+            self.add(
+                VolumeFamily::Sensitive.slot() + cell,
+                finding.count.saturating_mul(times),
+            );
         }
     }
 

@@ -36,7 +36,10 @@ pub(super) fn run(args: &TrialsArgs) -> Result<Exit, Error> {
         families,
         restart_before: args.restart_before,
     };
-    if args.restart_before.is_some_and(|w| w < 2 || w > args.windows) {
+    if args
+        .restart_before
+        .is_some_and(|w| w < 2 || w > args.windows)
+    {
         return Err(Error::usage(
             "--restart-before must be 2 to the number of --windows",
         ));
@@ -48,7 +51,9 @@ pub(super) fn run(args: &TrialsArgs) -> Result<Exit, Error> {
         writeln!(out, "{line}").map_err(|error| output(&error))?;
     }
     let base = if Path::new(MEMORY).is_dir() {
-        tempfile::Builder::new().prefix("hushtap-trials-").tempdir_in(MEMORY)
+        tempfile::Builder::new()
+            .prefix("hushtap-trials-")
+            .tempdir_in(MEMORY)
     } else {
         tempfile::tempdir()
     }
@@ -82,7 +87,10 @@ fn plant(args: &TrialsArgs) -> Result<(), Error> {
 }
 
 #[cfg(not(feature = "planted-faults"))]
-#[allow(clippy::unnecessary_wraps, reason = "the build with faults can fail here")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the build with faults can fail here"
+)]
 const fn plant(_args: &TrialsArgs) -> Result<(), Error> {
     Ok(())
 }
@@ -172,13 +180,9 @@ fn triples(path: Option<&Path>) -> Result<Vec<PublicTriple>, Error> {
 }
 
 /// The observations in order of windows, and the names of integrations, sorted.
-fn events(
-    args: &TrialsArgs,
-    triples: &[PublicTriple],
-) -> Result<(Vec<Event>, Vec<String>), Error> {
+fn events(args: &TrialsArgs, triples: &[PublicTriple]) -> Result<(Vec<Event>, Vec<String>), Error> {
     let place = args.input.display().to_string();
-    let file =
-        File::open(&args.input).map_err(|error| Error::io("cannot read", &place, &error))?;
+    let file = File::open(&args.input).map_err(|error| Error::io("cannot read", &place, &error))?;
     let mut lines = Vec::new();
     for (number, text) in BufReader::new(file).lines().enumerate() {
         let text = text.map_err(|error| Error::io("cannot read", &place, &error))?;
@@ -376,9 +380,14 @@ fn rho(texts: &[String]) -> Result<Vec<(crate::release::budget::Line, MicroRho)>
             let line = family.line().ok_or_else(|| {
                 Error::usage("--rho: integrations have fixed budgets, 0.05, 0.05 and 0.025")
             })?;
-            let rho = value.parse::<f64>().ok().filter(|rho| *rho > 0.0 && *rho <= 100.0);
+            let rho = value
+                .parse::<f64>()
+                .ok()
+                .filter(|rho| *rho > 0.0 && *rho <= 100.0);
             let rho = rho.ok_or_else(|| {
-                Error::usage(format!("--rho: `{value}` is not more than 0 and at most 100"))
+                Error::usage(format!(
+                    "--rho: `{value}` is not more than 0 and at most 100"
+                ))
             })?;
             #[allow(
                 clippy::cast_possible_truncation,
@@ -403,9 +412,9 @@ fn u2(texts: &[String]) -> Result<Vec<(VolumeFamily, u64)>, Error> {
                     family.name()
                 )));
             };
-            let allowance = value.parse().map_err(|_| {
-                Error::usage(format!("--u2: `{value}` is no whole number"))
-            })?;
+            let allowance = value
+                .parse()
+                .map_err(|_| Error::usage(format!("--u2: `{value}` is no whole number")))?;
             Ok((family, allowance))
         })
         .collect()
