@@ -11,7 +11,12 @@
 //!
 //! Bytes are summed exactly per principal, window, triple and direction, and then rounded to the nearest KiB (half up).
 
+#[cfg_attr(not(test), allow(dead_code, reason = "the table does not call it yet"))]
+mod distinct;
+#[cfg_attr(not(test), allow(dead_code, reason = "the table does not call it yet"))]
+mod flags;
 mod index;
+mod once;
 mod plan;
 mod principal;
 
@@ -20,7 +25,9 @@ use std::sync::Arc;
 use super::country;
 use super::window::Window;
 use crate::observation::{Finding, Observation, PrincipalKey};
+pub use flags::FlagLimits;
 use index::PrincipalIndex;
+pub use once::{FirstSeen, OnceBits, OnceFamily, Signal};
 pub use plan::{ClipPlan, ClipPlanError, LATENCY_BOUNDS_US, LATENCY_BUCKETS, VolumeFamily};
 use principal::{Block, CountryCount, NONE, Principal};
 
