@@ -300,7 +300,7 @@ mod tests {
     fn case_is_not_kept() {
         for (text, same) in [
             ("/V1/Users", "/v1/users"),
-            ("/Data-Sources", "/data-sources"),
+            ("/Record-Sets", "/record-sets"),
             ("/GetURLStatus", "/getUrlStatus"),
         ] {
             assert_eq!(parse(text), parse(same));

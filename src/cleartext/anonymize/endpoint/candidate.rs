@@ -145,7 +145,7 @@ mod tests {
     fn mutations_of_targets() {
         let seeds: [&[u8]; 3] = [
             b"/v1/users/1234/payment-methods/getOrderStatus.json",
-            b"/api/Sign-Up/9b2c6f3e-7d41-4d55-9d0a-1f2e3d4c5b6a:cancel",
+            b"/api/Record-Sets/9b2c6f3e-7d41-4d55-9d0a-1f2e3d4c5b6a:cancel",
             b"https://a.test:8443/users(7)//x/../%41",
         ];
         crate::cleartext::mutation::run("candidate", fuzz_candidate, &seeds);
