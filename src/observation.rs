@@ -645,12 +645,27 @@ impl PublicTriple {
             method: other(),
         }
     }
+
+    /// The place of a triple that is not learned yet.
+    pub const fn blank() -> Self {
+        Self {
+            service: String::new(),
+            endpoint: String::new(),
+            method: String::new(),
+        }
+    }
+
+    /// Whether it is such a place.
+    pub const fn is_blank(&self) -> bool {
+        self.method.is_empty()
+    }
 }
 
 /// How far the token of a request is proven.
 ///
-/// Credentials answered 401, and those answered 403 before they were ever seen to succeed, count to the client instead,
-/// so that forged tokens can neither fill tables nor spend another's clip.
+/// For detection, credentials answered 401, and those answered 403 before they were ever seen to succeed, count to the client
+/// instead, so that forged tokens can not fill its tables. What is released goes by the single observation
+/// (`analysis::clip::principal_of`): 401 counts to the client, anything else to the token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Proof {
     /// No token was presented.

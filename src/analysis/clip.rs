@@ -11,23 +11,25 @@
 //!
 //! Bytes are summed exactly per principal, window, triple and direction, and then rounded to the nearest KiB (half up).
 
-#[cfg_attr(not(test), allow(dead_code, reason = "the table does not call it yet"))]
 mod distinct;
-#[cfg_attr(not(test), allow(dead_code, reason = "the table does not call it yet"))]
 mod flags;
 mod index;
 mod once;
+mod partner;
 mod plan;
 mod principal;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::country;
 use super::window::Window;
-use crate::observation::{Finding, Observation, PrincipalKey};
+use crate::observation::{Finding, Observation, PrincipalKey, Proof};
 pub use flags::FlagLimits;
 use index::PrincipalIndex;
-pub use once::{FirstSeen, OnceBits, OnceFamily, Signal};
+pub use once::{OnceBits, OnceFamily, Signal};
+use partner::PartnerSums;
+pub use partner::{BODY_UNIT, PartnerFamily, PartnerPlan};
 pub use plan::{ClipPlan, ClipPlanError, LATENCY_BOUNDS_US, LATENCY_BUCKETS, VolumeFamily};
 use principal::{Block, CountryCount, NONE, Principal};
 
@@ -36,6 +38,10 @@ use principal::{Block, CountryCount, NONE, Principal};
 pub struct WindowSums {
     /// By cell; empty where nothing was counted.
     cells: Vec<u64>,
+    /// Principals with what was first seen of them.
+    once: BTreeMap<PrincipalKey, OnceBits>,
+    /// Of integrations.
+    partners: PartnerSums,
 }
 
 /// Exact counts do not print.
@@ -54,6 +60,21 @@ impl WindowSums {
         for (sum, more) in self.cells.iter_mut().zip(&other.cells) {
             *sum = sum.saturating_add(*more);
         }
+        for (principal, bits) in &other.once {
+            let seen = self.once.entry(*principal).or_default();
+            *seen = seen.or(*bits);
+        }
+        self.partners.merge(&other.partners);
+    }
+
+    /// What was first seen of principals.
+    pub(crate) fn first_seen(&self) -> impl Iterator<Item = (PrincipalKey, OnceBits)> {
+        self.once.iter().map(|(principal, bits)| (*principal, *bits))
+    }
+
+    /// The count of one cell of integrations.
+    pub(crate) fn partner_cell(&self, cell: usize) -> u64 {
+        self.partners.cell(cell)
     }
 
     /// The sum of one cell.
@@ -65,6 +86,15 @@ impl WindowSums {
         if let Some(sum) = self.cells.get_mut(cell) {
             *sum = sum.saturating_add(count);
         }
+    }
+}
+
+/// The principal that an observation counts to under the claim: its token, unless it has none or the answer was 401, else its
+/// client. A function of the single observation: what a token did before, or what is remembered of it, must not move it.
+pub const fn principal_of(observation: &Observation) -> PrincipalKey {
+    match (observation.token, observation.proof) {
+        (Some(token), Proof::Forbidden | Proof::Accepted) => token,
+        (_, Proof::NoToken | Proof::Refused) | (None, _) => observation.client,
     }
 }
 
@@ -85,6 +115,7 @@ pub struct ClipTable {
     /// Counts of the open window, chained per principal.
     blocks: Vec<Block>,
     countries: Vec<CountryCount>,
+    partners: PartnerSums,
 }
 
 impl ClipTable {
@@ -100,27 +131,64 @@ impl ClipTable {
             active: Vec::new(),
             blocks: Vec::new(),
             countries: Vec::new(),
+            partners: PartnerSums::default(),
         }
     }
 
-    /// Counts one observation of `principal` in the open window. Listed integrations are outside the crowd.
-    pub fn observe(
+    /// Counts one observation in the open window, to its principal ([`principal_of`]) or, if it is one's, to a listed
+    /// integration, which is outside the crowd.
+    pub fn observe(&mut self, observation: &Observation, findings: &[Finding]) {
+        let is_token = observation.token == Some(principal_of(observation));
+        if let Some(id) = self.count(observation, findings, 1)
+            && let Some(entry) = self.principals.get_mut(id as usize)
+        {
+            let shown = entry
+                .flags
+                .observe(&self.plan.flags, observation, findings, is_token);
+            entry.see(shown);
+        }
+    }
+
+    /// Likewise a number of equal observations, for auditors, who say which signals the principal shows.
+    pub(crate) fn observe_equal(
         &mut self,
-        principal: PrincipalKey,
         observation: &Observation,
         findings: &[Finding],
+        signals: OnceBits,
+        times: u32,
     ) {
-        if observation.integration.is_some() {
-            return;
+        if let Some(id) = self.count(observation, findings, times)
+            && let Some(entry) = self.principals.get_mut(id as usize)
+        {
+            entry.see(signals);
         }
-        let Some(id) = self.admit(principal) else {
-            return;
-        };
-        self.count_country(id, country::cell(observation.country));
-        let triple = observation.cell.0.min(self.plan.triples.saturating_sub(1));
+    }
+
+    /// The principal's entry; none where it counts to none.
+    fn count(
+        &mut self,
+        observation: &Observation,
+        findings: &[Finding],
+        times: u32,
+    ) -> Option<u32> {
+        if let Some(integration) = observation.integration {
+            self.partners
+                .observe(&self.plan.partners, (integration, times), observation);
+            return None;
+        }
+        let id = self.admit(principal_of(observation))?;
+        if let Some(entry) = self.principals.get_mut(id as usize) {
+            let real = findings.iter().filter(|finding| !finding.dry_run);
+            entry.see(real.fold(OnceBits::SEEN, |bits, finding| {
+                bits.with_category(finding.category)
+            }));
+        }
+        self.count_country(id, country::cell(observation.country), times);
+        let triple = observation.cell.0.min(self.plan.other());
         if let Some(block) = self.block(id, triple) {
-            block.observe(observation, findings);
+            block.observe(observation, findings, times);
         }
+        Some(id)
     }
 
     /// Closes `window`: clips what every principal did in it, and returns the sums. Windows must come in order; what is
@@ -129,12 +197,20 @@ impl ClipTable {
         self.session.get_or_insert(window);
         if self.period != Some(window.period) {
             for principal in &mut self.principals {
-                principal.spent = [0; VolumeFamily::COUNT];
+                principal.start_period();
             }
             self.period = Some(window.period);
         }
         let mut sums = WindowSums::default();
         let age = self.age(window);
+        sums.partners = std::mem::take(&mut self.partners);
+        for id in &self.active {
+            if let Some(entry) = self.principals.get_mut(*id as usize)
+                && age > 0
+            {
+                sums.once.extend(entry.take_fresh());
+            }
+        }
         if !self.active.is_empty() && age > 0 {
             sums.cells.resize(self.plan.cells(), 0);
             for block in &mut self.blocks {
@@ -189,7 +265,7 @@ impl ClipTable {
                 return None;
             }
             let id = u32::try_from(self.principals.len()).ok()?;
-            self.principals.push(Principal::new());
+            self.principals.push(Principal::new(key));
             self.index.insert(key, id);
             id
         };
@@ -199,7 +275,7 @@ impl ClipTable {
         Some(id)
     }
 
-    fn count_country(&mut self, id: u32, cell: usize) {
+    fn count_country(&mut self, id: u32, cell: usize, times: u32) {
         let Some(principal) = self.principals.get_mut(id as usize) else {
             return;
         };
@@ -207,7 +283,7 @@ impl ClipTable {
         let mut at = principal.countries;
         while let Some(entry) = self.countries.get_mut(at as usize) {
             if entry.cell == cell {
-                entry.count = entry.count.saturating_add(1);
+                entry.count = entry.count.saturating_add(times);
                 return;
             }
             at = entry.next;
@@ -218,7 +294,7 @@ impl ClipTable {
         self.countries.push(CountryCount {
             cell,
             next: principal.countries,
-            count: 1,
+            count: times,
         });
         principal.countries = new;
     }

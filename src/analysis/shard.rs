@@ -115,6 +115,10 @@ impl Shard {
     /// Applies an observation whose principal lives here; returns whether it counts to its token.
     pub(super) fn apply(&mut self, seen: Seen<'_>, cx: &mut Context<'_>) -> bool {
         let observation = seen.observation;
+        // First, and by its own rule of who is who: what is released must not depend on what detection remembers.
+        if let Some(clip) = &mut self.clip {
+            clip.observe(observation, seen.findings);
+        }
         let Some(token) = observation
             .token
             .filter(|_| observation.proof != Proof::Refused)
@@ -177,10 +181,6 @@ impl Shard {
 
     fn count(&mut self, who: Who, seen: Seen<'_>, cx: &mut Context<'_>) {
         let observation = seen.observation;
-        // First, so that what is released does not depend on whether detection has room for this principal.
-        if let Some(clip) = &mut self.clip {
-            clip.observe(who.key, observation, seen.findings);
-        }
         let (endpoint, place) = self.place(observation.endpoint, cx.snapshot);
         let table = if who.is_token {
             &mut self.tokens

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use super::alert::Alert;
-use super::clip::WindowSums;
+use super::clip::{WindowSums, principal_of};
 use super::exchange::{Contribution, Output, Part, Shared};
 use super::population::{Closed, epoch_end, epoch_of};
 use super::row::Row;
@@ -21,7 +21,7 @@ use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
 use crate::masked::MaskedText;
-use crate::observation::{Finding, FlowId, Observation, PrincipalKey, Proof};
+use crate::observation::{Finding, FlowId, Observation};
 use crate::tally::{Tallies, TallySheet};
 
 /// Starts the analysis room for a number of workers: a sink for each, and what comes out.
@@ -134,7 +134,7 @@ impl TickSink {
         findings: &[Finding],
         text: Option<Box<MaskedText>>,
     ) {
-        let owner = settled_principal(&observation).shard() % self.workers;
+        let owner = principal_of(&observation).shard() % self.workers;
         let Some(batch) = self.outgoing.get_mut(owner) else {
             return;
         };
@@ -426,7 +426,7 @@ impl TickSink {
                 .findings
                 .get(item.findings.clone())
                 .unwrap_or_default();
-            let number = settled_principal(&item.observation).shard();
+            let number = principal_of(&item.observation).shard();
             let Some(shard) = self.shards.get_mut(number) else {
                 continue;
             };
@@ -522,13 +522,5 @@ impl Drop for TickSink {
             exchange.abandoned = true;
             self.shared.announce(exchange);
         }
-    }
-}
-
-/// Whose shard an observation goes to first: its token's if it may count to it, else its client's.
-fn settled_principal(observation: &Observation) -> PrincipalKey {
-    match (observation.token, observation.proof) {
-        (Some(token), Proof::Forbidden | Proof::Accepted) => token,
-        (_, Proof::NoToken | Proof::Refused) | (None, _) => observation.client,
     }
 }

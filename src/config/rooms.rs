@@ -172,6 +172,7 @@ impl Config {
             max_principals: privacy.max_principals,
             max_triples_per_principal: privacy.max_endpoints_per_principal,
             triples: triples.to_vec(),
+            flags: self.flag_limits(),
             ..plan::Settings::default()
         };
         Plan::new(&settings).map_err(|fault| {

@@ -9,6 +9,8 @@
 //! The generator is ChaCha20, seeded from the operating system, reseeded for every window and never persisted, so that a
 //! restored snapshot of the machine does not repeat noise for longer than one window.
 
+pub mod blt;
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Uniform};

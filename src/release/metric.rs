@@ -71,7 +71,7 @@ metrics! {
     DpLastRelease = "hushtap_dp_last_release_timestamp_seconds" Gauge("seconds") []
         "When the last released window was due, by schedule; 0 before the first.";
     DpNoiseStddev = "hushtap_dp_noise_stddev" Gauge("") ["family"]
-        "Standard deviation of the noise added to each series of a family in each window, in the unit of its metric.";
+        "Standard deviation of the noise in each series of a family, in the unit of its metric: of one window, or for tokens_*_today of the count at the end of the period.";
     DpRhoLimit = "hushtap_dp_rho_limit" Gauge("") ["family"]
         "Privacy budget (zCDP rho) set aside for a family in each period.";
     DpRhoSpent = "hushtap_dp_rho_spent" Gauge("") ["family"]
@@ -103,11 +103,11 @@ metrics! {
     SensitiveValues = "hushtap_sensitive_values_total" Counter("") ["service", "endpoint", "method", "category", "where"]
         "Sensitive values found in traffic, with differential-privacy noise.";
     TokensAnomalousToday = "hushtap_tokens_anomalous_today" Gauge("") ["signal"]
-        "Distinct principals that showed a signal since midnight UTC, with differential-privacy noise.";
+        "Distinct principals that showed a signal since midnight UTC, with unbiased differential-privacy noise: may be negative.";
     TokensExposedToday = "hushtap_tokens_exposed_today" Gauge("") ["category"]
-        "Distinct principals whose traffic held sensitive values of a category since midnight UTC, with differential-privacy noise.";
+        "Distinct principals whose traffic held sensitive values of a category since midnight UTC, with unbiased differential-privacy noise: may be negative.";
     TokensToday = "hushtap_tokens_today" Gauge("") []
-        "Distinct principals since midnight UTC, with differential-privacy noise.";
+        "Distinct principals since midnight UTC, with unbiased differential-privacy noise: may be negative.";
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 pub mod budget;
 pub mod exporter;
+mod layout;
 pub mod ledger;
 pub mod mechanism;
 pub mod metric;

@@ -3,17 +3,21 @@
 //! A [`Plan`] is made from configuration alone. It is checked as a whole: what cannot be released under the claim (too many
 //! series, noise outside the exact sampler's range) refuses to start and is never clamped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::budget::{BudgetError, DELTA, Line, MicroRho, Split, Variance, epsilon};
-use crate::analysis::clip::{ClipPlan, ClipPlanError, LATENCY_BOUNDS_US, VolumeFamily};
+use super::layout::{Layout, Partner};
+use crate::analysis::clip::{
+    ClipPlan, ClipPlanError, FlagLimits, LATENCY_BOUNDS_US, OnceFamily, PartnerFamily, PartnerPlan,
+    VolumeFamily,
+};
 use crate::analysis::country;
 use crate::analysis::window::{Schedule, Unit};
-use crate::observation::{Category, PublicTriple, SHARDS, Status};
+use crate::observation::{Category, PublicTriple, SHARDS};
 
 /// What the operator chooses.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
     /// Whose presence is hidden (`privacy.unit`).
     pub unit: Unit,
@@ -34,8 +38,32 @@ pub struct Settings {
     pub max_triples_per_principal: u32,
     /// The public triples in the order that `PublicCell` counts in: sorted, then [`PublicTriple::other`].
     pub triples: Vec<PublicTriple>,
+    /// Learned endpoints shown at most (`privacy.max_learned_endpoints`), as far as `max_series` leaves room.
+    pub max_learned: usize,
+    /// Windows after a start with no learned endpoint until the day's selection is made; none: at the end of the day
+    /// (`privacy.bootstrap_window`).
+    pub bootstrap_windows: Option<u32>,
+    /// Thresholds of the public flags.
+    pub flags: FlagLimits,
+    /// Named integrations, in the order of the configuration.
+    pub integrations: Vec<Integration>,
+    /// What one body of an integration counts at most, in units of 16 KiB (`privacy.integration_body_limit`).
+    pub body_units: u64,
     /// What `hushtap_build_info` says.
     pub build: BuildInfo,
+}
+
+/// A named integration, outside the claim for principals.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Integration {
+    /// Its name.
+    pub name: String,
+    /// Labels of its series.
+    pub tags: BTreeMap<String, String>,
+    /// Cost units of a request, by `METHOD template`.
+    pub costs: BTreeMap<String, f64>,
+    /// Without noise.
+    pub exact: bool,
 }
 
 impl Default for Settings {
@@ -50,6 +78,11 @@ impl Default for Settings {
             max_principals: 200_000,
             max_triples_per_principal: 256,
             triples: vec![PublicTriple::other()],
+            max_learned: 0,
+            bootstrap_windows: None,
+            flags: FlagLimits::default(),
+            integrations: Vec::new(),
+            body_units: 64,
             build: BuildInfo::default(),
         }
     }
@@ -118,13 +151,19 @@ pub enum PlanError {
 }
 
 /// The validated plan. Immutable; shared by the clip tables, the releaser and the renderer.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
     unit: Unit,
     clip: Arc<ClipPlan>,
     split: Split,
     variances: [Variance; VolumeFamily::COUNT],
-    triples: Arc<[PublicTriple]>,
+    once_variances: [Variance; OnceFamily::ALL.len()],
+    partner_variances: [Variance; PartnerFamily::ALL.len()],
+    layout: Arc<Layout>,
+    integrations: Vec<Integration>,
+    tags: Vec<String>,
+    bootstrap_windows: Option<u32>,
+    max_principals: usize,
     build: BuildInfo,
     config: ConfigHash,
 }
@@ -163,31 +202,54 @@ impl Plan {
         if !sorted || !triples.iter().all(admissible) {
             return Err(PlanError::Triples);
         }
-        let series = Self::series(triples.len());
-        if series > settings.max_series {
-            return Err(PlanError::Series {
-                series,
-                ceiling: settings.max_series,
-            });
-        }
+        let layout = layout(settings, schedule)?;
         let clip = ClipPlan::new(
             schedule,
-            triples.len(),
+            layout.triples.len(),
             settings.u2,
             settings.max_principals.div_ceil(SHARDS),
             settings.max_triples_per_principal,
-        )?;
+        )?
+        .with_slots(u32::try_from(layout.slots).unwrap_or(u32::MAX))
+        .with_flags(settings.flags)
+        .with_partners(PartnerPlan {
+            pair_of_triple: layout.pair_of_triple(),
+            pairs: u32::try_from(layout.pairs().len()).unwrap_or(u32::MAX),
+            exact: layout.partners.iter().map(|p| p.exact).collect(),
+            body_units: settings.body_units,
+        });
         let mut variances = [Variance::new(1)?; VolumeFamily::COUNT];
         for (variance, family) in variances.iter_mut().zip(VolumeFamily::ALL) {
             let sensitivity2 = u128::from(clip.u2(family)) * u128::from(schedule.windows());
             *variance = Variance::for_sensitivity(sensitivity2, split.part(line(family)))?;
         }
+        let mut once_variances = [Variance::new(1)?; OnceFamily::ALL.len()];
+        for (variance, family) in once_variances.iter_mut().zip(OnceFamily::ALL) {
+            let rho = split.part(once_line(family));
+            *variance = layout.once().variance(family.cells_per_principal(), rho)?;
+        }
+        let mut partner_variances = [Variance::new(1)?; PartnerFamily::ALL.len()];
+        for (variance, family) in partner_variances.iter_mut().zip(PartnerFamily::ALL) {
+            let blt = layout.partner(family);
+            *variance = blt.variance(family.cells_per_request(), partner_rho(family)?)?;
+        }
+        let tags: BTreeSet<&String> = settings
+            .integrations
+            .iter()
+            .flat_map(|integration| integration.tags.keys())
+            .collect();
         let mut plan = Self {
             unit: settings.unit,
             clip: Arc::new(clip),
             split,
             variances,
-            triples: triples.as_slice().into(),
+            once_variances,
+            partner_variances,
+            layout: Arc::new(layout),
+            integrations: settings.integrations.clone(),
+            tags: tags.into_iter().cloned().collect(),
+            bootstrap_windows: settings.bootstrap_windows,
+            max_principals: settings.max_principals,
             build: settings.build.clone(),
             config: ConfigHash([0; 8]),
         };
@@ -197,11 +259,15 @@ impl Plan {
 
     /// Series that a number of triples makes, with everything that is there without any.
     pub const fn series(triples: usize) -> usize {
-        /// Requests twice, 12 buckets with sum and count, bytes twice, 8 kinds of sensitive values.
-        const PER_TRIPLE: usize = 6 + 6 + 14 + 2 + 8;
-        /// `hushtap_dp_*`, `hushtap_build_info` and the day's distinct tokens.
-        const FIXED: usize = country::CELLS + 3 * Line::COUNT + 6 + 18;
-        triples.saturating_mul(PER_TRIPLE).saturating_add(FIXED)
+        /// `hushtap_dp_*`, `hushtap_build_info`, countries and the period's distinct principals.
+        const FIXED: usize = country::CELLS
+            + 2 * Line::COUNT
+            + (VolumeFamily::COUNT + OnceFamily::ALL.len())
+            + 6
+            + OnceFamily::CELLS;
+        triples
+            .saturating_mul(SERIES_PER_TRIPLE)
+            .saturating_add(FIXED)
     }
 
     /// Whose presence is hidden.
@@ -238,9 +304,48 @@ impl Plan {
             .unwrap_or(first)
     }
 
-    /// The public triples, `other` last.
+    /// The variance on the grid of a once-a-day family.
+    pub fn once_variance(&self, family: OnceFamily) -> Variance {
+        let [first, ..] = self.once_variances;
+        let of = self.once_variances.get(family as usize);
+        of.copied().unwrap_or(first)
+    }
+
+    /// The variance on the grid of a family of integrations.
+    pub fn partner_variance(&self, family: PartnerFamily) -> Variance {
+        let [first, ..] = self.partner_variances;
+        let of = self.partner_variances.get(family as usize);
+        of.copied().unwrap_or(first)
+    }
+
+    /// The configured triples, `other` last.
     pub fn triples(&self) -> &[PublicTriple] {
-        &self.triples
+        self.layout.configured()
+    }
+
+    /// All cells.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Named integrations.
+    pub fn integrations(&self) -> &[Integration] {
+        &self.integrations
+    }
+
+    /// Names of tags of integrations, each a label of all their series.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// Principals counted in a period.
+    pub(super) const fn max_principals(&self) -> usize {
+        self.max_principals
+    }
+
+    /// Windows after a start until an early selection.
+    pub(crate) const fn bootstrap_windows(&self) -> Option<u32> {
+        self.bootstrap_windows
     }
 
     /// What was built.
@@ -251,12 +356,6 @@ impl Plan {
     /// Identifies everything the claim depends on.
     pub const fn config(&self) -> ConfigHash {
         self.config
-    }
-
-    /// The cells of a family, as a range of all cells.
-    pub(super) fn range(&self, family: VolumeFamily) -> std::ops::Range<usize> {
-        let start = self.clip.offset(family);
-        start..start + family.cells(self.triples.len())
     }
 
     /// Hashes what the claim depends on, each part with its length in front so that no two plans share a text.
@@ -276,11 +375,15 @@ impl Plan {
             number(self.split.part(part).micro());
         }
         LATENCY_BOUNDS_US.into_iter().for_each(&mut number);
-        for label in self
-            .triples
-            .iter()
-            .flat_map(|t| [&t.service, &t.endpoint, &t.method])
-        {
+        number(self.layout.slots as u64);
+        number(self.bootstrap_windows.unwrap_or(0).into());
+        number(self.layout.body_units);
+        let partners = self.layout.partners.iter();
+        partners.for_each(|partner| number(u64::from(partner.exact)));
+        let labels = self.layout.triples.iter();
+        let labels = labels.flat_map(|t| [&t.service, &t.endpoint, &t.method]);
+        let names = self.layout.partners.iter().map(|partner| &partner.name);
+        for label in labels.chain(names) {
             hasher.update(&(label.len() as u64).to_le_bytes());
             hasher.update(label.as_bytes());
         }
@@ -290,6 +393,42 @@ impl Plan {
         }
         ConfigHash(short)
     }
+}
+
+/// Series of one public triple: requests twice, 12 buckets with sum and count, bytes twice, 8 kinds of sensitive values.
+const SERIES_PER_TRIPLE: usize = 6 + 6 + 14 + 2 + 8;
+/// Series of one endpoint of one integration: requests, 12 buckets with sum and count, bytes.
+const SERIES_PER_PARTNER_PAIR: usize = 6 + 14 + 1;
+
+/// The cells of the settings, with as many places for learned endpoints as the ceiling on series leaves.
+fn layout(settings: &Settings, schedule: Schedule) -> Result<Layout, PlanError> {
+    let mut layout = Layout {
+        triples: settings.triples.clone(),
+        slots: 0,
+        partners: settings
+            .integrations
+            .iter()
+            .map(|integration| Partner {
+                name: integration.name.clone(),
+                exact: integration.exact,
+            })
+            .collect(),
+        windows: schedule.windows(),
+        body_units: settings.body_units,
+    };
+    let pairs = layout.pairs().len().saturating_mul(SERIES_PER_PARTNER_PAIR);
+    let partners = layout.partners.len().saturating_mul(pairs.saturating_add(1));
+    let series = Plan::series(layout.triples.len()).saturating_add(partners);
+    let Some(room) = settings.max_series.checked_sub(series) else {
+        return Err(PlanError::Series {
+            series,
+            ceiling: settings.max_series,
+        });
+    };
+    layout.slots = settings.max_learned.min(room / SERIES_PER_TRIPLE);
+    let blanks = std::iter::repeat_with(PublicTriple::blank).take(layout.slots);
+    layout.triples.extend(blanks);
+    Ok(layout)
 }
 
 /// Whether a triple's labels may be shown.
@@ -320,43 +459,21 @@ pub(super) const fn line(family: VolumeFamily) -> Line {
     }
 }
 
-/// Names every cell by its labels, in the order of cells, so that counters find their place when the list of triples changes.
-pub(super) fn cell_names(triples: &[PublicTriple]) -> Vec<String> {
-    let mut names = Vec::new();
-    for family in VolumeFamily::ALL {
-        let kind = line(family).name();
-        if family == VolumeFamily::Countries {
-            let cells = 0..country::CELLS;
-            names.extend(cells.map(|cell| format!("{kind}\n{}", country::label(cell))));
-            continue;
-        }
-        for triple in triples {
-            let PublicTriple {
-                service,
-                endpoint,
-                method,
-            } = triple;
-            for slot in 0..family.per_triple() {
-                names.push(format!(
-                    "{kind}\n{service}\n{endpoint}\n{method}\n{}",
-                    slot_name(family, slot)
-                ));
-            }
-        }
+/// The budget line of a once-a-day family.
+pub(super) const fn once_line(family: OnceFamily) -> Line {
+    match family {
+        OnceFamily::Tokens => Line::TokensToday,
+        OnceFamily::Anomalous => Line::TokensAnomalousToday,
+        OnceFamily::Exposed => Line::TokensExposedToday,
     }
-    names
 }
 
-fn slot_name(family: VolumeFamily, slot: usize) -> String {
-    match family {
-        VolumeFamily::Requests => Status::CLASSES.get(slot).copied().unwrap_or("").to_owned(),
-        VolumeFamily::Latency => LATENCY_BOUNDS_US
-            .get(slot)
-            .map_or_else(|| "inf".to_owned(), u64::to_string),
-        VolumeFamily::Bytes => direction(slot).to_owned(),
-        VolumeFamily::Sensitive => format!("{} {}", category(slot), direction(slot)),
-        VolumeFamily::Countries => String::new(),
-    }
+/// What one request of a named integration costs in a family: a budget of its own, for requests and not for principals.
+fn partner_rho(family: PartnerFamily) -> Result<MicroRho, BudgetError> {
+    MicroRho::new(match family {
+        PartnerFamily::Requests | PartnerFamily::Latency => 50_000,
+        PartnerFamily::Bytes => 25_000,
+    })
 }
 
 /// The direction of a cell of the bytes or sensitive values families.
@@ -372,9 +489,6 @@ pub(super) const fn direction(slot: usize) -> &'static str {
 pub(super) fn category(slot: usize) -> &'static str {
     Category::ALL.get(slot / 2).map_or("", |kind| kind.name())
 }
-
-/// Counters of cells that are no longer in the plan, by name. They come back with their value if the cell does.
-pub(super) type Retired = BTreeMap<String, (i64, i64)>;
 
 #[cfg(test)]
 mod tests {
@@ -459,7 +573,7 @@ mod tests {
     fn cell_names_are_distinct_and_complete() {
         let triples = in_order(vec![triple("a", "/x"), triple("b", "/x")]);
         let plan = Plan::new(&settings(triples)).unwrap();
-        let mut names = cell_names(plan.triples());
+        let mut names = plan.layout().cell_names();
         assert_eq!(names.len(), plan.clip().cells());
         names.sort_unstable();
         names.dedup();

@@ -7,11 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::budget::Line;
-use super::ledger::{Committed, Ledger, LedgerError, Opening, WindowRecord};
-use super::mechanism::{Noise, NoiseError};
-use super::plan::{Plan, line};
-use crate::analysis::clip::{VolumeFamily, WindowSums};
+use super::ledger::{Committed, Ledger, LedgerError, Numbers, Opening, TagKey, WindowRecord};
+use super::mechanism::{Noise, NoiseError, random_id};
+use super::plan::{Plan, line, once_line};
+use crate::analysis::clip::{OnceFamily, PartnerFamily, VolumeFamily, WindowSums};
 use crate::analysis::window::Window;
+use correlated::Correlated;
+
+mod correlated;
 
 /// What may leave: everything in it was released. There is no way to make one but from what the ledger has committed.
 #[derive(Clone, Debug)]
@@ -118,7 +121,9 @@ pub struct Releaser {
     ledger: Option<Ledger>,
     noise: Noise,
     /// Noise for the next window, by cell, drawn ahead of time.
-    drawn: Vec<i64>,
+    drawn: Option<Numbers>,
+    /// What the mechanisms of correlated noise remember, and principals that wait to be counted.
+    correlated: Correlated,
     current: Arc<Release>,
 }
 
@@ -150,7 +155,8 @@ impl Releaser {
             plan,
             ledger,
             noise,
-            drawn: Vec::new(),
+            drawn: None,
+            correlated: Correlated::default(),
         };
         Ok((releaser, start))
     }
@@ -162,8 +168,8 @@ impl Releaser {
 
     /// Draws the noise of the next window. Optional: whoever calls it between windows keeps the draws off the release path.
     pub fn prepare(&mut self) -> Result<(), NoiseError> {
-        if self.drawn.is_empty() {
-            self.drawn = draw(&mut self.noise, &self.plan)?;
+        if self.drawn.is_none() {
+            self.drawn = Some(draw(&mut self.noise, &self.plan)?);
         }
         Ok(())
     }
@@ -182,22 +188,42 @@ impl Releaser {
 
     fn try_release(&mut self, window: Window, sums: &WindowSums) -> Result<(), ReleaseError> {
         let ledger = self.ledger.as_mut().ok_or(LedgerError::Failed)?;
-        if !ledger.recall(window)? {
+        if ledger.recall(window)? {
+            // What was released of it was encoded by another process.
+            self.correlated = Correlated::default();
+        } else {
             if ledger.high_water().is_some_and(|mark| window <= mark) {
                 return Err(ReleaseError::Spent(window));
             }
-            let record = next_record(ledger.committed(), &self.plan, window)?;
-            let drawn = std::mem::take(&mut self.drawn);
-            let noise = if drawn.is_empty() {
-                draw(&mut self.noise, &self.plan)?
-            } else {
-                drawn
+            let committed = ledger.committed();
+            let (key, charges) = due(committed, &self.plan, window)?;
+            let noise = match self.drawn.take() {
+                Some(drawn) => drawn,
+                None => draw(&mut self.noise, &self.plan)?,
             };
+            self.correlated.wait(window, sums);
+            let step = self
+                .correlated
+                .step(&self.plan, committed, (window, key), (sums, &noise))
+                .ok_or(ReleaseError::Range)?;
             let record = WindowRecord {
-                released: add(sums, &noise).ok_or(ReleaseError::Range)?,
-                ..record
+                window,
+                config: self.plan.config(),
+                charges,
+                skipped: skipped(committed, &self.plan, window),
+                segment: step.segment,
+                key,
+                tags: step.tags.clone(),
+                released: Numbers {
+                    volume: add(&self.plan, committed, sums, &noise.volume)
+                        .ok_or(ReleaseError::Range)?,
+                    once: step.once.clone(),
+                    partners: step.partners.clone(),
+                },
+                selection: None,
             };
             ledger.commit(&record, &self.plan)?;
+            self.correlated.commit(step);
         }
         let committed = Arc::new(ledger.committed().clone());
         self.current = Release::new(&self.plan, Some(committed), false);
@@ -205,12 +231,12 @@ impl Releaser {
     }
 }
 
-/// The record of `window` but for its numbers: what it charges, and that it may be released at all.
-fn next_record(
+/// Whether `window` may be released at all, and with what: the key of its period's tags, and what it charges.
+fn due(
     committed: &Committed,
     plan: &Plan,
     window: Window,
-) -> Result<WindowRecord, ReleaseError> {
+) -> Result<(TagKey, [u64; Line::COUNT]), ReleaseError> {
     let started = committed
         .released
         .is_some_and(|last| last.period == window.period);
@@ -219,7 +245,8 @@ fn next_record(
     }
     let spent = committed.spent_in(window.period);
     let mut charges = [0; Line::COUNT];
-    for family in VolumeFamily::ALL.map(line) {
+    let volume = VolumeFamily::ALL.map(line);
+    for family in volume.into_iter().chain(OnceFamily::ALL.map(once_line)) {
         let limit = plan.split().part(family).micro();
         let (Some(charge), Some(spent)) =
             (charges.get_mut(family as usize), spent.get(family as usize))
@@ -232,37 +259,65 @@ fn next_record(
             return Err(ReleaseError::BudgetSpent);
         }
     }
+    let key = if started {
+        committed.key
+    } else {
+        TagKey(random_id()?)
+    };
+    Ok((key, charges))
+}
+
+/// Windows that will never be released, with those between the last and `window`.
+fn skipped(committed: &Committed, plan: &Plan, window: Window) -> u64 {
     let between = committed
         .released
         .map_or(0, |last| plan.schedule().between(last, window));
-    Ok(WindowRecord {
-        window,
-        config: plan.config(),
-        charges,
-        skipped: committed.skipped.saturating_add(between),
-        released: Vec::new(),
-    })
+    committed.skipped.saturating_add(between)
 }
 
 /// Fresh noise for every cell, from a fresh seed.
-fn draw(noise: &mut Noise, plan: &Plan) -> Result<Vec<i64>, NoiseError> {
+fn draw(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
     noise.reseed()?;
-    let mut drawn = Vec::with_capacity(plan.clip().cells());
+    let layout = plan.layout();
+    let mut drawn = Numbers::default();
     for family in VolumeFamily::ALL {
         let variance = plan.variance(family);
-        for _ in plan.range(family) {
-            drawn.push(noise.gauss(variance)?);
+        for _ in layout.range(family) {
+            drawn.volume.push(noise.gauss(variance)?);
         }
+    }
+    for family in OnceFamily::ALL {
+        let variance = plan.once_variance(family);
+        for _ in family.cells() {
+            drawn.once.push(noise.gauss(variance)?);
+        }
+    }
+    for (cell, exact) in layout.exact_cells().into_iter().enumerate() {
+        let variance = plan.partner_variance(PartnerFamily::of(cell));
+        let draw = if exact { 0 } else { noise.gauss(variance)? };
+        drawn.partners.push(draw);
     }
     Ok(drawn)
 }
 
-fn add(sums: &WindowSums, noise: &[i64]) -> Option<Vec<i64>> {
-    noise
+/// Counts with noise, by cell. Of a place without a learned triple nothing is released.
+fn add(plan: &Plan, committed: &Committed, sums: &WindowSums, noise: &[i64]) -> Option<Vec<i64>> {
+    let mut released = noise
         .iter()
         .enumerate()
         .map(|(cell, noise)| i64::try_from(sums.cell(cell)).ok()?.checked_add(*noise))
-        .collect()
+        .collect::<Option<Vec<_>>>()?;
+    let layout = if committed.config == plan.config() {
+        &committed.layout
+    } else {
+        plan.layout()
+    };
+    layout.for_each_blank(|cell| {
+        if let Some(value) = released.get_mut(cell) {
+            *value = 0;
+        }
+    });
+    Some(released)
 }
 
 #[cfg(test)]

@@ -16,11 +16,14 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, MetricFami
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use super::budget::{DELTA, Line, decimal};
-use super::ledger::Committed;
+use super::layout::Layout;
+use super::ledger::{Committed, rounded};
 use super::metric::{Kind, Metric};
-use super::plan::{Plan, category, direction, line};
+use super::plan::{Plan, category, direction, line, once_line};
 use super::releaser::Release;
-use crate::analysis::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS, VolumeFamily};
+use crate::analysis::clip::{
+    BODY_UNIT, LATENCY_BOUNDS_US, LATENCY_BUCKETS, OnceFamily, PartnerFamily, VolumeFamily,
+};
 use crate::analysis::country;
 use crate::clock::Tick;
 use crate::observation::{PublicTriple, Status};
@@ -68,7 +71,9 @@ fn gather(release: &Release) -> Vec<MetricFamily> {
     let mut page = Page::default();
     page.info(release.plan(), release);
     if let Some(committed) = release.committed() {
-        page.traffic(release.plan(), committed);
+        page.traffic(committed);
+        page.principals(committed);
+        page.integrations(release.plan(), committed);
     }
     let registry = Registry::new();
     // The registry only refuses names that are no names and collectors that are there twice; the catalogue has neither.
@@ -148,6 +153,16 @@ impl Page {
             let stddev = plan.variance(family).stddev() * unit;
             self.value(Metric::DpNoiseStddev, &[line(family).name()], stddev);
         }
+        // Of a running total, at the end of the period.
+        for family in OnceFamily::ALL {
+            let blt = plan.layout().once();
+            let stddev = blt.stddev(plan.once_variance(family), plan.layout().windows);
+            self.value(
+                Metric::DpNoiseStddev,
+                &[once_line(family).name()],
+                stddev,
+            );
+        }
         let window = release.window();
         let due = window.map_or(Tick(0), |last| {
             Tick(plan.schedule().end(last).0.saturating_add(RELEASE_DELAY))
@@ -161,7 +176,7 @@ impl Page {
     }
 
     /// The released counters.
-    fn traffic(&mut self, plan: &Plan, committed: &Committed) {
+    fn traffic(&mut self, committed: &Committed) {
         let published = &committed.counters.published;
         let of = |family| cells(committed, published, family);
         let window = cells(
@@ -169,22 +184,25 @@ impl Page {
             &committed.counters.window,
             VolumeFamily::Requests,
         );
-        let triples = committed.triples.iter();
-        let requests = of(VolumeFamily::Requests).chunks(6).zip(window.chunks(6));
-        for (triple, (counts, last)) in triples.clone().zip(requests) {
+        // Places without a learned triple have nothing to show.
+        let with = |(triple, _): &(&PublicTriple, &[i64])| !triple.is_blank();
+        let triples = committed.layout.triples.iter();
+        let requests = of(VolumeFamily::Requests).chunks(6);
+        let requests = triples.clone().zip(requests).zip(window.chunks(6));
+        for ((triple, counts), last) in requests.filter(|(pair, _)| with(pair)) {
             for ((code, count), last) in Status::CLASSES.into_iter().zip(counts).zip(last) {
                 self.cell(Metric::Requests, triple, &[code], *count);
                 self.cell(Metric::RequestsWindow, triple, &[code], *last);
             }
         }
         let latency = of(VolumeFamily::Latency).chunks(LATENCY_BUCKETS);
-        for (triple, buckets) in triples.clone().zip(latency) {
+        for (triple, buckets) in triples.clone().zip(latency).filter(with) {
             let metric = histogram(Metric::RequestDuration, &labels(triple, &[]), buckets);
             self.push(Metric::RequestDuration, metric);
         }
         let bytes = of(VolumeFamily::Bytes).chunks(2);
         let directions = [Metric::RequestBodyBytes, Metric::ResponseBodyBytes];
-        for (triple, kib) in triples.clone().zip(bytes) {
+        for (triple, kib) in triples.clone().zip(bytes).filter(with) {
             for (metric, kib) in directions.into_iter().zip(kib) {
                 self.cell(metric, triple, &[], kib.saturating_mul(1_024));
             }
@@ -197,16 +215,78 @@ impl Page {
             );
         }
         let sensitive = of(VolumeFamily::Sensitive).chunks(8);
-        for (triple, counts) in triples.zip(sensitive) {
+        for (triple, counts) in triples.zip(sensitive).filter(with) {
             for (slot, count) in counts.iter().enumerate() {
                 let labels = [category(slot), direction(slot)];
                 self.cell(Metric::SensitiveValues, triple, &labels, *count);
             }
         }
-        debug_assert_eq!(
-            plan.clip().cells() == published.len(),
-            plan.triples().len() == committed.triples.len()
-        );
+    }
+
+    /// Distinct principals of the period.
+    fn principals(&mut self, committed: &Committed) {
+        for (cell, series) in committed.counters.once.iter().enumerate() {
+            let (family, name) = Layout::once_name(cell);
+            let value = signed(rounded(series.total));
+            match family {
+                OnceFamily::Tokens => self.value(Metric::TokensToday, &[], value),
+                OnceFamily::Anomalous => self.value(Metric::TokensAnomalousToday, &[name], value),
+                OnceFamily::Exposed => self.value(Metric::TokensExposedToday, &[name], value),
+            }
+        }
+    }
+
+    /// Named integrations. Costs and bytes follow from released counts.
+    fn integrations(&mut self, plan: &Plan, committed: &Committed) {
+        let pairs = committed.layout.pairs();
+        let cells = &committed.counters.partners_published;
+        let mut of_partner = cells.chunks(pairs.len().max(1) * PartnerFamily::CELLS);
+        for partner in &committed.layout.partners {
+            let counts = of_partner.next().unwrap_or_default();
+            let settings = plan.integrations().iter().find(|i| i.name == partner.name);
+            let tags: Vec<(&str, &str)> = plan
+                .tags()
+                .iter()
+                .map(|tag| {
+                    let value = settings.and_then(|i| i.tags.get(tag));
+                    (&**tag, value.map_or("", |value| value))
+                })
+                .collect();
+            let mut cost = 0.0;
+            let name = &*partner.name;
+            for ((endpoint, method), counts) in pairs.iter().zip(counts.chunks(PartnerFamily::CELLS))
+            {
+                let of = |family: PartnerFamily| counts.get(family.cells()).unwrap_or_default();
+                let requests = of(PartnerFamily::Requests);
+                let labels = [name, endpoint, method];
+                for (code, count) in Status::CLASSES.into_iter().zip(requests) {
+                    let labels = [name, endpoint, method, code];
+                    let metric = Metric::IntegrationRequests;
+                    self.tagged(metric, &labels, &tags, signed(*count));
+                }
+                let metric = Metric::IntegrationDuration;
+                let mut sample = histogram(metric, &labels, of(PartnerFamily::Latency));
+                tag(&mut sample, &tags);
+                self.push(metric, sample);
+                let units: i64 = of(PartnerFamily::Bytes).iter().sum();
+                let bytes = signed(units) * number(BODY_UNIT);
+                self.tagged(Metric::IntegrationBodyBytes, &labels, &tags, bytes);
+                let weight = settings.and_then(|i| i.costs.get(&format!("{method} {endpoint}")));
+                let whole: i64 = requests.iter().sum();
+                cost += weight.copied().unwrap_or(0.0) * signed(whole);
+            }
+            self.tagged(Metric::IntegrationCostUnits, &[name], &tags, cost);
+        }
+    }
+
+    /// A counter with the tags of its integration.
+    fn tagged(&mut self, metric: Metric, labels: &[&str], tags: &[(&str, &str)], value: f64) {
+        let mut sample = labelled(metric, labels);
+        tag(&mut sample, tags);
+        let mut counter = Counter::default();
+        counter.set_value(value);
+        sample.set_counter(counter);
+        self.push(metric, sample);
     }
 
     fn cell(&mut self, metric: Metric, triple: &PublicTriple, more: &[&str], count: i64) {
@@ -234,14 +314,7 @@ impl Page {
 
 /// The cells of a family, of a vector over the cells of the committed list of triples.
 fn cells<'a>(committed: &Committed, all: &'a [i64], family: VolumeFamily) -> &'a [i64] {
-    let triples = committed.triples.len();
-    let start: usize = VolumeFamily::ALL
-        .iter()
-        .take_while(|other| **other != family)
-        .map(|other| other.cells(triples))
-        .sum();
-    all.get(start..start + family.cells(triples))
-        .unwrap_or_default()
+    all.get(committed.layout.range(family)).unwrap_or_default()
 }
 
 fn labels<'a>(triple: &'a PublicTriple, more: &[&'a str]) -> Vec<&'a str> {
@@ -260,6 +333,18 @@ fn labelled(metric: Metric, values: &[&str]) -> prometheus::proto::Metric {
         pair
     });
     prometheus::proto::Metric::from_label(pairs.collect())
+}
+
+/// Adds labels, in the order of names that the format asks for.
+fn tag(sample: &mut prometheus::proto::Metric, tags: &[(&str, &str)]) {
+    let mut pairs = sample.take_label();
+    for (name, value) in tags {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pairs.push(pair);
+    }
+    sample.set_label(pairs);
 }
 
 /// A histogram from ratcheted, non-cumulative buckets. Adding them up keeps it monotone in time and in `le`.

@@ -4,7 +4,7 @@
 //! counted before a restart, decides what is new. Signals are the token-local ones only (`flags`): through baselines or
 //! alerts one token would move the flags of others.
 
-use crate::observation::{Category, PrincipalKey};
+use crate::observation::Category;
 
 /// A family of cells in which a principal counts once a period.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -161,15 +161,6 @@ impl OnceBits {
     pub fn cells(self) -> impl Iterator<Item = usize> {
         (0..OnceFamily::CELLS).filter(move |cell| self.0 >> cell & 1 == 1)
     }
-}
-
-/// A principal with what was first seen of it in a window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FirstSeen {
-    /// The principal.
-    pub principal: PrincipalKey,
-    /// What is new.
-    pub bits: OnceBits,
 }
 
 #[cfg(test)]

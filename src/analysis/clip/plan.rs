@@ -1,5 +1,7 @@
 //! The cells that principals are counted in, and the public parameters that bound what each may add to them.
 
+use super::flags::FlagLimits;
+use super::partner::PartnerPlan;
 use crate::analysis::country;
 use crate::analysis::window::Schedule;
 use crate::observation::Status;
@@ -78,6 +80,10 @@ pub struct ClipPlan {
     u2: [u64; VolumeFamily::COUNT],
     pub(super) max_principals: usize,
     pub(super) max_triples: u32,
+    /// Places for learned endpoints, behind `other`.
+    slots: u32,
+    pub(super) flags: FlagLimits,
+    pub(super) partners: PartnerPlan,
 }
 
 /// Why a [`ClipPlan`] cannot be.
@@ -130,7 +136,41 @@ impl ClipPlan {
             u2,
             max_principals,
             max_triples,
+            slots: 0,
+            flags: FlagLimits::default(),
+            partners: PartnerPlan::default(),
         })
+    }
+
+    /// With room for learned endpoints: that many of the triples, the last ones.
+    #[must_use]
+    pub fn with_slots(self, slots: u32) -> Self {
+        Self {
+            slots: slots.min(self.triples.saturating_sub(1)),
+            ..self
+        }
+    }
+
+    /// With the thresholds of the public flags.
+    #[must_use]
+    pub fn with_flags(self, flags: FlagLimits) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// With named integrations.
+    #[must_use]
+    pub fn with_partners(self, partners: PartnerPlan) -> Self {
+        Self { partners, ..self }
+    }
+
+    /// Where integrations are counted.
+    pub const fn partners(&self) -> &PartnerPlan {
+        &self.partners
+    }
+
+    /// The triple `other`.
+    pub(super) const fn other(&self) -> u32 {
+        self.triples.saturating_sub(self.slots).saturating_sub(1)
     }
 
     /// The windows.
@@ -138,7 +178,7 @@ impl ClipPlan {
         self.schedule
     }
 
-    /// Public triples, `other` included.
+    /// Public triples, `other` and the places for learned ones included.
     pub const fn triples(&self) -> usize {
         self.triples as usize
     }

@@ -4,8 +4,10 @@
 //! allocation of its own.
 
 use super::WindowSums;
+use super::flags::FlagState;
+use super::once::OnceBits;
 use super::plan::{ClipPlan, LATENCY_BOUNDS_US, VolumeFamily};
-use crate::observation::{Finding, Observation};
+use crate::observation::{Finding, Observation, PrincipalKey};
 
 /// Counts a principal has for one triple: the families' cells one after another.
 const SLOTS: usize = 28;
@@ -15,6 +17,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// One principal in this period.
 #[derive(Clone, Debug)]
 pub(super) struct Principal {
+    pub(super) key: PrincipalKey,
     /// Squared norm counted so far in this period; invariant: at most `u2 * (w - s0 + 1)`.
     pub(super) spent: [u64; VolumeFamily::COUNT],
     /// First block of the open window, most recently used first.
@@ -23,6 +26,12 @@ pub(super) struct Principal {
     pub(super) triples: u32,
     /// First country of the open window.
     pub(super) countries: u32,
+    /// What its own observations of this period show.
+    pub(super) flags: FlagState,
+    /// Once-a-day cells it counts in, this period.
+    seen: OnceBits,
+    /// Those of them that are new in the open window.
+    fresh: OnceBits,
 }
 
 /// Counts of one principal for one triple in the open window.
@@ -46,13 +55,36 @@ pub(super) struct CountryCount {
 
 impl Principal {
     /// Seen for the first time.
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(key: PrincipalKey) -> Self {
         Self {
+            key,
             spent: [0; VolumeFamily::COUNT],
             blocks: NONE,
             triples: 0,
             countries: NONE,
+            flags: FlagState::default(),
+            seen: OnceBits::default(),
+            fresh: OnceBits::default(),
         }
+    }
+
+    /// Its first window of a period.
+    pub(super) fn start_period(&mut self) {
+        self.spent = [0; VolumeFamily::COUNT];
+        self.seen = self.fresh;
+    }
+
+    /// Counts it in once-a-day cells, as far as it may be.
+    pub(super) fn see(&mut self, bits: OnceBits) {
+        let added = self.seen.admit(bits);
+        self.seen = self.seen.or(added);
+        self.fresh = self.fresh.or(added);
+    }
+
+    /// What was first seen in the window that closes.
+    pub(super) fn take_fresh(&mut self) -> Option<(PrincipalKey, OnceBits)> {
+        let bits = std::mem::take(&mut self.fresh);
+        (!bits.is_empty()).then_some((self.key, bits))
     }
 
     /// Clips the principal's vector of the window, family by family, and adds it to the sums.
@@ -136,20 +168,25 @@ impl Block {
         }
     }
 
-    pub(super) fn observe(&mut self, observation: &Observation, findings: &[Finding]) {
+    /// Counts a number of equal observations.
+    pub(super) fn observe(&mut self, observation: &Observation, findings: &[Finding], times: u32) {
         self.add(
             VolumeFamily::Requests.slot() + observation.status.class_index(),
-            1,
+            times,
         );
         if let Some(duration) = observation.duration_us {
-            self.add(VolumeFamily::Latency.slot() + latency_bucket(duration), 1);
+            self.add(VolumeFamily::Latency.slot() + latency_bucket(duration), times);
         }
         let [request, response] = &mut self.bytes;
-        *request = request.saturating_add(observation.request_bytes);
-        *response = response.saturating_add(observation.response_bytes);
+        for (sum, bytes) in [
+            (request, observation.request_bytes),
+            (response, observation.response_bytes),
+        ] {
+            *sum = sum.saturating_add(bytes.saturating_mul(times.into()));
+        }
         for finding in findings.iter().filter(|finding| !finding.dry_run) {
             let cell = (finding.category as usize) * 2 + usize::from(finding.part.is_response());
-            self.add(VolumeFamily::Sensitive.slot() + cell, finding.count);
+            self.add(VolumeFamily::Sensitive.slot() + cell, finding.count.saturating_mul(times));
         }
     }
 

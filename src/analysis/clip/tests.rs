@@ -56,6 +56,11 @@ fn observation(cell: u32) -> Observation {
     }
 }
 
+/// The same from another client without a token.
+fn by(client: PrincipalKey, seen: &Observation) -> Observation {
+    Observation { client, ..*seen }
+}
+
 fn finding(category: Category, part: Part, count: u32) -> Finding {
     Finding {
         part,
@@ -107,12 +112,12 @@ fn every_family_counts_in_its_cells() {
         finding(Category::Pci, Part::ResponseBody, 3),
         finding(Category::Hipaa, Part::RequestHeader, 2),
     ];
-    table.observe(key(1), &seen, &findings);
+    table.observe(&by(key(1), &seen), &findings);
     let mut half = observation(7);
     half.status = Status::NONE;
     half.duration_us = None;
     half.country = Country::UNKNOWN;
-    table.observe(key(1), &half, &[]);
+    table.observe(&by(key(1), &half), &[]);
     let sums = table.close_window(window(1));
     let mut expected = BTreeMap::new();
     for (family, at, count) in [
@@ -145,7 +150,7 @@ fn bytes_are_rounded_once_a_window() {
     let mut small = observation(0);
     small.response_bytes = 300;
     for _ in 0..10 {
-        table.observe(key(1), &small, &[]);
+        table.observe(&by(key(1), &small), &[]);
     }
     // 3000 bytes are 2.93 KiB; rounded one by one they would be 0 or 10.
     let sums = table.close_window(window(1));
@@ -164,7 +169,7 @@ fn idle_time_is_banked_and_a_restart_forfeits_it() {
     let request = cell(&plan, VolumeFamily::Requests, 1);
     let burst = |table: &mut ClipTable| {
         for _ in 0..1_000 {
-            table.observe(key(1), &observation(0), &[]);
+            table.observe(&by(key(1), &observation(0)), &[]);
         }
     };
     let mut table = ClipTable::new(Arc::clone(&plan), None);
@@ -186,11 +191,11 @@ fn nothing_counts_up_to_the_high_water_mark() {
     let plan = plan(8, U2);
     let mut table = ClipTable::new(Arc::clone(&plan), Some(window(4)));
     for index in 2..=4 {
-        table.observe(key(1), &observation(0), &[]);
+        table.observe(&by(key(1), &observation(0)), &[]);
         let sums = table.close_window(window(index));
         assert_eq!(norm(&plan, &sums, VolumeFamily::Requests), 0);
     }
-    table.observe(key(1), &observation(0), &[]);
+    table.observe(&by(key(1), &observation(0)), &[]);
     let sums = table.close_window(window(5));
     assert_eq!(norm(&plan, &sums, VolumeFamily::Requests), 1);
     let mut behind = ClipTable::new(
@@ -200,7 +205,7 @@ fn nothing_counts_up_to_the_high_water_mark() {
             index: 1,
         }),
     );
-    behind.observe(key(1), &observation(0), &[]);
+    behind.observe(&by(key(1), &observation(0)), &[]);
     assert_eq!(
         norm(
             &plan,
@@ -217,14 +222,14 @@ fn a_full_table_keeps_newcomers_out_until_rollover() {
     let mut table = ClipTable::new(Arc::clone(&plan), None);
     let request = cell(&plan, VolumeFamily::Requests, 1);
     for id in 1..=3 {
-        table.observe(key(id), &observation(0), &[]);
+        table.observe(&by(key(id), &observation(0)), &[]);
     }
     assert_eq!(table.close_window(window(1)).cell(request), 2);
     for index in 2..=T {
-        table.observe(key(3), &observation(0), &[]);
+        table.observe(&by(key(3), &observation(0)), &[]);
         assert_eq!(table.close_window(window(index)).cell(request), 0);
     }
-    table.observe(key(3), &observation(0), &[]);
+    table.observe(&by(key(3), &observation(0)), &[]);
     let next = Window {
         period: 10,
         index: 1,
@@ -239,7 +244,7 @@ fn what_was_spent_is_cleared_at_rollover_even_if_its_window_is_missed() {
     let mut table = ClipTable::new(Arc::clone(&plan), None);
     let mut burst = |window| {
         for _ in 0..100 {
-            table.observe(key(1), &observation(0), &[]);
+            table.observe(&by(key(1), &observation(0)), &[]);
         }
         table.close_window(window).cell(request)
     };
@@ -269,7 +274,7 @@ fn integrations_are_outside_the_crowd() {
     let mut table = ClipTable::new(Arc::clone(&plan), None);
     let mut partner = observation(0);
     partner.integration = Some(IntegrationId(0));
-    table.observe(key(1), &partner, &[]);
+    table.observe(&by(key(1), &partner), &[]);
     assert_eq!(table.close_window(window(1)), WindowSums::default());
 }
 
@@ -278,9 +283,9 @@ fn a_principal_touches_so_many_triples_and_no_more() {
     let plan = plan(2, U2);
     let mut table = ClipTable::new(Arc::clone(&plan), None);
     for triple in [0, 1, 2, 0, 1, 2] {
-        table.observe(key(1), &observation(triple), &[]);
+        table.observe(&by(key(1), &observation(triple)), &[]);
     }
-    table.observe(key(2), &observation(2), &[]);
+    table.observe(&by(key(2), &observation(2)), &[]);
     let sums = table.close_window(window(1));
     let by_triple: Vec<_> = (0..TRIPLES)
         .map(|triple| sums.cell(cell(&plan, VolumeFamily::Requests, triple * 6 + 1)))
@@ -295,7 +300,7 @@ fn merging_shards_gives_the_same_in_any_order() {
     for shard in 0..4_u64 {
         let mut table = ClipTable::new(Arc::clone(&plan), None);
         for id in 0..shard {
-            table.observe(key(id), &observation(u32::try_from(id % 3).unwrap()), &[]);
+            table.observe(&by(key(id), &observation(u32::try_from(id % 3).unwrap())), &[]);
         }
         shards.push(table.close_window(window(1)));
     }
@@ -310,7 +315,7 @@ fn merging_shards_gives_the_same_in_any_order() {
 #[test]
 fn exact_sums_do_not_print() {
     assert_eq!(
-        format!("{:?}", WindowSums { cells: vec![5] }),
+        format!("{:?}", WindowSums { cells: vec![5], ..WindowSums::default() }),
         "WindowSums { .. }"
     );
 }
@@ -357,7 +362,7 @@ fn perform(table: &mut ClipTable, principal: PrincipalKey, done: &[(u32, u16, u6
         seen.country = Country::from_code(if size % 3 == 0 { "FR" } else { "DE" });
         let findings = [finding(Category::Pii, Part::ResponseBody, *found)];
         for _ in 0..*times {
-            table.observe(principal, &seen, &findings);
+            table.observe(&by(principal, &seen), &findings);
         }
     }
 }

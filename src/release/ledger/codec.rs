@@ -1,5 +1,7 @@
 //! Bytes of the ledger: little-endian fixed numbers, LEB128 varints, zigzag for signed ones. Decoding never trusts a length.
 
+use crate::observation::PublicTriple;
+
 /// Builds a payload.
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
@@ -34,6 +36,19 @@ impl Writer {
         self.varint(values.len() as u64);
         for value in values {
             self.signed(*value);
+        }
+    }
+
+    pub(super) fn float(&mut self, value: f64) {
+        self.bytes(&value.to_bits().to_le_bytes());
+    }
+
+    pub(super) fn triples(&mut self, triples: &[PublicTriple]) {
+        self.varint(triples.len() as u64);
+        for triple in triples {
+            self.text(&triple.service);
+            self.text(&triple.endpoint);
+            self.text(&triple.method);
         }
     }
 
@@ -95,6 +110,22 @@ impl<'a> Reader<'a> {
     pub(super) fn numbers(&mut self) -> Option<Vec<i64>> {
         let count = self.count()?;
         (0..count).map(|_| self.signed()).collect()
+    }
+
+    pub(super) fn float(&mut self) -> Option<f64> {
+        self.array().map(u64::from_le_bytes).map(f64::from_bits)
+    }
+
+    pub(super) fn triples(&mut self) -> Option<Vec<PublicTriple>> {
+        (0..self.count()?)
+            .map(|_| {
+                Some(PublicTriple {
+                    service: self.text()?,
+                    endpoint: self.text()?,
+                    method: self.text()?,
+                })
+            })
+            .collect()
     }
 
     /// Nothing may be left over.

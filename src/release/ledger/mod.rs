@@ -13,6 +13,8 @@
 //! A ledger restored from a snapshot or copied to a second sensor spends twice, and nothing here can tell.
 
 mod codec;
+mod committed;
+mod counters;
 mod record;
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -23,7 +25,9 @@ use std::path::{Path, PathBuf};
 use super::mechanism::random_id;
 use super::plan::Plan;
 use crate::analysis::window::Window;
-pub(crate) use record::{Committed, SCHEMA, SensorId, WindowRecord};
+pub(crate) use committed::{Committed, SensorId};
+pub(crate) use counters::rounded;
+pub(crate) use record::{Numbers, SCHEMA, Tag, TagKey, WindowRecord};
 
 /// Starts every ledger.
 const MAGIC: &[u8; 8] = b"HTLEDGR1";
@@ -76,6 +80,11 @@ pub enum LedgerError {
         /// Where.
         offset: u64,
     },
+    /// Another version of the program wrote it.
+    #[error(
+        "the privacy ledger {0} was written by another version of hushtap: at the end of the UTC day move it away and start a new one with --init-ledger"
+    )]
+    OtherVersion(PathBuf),
     /// The capture was released under another configuration.
     #[error(
         "this capture was already released under another configuration ({found}): the same configuration serves those releases again; --new-budget spends a second budget on the same people"
@@ -141,7 +150,7 @@ impl Ledger {
             if !(opening.init || keeps_all) {
                 return Err(LedgerError::Missing(dir.to_owned()));
             }
-            let blank = Committed::empty(root.sensor, plan.config(), plan.triples());
+            let blank = Committed::empty(root.sensor, plan.config(), plan.layout());
             write_file(&path, &[blank.encode()], Hooks::default())?;
         }
         let ledger = Self::read(path, root.lock, keeps_all)?;
@@ -175,7 +184,8 @@ impl Ledger {
             let Some(Frame::Whole(payload)) = frames.next()? else {
                 return Err(frames.corrupt());
             };
-            let (record, _, _) = WindowRecord::decode(&payload).ok_or_else(|| frames.corrupt())?;
+            let (record, _, _) =
+                WindowRecord::decode(&payload).ok_or_else(|| frames.unreadable(&payload))?;
             if record.window > window {
                 return Ok(false);
             }
@@ -202,7 +212,7 @@ impl Ledger {
             .is_none_or(|last| last.period != record.window.period);
         let mut base = self.committed.clone();
         if base.config != plan.config() && rollover {
-            base.adopt(plan.config(), plan.triples());
+            base.adopt(plan.config(), plan.layout());
         }
         let mut next = base.clone();
         next.apply(record).ok_or(LedgerError::Failed)?;
@@ -256,9 +266,9 @@ impl Ledger {
             match found {
                 Frame::Whole(payload) => {
                     let (record, sensor, digest) =
-                        WindowRecord::decode(&payload).ok_or_else(|| frames.corrupt())?;
+                        WindowRecord::decode(&payload).ok_or_else(|| frames.unreadable(&payload))?;
                     state.apply(&record).ok_or_else(|| frames.corrupt())?;
-                    if sensor != state.sensor || !WindowRecord::matches(&state, digest) {
+                    if sensor != state.sensor || !state.matches(digest) {
                         return Err(frames.corrupt());
                     }
                 }
@@ -507,7 +517,7 @@ impl<'a> Frames<'a> {
         self.offset = MAGIC.len() as u64;
         match self.next()? {
             Some(Frame::Whole(payload)) => {
-                Committed::decode(&payload).ok_or_else(|| self.corrupt())
+                Committed::decode(&payload).ok_or_else(|| self.unreadable(&payload))
             }
             Some(Frame::Torn(_)) | None => Err(self.corrupt()),
         }
@@ -558,6 +568,14 @@ impl<'a> Frames<'a> {
             source,
         })?;
         Ok(bytes)
+    }
+
+    /// Why a whole frame could not be read.
+    fn unreadable(&self, payload: &[u8]) -> LedgerError {
+        if Committed::is_of_other_version(payload) || WindowRecord::is_of_other_version(payload) {
+            return LedgerError::OtherVersion(self.path.to_owned());
+        }
+        self.corrupt()
     }
 
     fn corrupt(&self) -> LedgerError {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::analysis::clip::OnceFamily;
 use crate::release::budget::Line;
 use crate::release::plan::Settings;
 
@@ -21,7 +22,15 @@ fn record(plan: &Plan, window: Window, value: i64) -> WindowRecord {
         config: plan.config(),
         charges: [0; Line::COUNT],
         skipped: 0,
-        released: vec![value; plan.clip().cells()],
+        segment: window.index == 1,
+        key: TagKey([3; 16]),
+        tags: Vec::new(),
+        released: Numbers {
+            volume: vec![value; plan.clip().cells()],
+            once: vec![value << 22; OnceFamily::CELLS],
+            partners: Vec::new(),
+        },
+        selection: None,
     }
 }
 

@@ -63,9 +63,9 @@ fn noise_has_the_variance_of_the_plan() {
     let rounds = 400;
     for _ in 0..rounds {
         let drawn = draw(&mut noise, &plan).unwrap();
-        assert_eq!(drawn.len(), plan.clip().cells());
+        assert_eq!(drawn.volume.len(), plan.clip().cells());
         for (sum, family) in squares.iter_mut().zip(VolumeFamily::ALL) {
-            let cells = &drawn[plan.range(family)];
+            let cells = &drawn.volume[plan.layout().range(family)];
             let mean = cells.iter().map(|y| (*y as f64).powi(2)).sum::<f64>();
             *sum += mean / cells.len() as f64;
         }
@@ -73,7 +73,7 @@ fn noise_has_the_variance_of_the_plan() {
     for (sum, family) in squares.into_iter().zip(VolumeFamily::ALL) {
         let rho = plan.split().part(line(family)).micro() as f64 / 1e6;
         let expected = 400.0 * 4.0 / (2.0 * rho);
-        let draws = (rounds * plan.range(family).len()) as f64;
+        let draws = (rounds * plan.layout().range(family).len()) as f64;
         let found = sum / rounds as f64;
         // Five standard errors: a false alarm in a million.
         let limit = 5.0 * (2.0 / draws).sqrt();
@@ -93,12 +93,12 @@ fn a_period_is_charged_whole_and_once() {
     assert_eq!(spent(&releaser), [0; Line::COUNT]);
     for index in 1..=4 {
         assert!(release(&mut releaser, window(5, index)).fault.is_none());
-        let expected = [250_000, 100_000, 20_000, 20_000, 15_000, 0, 0, 0, 0, 0];
+        let expected = [250_000, 100_000, 20_000, 20_000, 15_000, 25_000, 25_000, 20_000, 0, 0];
         assert_eq!(spent(&releaser), expected);
     }
     assert!(release(&mut releaser, window(6, 1)).fault.is_none());
     let current = releaser.current();
-    assert_eq!(current.committed().unwrap().history, [(5, 405_000)]);
+    assert_eq!(current.committed().unwrap().history, [(5, 475_000)]);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_changed_configuration_waits_for_the_next_period() {
     // The counters of /b go on where they were.
     let of_b = |release: &Release, triples: usize, place: usize| {
         let cells = VolumeFamily::Requests.per_triple();
-        assert_eq!(release.committed().unwrap().triples.len(), triples);
+        assert_eq!(release.committed().unwrap().layout.triples.len(), triples);
         published(release)[place * cells..(place + 1) * cells].to_vec()
     };
     let (old, new) = (of_b(&before, 3, 1), of_b(&outcome.release, 3, 0));
@@ -302,12 +302,12 @@ fn noise_may_be_drawn_ahead() {
     let plan = plan(400, &["/a"]);
     let (mut releaser, _) = open(dir.path(), &plan, LIVE);
     releaser.prepare().unwrap();
-    let drawn = releaser.drawn.clone();
+    let drawn = releaser.drawn.clone().unwrap();
     let released = release(&mut releaser, window(5, 1)).release;
-    assert_eq!(released.committed().unwrap().counters.window, drawn);
-    assert!(releaser.drawn.is_empty());
+    assert_eq!(released.committed().unwrap().counters.window, drawn.volume);
+    assert!(releaser.drawn.is_none());
     let next = release(&mut releaser, window(5, 2)).release;
-    assert_ne!(next.committed().unwrap().counters.window, drawn);
+    assert_ne!(next.committed().unwrap().counters.window, drawn.volume);
 }
 
 #[test]
