@@ -67,6 +67,8 @@ fn observation(n: u64, nanos: u64) -> Observation {
         response_decoded: None,
         duration_us: Some(2_000 + random % 60_000),
         ttfb_us: Some(1_500),
+        object: None,
+        candidate: None,
         grpc_status: None,
         request_messages: None,
         response_messages: None,

@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use hushtap::cleartext::anonymize::endpoint::candidate::of_target;
 use hushtap::cleartext::anonymize::keys::{Keys, StateKey};
 use hushtap::cleartext::anonymize::{Anonymizer, AnonymizerShared, Settings};
 use hushtap::cleartext::http::transaction::{Field, Message, Span, Transaction};
 use hushtap::cleartext::raw::Raw;
 use hushtap::clock::EventTime;
-use hushtap::observation::{FlowId, Notes, Protocol, TxState};
+use hushtap::observation::{FlowId, Method, Notes, Protocol, ServiceId, TxState};
 
 const OPENAPI: &str = r#"{"openapi":"3.0.0","paths":{"/v1/users/{id}":{"get":{}},"/v1/users/{id}/orders":{"get":{}}}}"#;
 
@@ -123,5 +124,19 @@ fn identify(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, identify);
+/// The candidate for a label, without any cache: `identify` above has one by template.
+fn candidate(c: &mut Criterion) {
+    for (name, target) in [
+        ("short", "/v1/users/42"),
+        ("usual", "/api/v2/customers/42/invoices/INV-7?page=1"),
+        ("compound", "/api/payment-methods/42/getOrderStatus.json"),
+        ("words", "/a7b/cde/fgh-7/x"),
+    ] {
+        c.bench_function(&format!("candidate: {name}"), |b| {
+            b.iter(|| of_target(ServiceId(1), Method::Get, black_box(target.as_bytes())));
+        });
+    }
+}
+
+criterion_group!(benches, identify, candidate);
 criterion_main!(benches);

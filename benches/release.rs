@@ -55,6 +55,8 @@ fn observation(cell: u32) -> Observation {
         response_decoded: None,
         duration_us: Some(7_000),
         ttfb_us: None,
+        object: None,
+        candidate: None,
         grpc_status: None,
         request_messages: None,
         response_messages: None,

@@ -4,10 +4,15 @@
 //! [`TextId`]: a keyed hash of the text. The text itself stays in the cleartext room's lexicon, which gives it back through
 //! [`Names`] only for ids that are known from configuration or vocabulary, or were used by enough principals ([`Admitted`]).
 
+mod candidate;
+pub(crate) mod vocabulary;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clock::EventTime;
+
+pub use candidate::{Candidate, Class};
 
 /// A number for a flow, counted by the capture thread. Never an address hash, which could be reversed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -24,6 +29,11 @@ impl PrincipalKey {
         (self.0 % SHARDS as u128) as usize
     }
 }
+
+/// A keyed hash of what a path names: the service and the path up to its last parameter, so that `/users/7` and
+/// `/users/7/orders` name one object. Made with a key of its own and never shown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ObjectKey(pub u64);
 
 /// The fixed number of shards of analysis state: independent of the number of workers, so that results are.
 pub const SHARDS: usize = 64;
@@ -731,6 +741,10 @@ pub struct Observation {
     pub duration_us: Option<u64>,
     /// First response byte minus last request byte, in microseconds.
     pub ttfb_us: Option<u64>,
+    /// The object asked for, where the path names one.
+    pub object: Option<ObjectKey>,
+    /// The label the request would have on the public listener if it were learned; none where it has one already.
+    pub candidate: Option<Candidate>,
     /// `grpc-status` of a gRPC call.
     pub grpc_status: Option<u8>,
     /// Messages of the client in a gRPC call.

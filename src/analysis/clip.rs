@@ -11,6 +11,7 @@
 //!
 //! Bytes are summed exactly per principal, window, triple and direction, and then rounded to the nearest KiB (half up).
 
+mod distinct;
 mod flags;
 mod index;
 mod once;

@@ -60,6 +60,8 @@ pub(super) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         response_decoded: None,
         duration_us: Some(1_000),
         ttfb_us: Some(900),
+        object: None,
+        candidate: None,
         grpc_status: None,
         request_messages: None,
         response_messages: None,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
+use crate::analysis::clip::FlagLimits;
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::cleartext::anonymize::lexicon;
 use crate::cleartext::{decode, flow, http, reassembly};
-use crate::error::Error;
 use crate::release::plan as release;
 
 macro_rules! section {
@@ -309,6 +309,24 @@ section! {
         max_principals: usize = release::Settings::default().max_principals,
         /// Endpoints one token may count in during one window.
         max_endpoints_per_principal: u32 = release::Settings::default().max_triples_per_principal,
+        /// Flag `volume`: more requests of one token or client than this in one clock minute.
+        flag_requests_per_minute: u32 = FlagLimits::default().requests_per_minute,
+        /// Flag `payload_request`: a request body longer than this.
+        flag_request_size: ByteSize = ByteSize::new(FlagLimits::default().request_bytes),
+        /// Flag `payload_response`: a response body longer than this.
+        flag_response_size: ByteSize = ByteSize::new(FlagLimits::default().response_bytes),
+        /// Flag `field_errors`: this many answers 400 or 422.
+        flag_field_errors: u32 = FlagLimits::default().field_errors,
+        /// Flag `agent`: more distinct agents of one token than this, at most 7.
+        flag_agents: u32 = FlagLimits::default().agents,
+        /// Flag `enumeration`: more distinct objects in paths than this, about.
+        flag_objects: u32 = FlagLimits::default().objects,
+        /// Flag `denied_objects`: this many distinct objects answered 403 or 404, about.
+        flag_denied_objects: u32 = FlagLimits::default().denied_objects,
+        /// Flag `auth_failures`: this many answers 401 to one client.
+        flag_auth_failures: u32 = FlagLimits::default().auth_failures,
+        /// Flag `path_scan`: this many answers 404 to one client where nothing is documented.
+        flag_unknown_paths: u32 = FlagLimits::default().unknown_paths,
     }
 }
 
@@ -428,61 +446,4 @@ pub enum ForwardHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
-}
-
-impl ConfigFile {
-    /// What types alone cannot say.
-    pub(super) fn validate(&self) -> Result<(), Error> {
-        check(
-            self.capture.workers.is_none_or(|n| (1..=256).contains(&n)),
-            "`capture.workers`: must be 1 to 256",
-            "leave it out for one worker a core, less one for capturing",
-        )?;
-        let whole = self.capture.buffer.bytes().is_multiple_of(1 << 20);
-        check(
-            whole && (1..=4096).contains(&(self.capture.buffer.bytes() >> 20)),
-            "`capture.buffer`: must be 1 MiB to 4 GiB, in whole MiB",
-            "\"64 MiB\" holds half a second of a full 1 Gbit/s link",
-        )?;
-        check(
-            self.anonymize.k.is_none_or(|k| k >= 1),
-            "`anonymize.k`: must be at least 1",
-            "1 shows every text of the wire that a rule does not mask; 5 is the default when live, 2 in replay",
-        )?;
-        check(
-            (64..=65_536 * 16).contains(&self.capture.snaplen.bytes()),
-            "`capture.snaplen`: must be 64 B to 1 MiB",
-            "\"256 KiB\" keeps every packet whole, offload super-packets too",
-        )?;
-        for (number, service) in self.service.iter().enumerate() {
-            check(
-                !service.name.is_empty() && !service.hosts.is_empty(),
-                &format!("`service[{number}]`: needs `name` and `hosts`"),
-                "for example: name = \"shop\", hosts = [\"api.shop.test\"]",
-            )?;
-        }
-        for (number, hint) in self.endpoint.iter().enumerate() {
-            check(
-                hint.template.starts_with('/'),
-                &format!("`endpoint[{number}].template`: must begin with `/`"),
-                "for example: template = \"/v1/users/{id}\"",
-            )?;
-        }
-        for (number, integration) in self.integration.iter().enumerate() {
-            check(
-                !integration.name.is_empty(),
-                &format!("`integration[{number}].name`: is missing"),
-                "the name stands in labels, such as name = \"acme\"",
-            )?;
-        }
-        Ok(())
-    }
-}
-
-fn check(holds: bool, what: &str, hint: &str) -> Result<(), Error> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::config(what).hint(hint))
-    }
 }

@@ -10,6 +10,7 @@ mod layers;
 mod load;
 mod rooms;
 mod unit;
+mod validate;
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 
 use super::file::{ChecksumPolicy, ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
+use crate::analysis::clip::FlagLimits;
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::analysis::window::Unit;
@@ -171,12 +172,30 @@ impl Config {
             max_principals: privacy.max_principals,
             max_triples_per_principal: privacy.max_endpoints_per_principal,
             triples: triples.to_vec(),
+            flags: self.flag_limits(),
             ..plan::Settings::default()
         };
         Plan::new(&settings).map_err(|fault| {
             Error::config(fault.to_string())
                 .hint("`hushtap check` shows every [privacy] key; the defaults are sound")
         })
+    }
+
+    /// When the public flags of a token or client show.
+    pub const fn flag_limits(&self) -> FlagLimits {
+        let privacy = &self.settings.privacy;
+        FlagLimits {
+            requests_per_minute: privacy.flag_requests_per_minute,
+            request_bytes: privacy.flag_request_size.bytes(),
+            response_bytes: privacy.flag_response_size.bytes(),
+            field_errors: privacy.flag_field_errors,
+            agents: privacy.flag_agents,
+            objects: privacy.flag_objects,
+            denied_objects: privacy.flag_denied_objects,
+            auth_failures: privacy.flag_auth_failures,
+            unknown_paths: privacy.flag_unknown_paths,
+            has_documents: !self.settings.anonymize.openapi.is_empty(),
+        }
     }
 
     /// What identity and endpoints go by.

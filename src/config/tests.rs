@@ -53,6 +53,27 @@ fn flag_over_environment_over_file_over_default() {
 }
 
 #[test]
+fn flags_have_limits_of_their_own() {
+    use crate::analysis::clip::FlagLimits;
+
+    let none = load("", &[], Vec::new()).unwrap();
+    assert_eq!(none.flag_limits(), FlagLimits::default());
+    let text = "[privacy]\nflag_response_size = \"32 MiB\"\nflag_objects = 7\n[anonymize]\nopenapi = [\"a.yaml\"]\n";
+    let some = load(text, &[("HUSHTAP_PRIVACY_FLAG_AGENTS", "5")], Vec::new()).unwrap();
+    let expected = FlagLimits {
+        response_bytes: 32 << 20,
+        objects: 7,
+        agents: 5,
+        has_documents: true,
+        ..FlagLimits::default()
+    };
+    assert_eq!(some.flag_limits(), expected);
+    let shown = some.effective();
+    let line = shown.iter().find(|line| line.key == "privacy.flag_objects");
+    assert_eq!(line.unwrap().value, "7");
+}
+
+#[test]
 fn variables_take_the_type_of_their_key() {
     let variables = [
         ("HUSHTAP_CAPTURE_PROMISCUOUS", "false"),
@@ -113,6 +134,14 @@ fn faults_have_file_line_key_and_hint() {
         ),
         ("[privacy]\nrho = -1.0\n", "`privacy.rho`: "),
         ("[privacy]\nwindow = \"7 s\"\n", "privacy.window must be"),
+        (
+            "[privacy]\nflag_agents = 8\n",
+            "`privacy.flag_agents`: must be 1 to 7",
+        ),
+        (
+            "[privacy]\nflag_denied_objects = 0\n",
+            "`privacy.flag_denied_objects`: must be 1 to 1000000",
+        ),
         (
             "[captur]\n",
             ":1: unknown key `captur`\n\nhint: did you mean `capture`?",

@@ -1,6 +1,6 @@
 //! Fuzz entries: every reader of this module on anything at all. `fuzz/` is a thin shell around them.
 
-use super::endpoint::{openapi, operation, path, segment};
+use super::endpoint::{candidate, openapi, operation, path, segment};
 use super::identity::{credential, jwt};
 
 /// A `Authorization` field, query, cookie or certificate.
@@ -26,5 +26,6 @@ pub fn segment_of_path(data: &[u8]) {
 /// A request target and the body of an operation.
 pub fn target(data: &[u8]) {
     path::fuzz_path(data);
+    candidate::fuzz_candidate(data);
     operation::fuzz_operation(data);
 }

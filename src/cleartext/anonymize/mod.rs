@@ -33,8 +33,8 @@ use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use crate::observation::{
-    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, Observation, PrincipalKey,
-    Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
+    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, ObjectKey, Observation,
+    PrincipalKey, Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
 };
 
 /// Most credentials, clients and agents a worker remembers between requests, each.
@@ -249,6 +249,7 @@ struct Asker {
     method: Method,
     token: Option<KnownToken>,
     resolved: endpoint::Resolved,
+    object: Option<ObjectKey>,
     host: TextId,
     agent: KnownAgent,
     operation: TextId,
@@ -316,8 +317,10 @@ impl Caches {
                 grpc,
             },
         );
+        let object = self.resolver.object(&shared.keys, resolved.service);
         Asker {
             method,
+            object,
             token: presented(fields, target, grpc).find_map(|place| self.token(shared, &place)),
             resolved,
             host: host.text,
@@ -342,6 +345,7 @@ impl Caches {
             resolved: self
                 .resolver
                 .resolve(&shared.endpoints, &shared.lexicon, sought),
+            object: None,
             host: TextId::NONE,
             agent: KnownAgent::default(),
             operation: TextId::NONE,
@@ -515,6 +519,8 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
             .response_start
             .zip(tx.request_end)
             .map(|(response, request)| response.micros_since(request)),
+        object: asker.object,
+        candidate: asker.resolved.candidate,
         grpc_status: grpc.status,
         request_messages: grpc.request_messages,
         response_messages: grpc.response_messages,

@@ -4,6 +4,8 @@
 //! way no raw parameter can stand in it. The public cell is a function of the single request and the configuration
 //! alone: only documents and hints make cells, everything else counts in `other`.
 
+pub mod candidate;
+mod object;
 pub mod openapi;
 pub(super) mod operation;
 pub(super) mod path;
@@ -20,9 +22,11 @@ pub(in crate::cleartext::anonymize) use self::operation::Asked;
 use self::path::{Form, PathBuf};
 use self::routes::Routes;
 use self::service::{Belongs, Service, Services};
+use super::keys::Keys;
 use super::lexicon::{Lexicon, TextKind};
 use crate::observation::{
-    EndpointId, EndpointName, Method, PublicCell, PublicTriple, ServiceId, TextId,
+    Candidate, EndpointId, EndpointName, Method, ObjectKey, PublicCell, PublicTriple, ServiceId,
+    TextId,
 };
 
 /// Most templates and hosts a worker remembers between requests.
@@ -267,6 +271,8 @@ pub(in crate::cleartext::anonymize) struct Resolved {
     pub(in crate::cleartext::anonymize) endpoint: EndpointId,
     pub(in crate::cleartext::anonymize) documented: bool,
     pub(in crate::cleartext::anonymize) cell: PublicCell,
+    /// Where the cell is `other`.
+    pub(in crate::cleartext::anonymize) candidate: Option<Candidate>,
 }
 
 /// What a request asks to be resolved.
@@ -285,6 +291,32 @@ pub(in crate::cleartext::anonymize) struct Host {
     pub(in crate::cleartext::anonymize) text: TextId,
 }
 
+/// Where a template is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A document or hint.
+    Document,
+    /// The path itself, in words and classes.
+    Path,
+    /// It says what kind of target it was.
+    Fixed,
+}
+
+impl Origin {
+    fn fixed(name: &str, template: &mut String) -> Self {
+        template.push_str(name);
+        Self::Fixed
+    }
+}
+
+/// What is remembered of a template.
+#[derive(Clone, Copy)]
+struct Known {
+    id: EndpointId,
+    /// Only where the template describes the path: then it follows from the template.
+    candidate: Option<Candidate>,
+}
+
 type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
 
 /// A worker's own buffers and caches. Caches hold pure functions of their keys and are emptied when full.
@@ -293,7 +325,7 @@ pub(in crate::cleartext::anonymize) struct Resolver {
     path: PathBuf,
     key: Vec<u8>,
     template: String,
-    endpoints: Map<EndpointId>,
+    endpoints: Map<Known>,
     hosts: Map<Host>,
 }
 
@@ -335,19 +367,50 @@ impl Resolver {
             endpoint: EndpointId::default(),
             documented: false,
             cell: endpoints.other(),
+            candidate: None,
         };
         self.template.clear();
-        match self.path.read(sought.target) {
+        let origin = match self.path.read(sought.target) {
             Form::Missing => return out,
-            Form::Authority => self.template.push_str("{authority}"),
-            Form::Asterisk => self.template.push_str("{server}"),
+            Form::Authority => Origin::fixed("{authority}", &mut self.template),
+            Form::Asterisk => Origin::fixed("{server}", &mut self.template),
             Form::Path => self.resolve_path(endpoints, sought, &mut out),
+        };
+        let known = self.known(endpoints, lexicon, origin, (out.service, sought.method));
+        out.endpoint = known.id;
+        if out.cell == endpoints.other() {
+            out.candidate = match origin {
+                Origin::Path => known.candidate,
+                // A document has the path, but not with this method.
+                Origin::Document => self.candidate(out.service, sought.method),
+                Origin::Fixed => None,
+            };
         }
-        out.endpoint = self.endpoint_id(endpoints, lexicon, out.service, sought.method);
         out
     }
 
-    fn resolve_path(&mut self, endpoints: &Endpoints, sought: Sought<'_>, out: &mut Resolved) {
+    /// The object that the path resolved last names, if its template has a parameter.
+    pub(in crate::cleartext::anonymize) fn object(
+        &self,
+        keys: &Keys,
+        service: ServiceId,
+    ) -> Option<ObjectKey> {
+        object::of(keys, service, &self.template, &self.path)
+    }
+
+    fn candidate(&self, service: ServiceId, method: Method) -> Option<Candidate> {
+        if self.path.deeper() {
+            return None;
+        }
+        candidate::of_segments(service, method, self.path.segments())
+    }
+
+    fn resolve_path(
+        &mut self,
+        endpoints: &Endpoints,
+        sought: Sought<'_>,
+        out: &mut Resolved,
+    ) -> Origin {
         let segments: SmallVec<[&[u8]; path::MAX_DEPTH]> = self.path.segments().collect();
         let (service, found) = endpoints.find(sought.host.belongs, &segments, sought.method);
         if let Some(found) = found.filter(|_| !self.path.deeper()) {
@@ -357,8 +420,9 @@ impl Resolver {
             let implied = matches!(sought.method, Method::Head | Method::Options);
             out.documented = implied || found.cell.is_some();
             out.cell = found.cell.unwrap_or(out.cell);
+            Origin::Document
         } else if sought.grpc && segments.len() == 2 {
-            self.template.push_str("/{service}/{method}");
+            Origin::fixed("/{service}/{method}", &mut self.template)
         } else {
             for segment in &segments {
                 self.template.push('/');
@@ -370,22 +434,27 @@ impl Resolver {
             if segments.is_empty() {
                 self.template.push('/');
             }
+            Origin::Path
         }
     }
 
-    fn endpoint_id(
+    /// The id of the template, and its candidate where the template describes the path.
+    fn known(
         &mut self,
         endpoints: &Endpoints,
         lexicon: &Lexicon,
-        service: ServiceId,
-        method: Method,
-    ) -> EndpointId {
+        origin: Origin,
+        (service, method): (ServiceId, Method),
+    ) -> Known {
         self.key.clear();
+        // A document may spell a template as a description is spelt: each has its own entry, so that what is found never
+        // depends on what was asked before.
+        self.key.push(u8::from(origin == Origin::Path));
         self.key.extend_from_slice(&service.0.to_le_bytes());
         self.key.extend_from_slice(method.name().as_bytes());
         self.key.extend_from_slice(self.template.as_bytes());
-        if let Some(id) = self.endpoints.get(&self.key) {
-            return *id;
+        if let Some(known) = self.endpoints.get(&self.key) {
+            return *known;
         }
         let name = EndpointName {
             service: endpoints
@@ -396,9 +465,15 @@ impl Resolver {
             method: method.name(),
             template: self.template.clone(),
         };
-        let id = lexicon.intern_endpoint(&name);
-        remember(&mut self.endpoints, &self.key, id);
-        id
+        let known = Known {
+            id: lexicon.intern_endpoint(&name),
+            candidate: match origin {
+                Origin::Path => self.candidate(service, method),
+                Origin::Document | Origin::Fixed => None,
+            },
+        };
+        remember(&mut self.endpoints, &self.key, known);
+        known
     }
 }
 

@@ -17,127 +17,22 @@
 //! | `{id}`, `{token}` | letters mixed with digits, short; long |
 //! | `{list}`, `{key}`, `{text}` | with commas; `name(…)`; anything else |
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
+use crate::observation::Class;
+use crate::observation::vocabulary::{call_name, is_literal, split_format, split_verb};
 
-/// The built-in vocabulary: see its head for what may stand in it.
-static VOCABULARY: LazyLock<Vocabulary> =
-    LazyLock::new(|| Vocabulary::parse(include_str!("vocabulary.txt")));
-
-/// Longest segment that can be vocabulary.
-const MAX_LITERAL: usize = 48;
-/// Most words in one segment.
-const MAX_WORDS: usize = 5;
 /// Letters and digits in a row from which on a mixture is a `{token}`, not an `{id}`.
 const TOKEN_LEN: usize = 16;
 /// Letters in a row from which on they are no word.
 const MAX_WORD: usize = 24;
 
-struct Vocabulary {
-    words: HashSet<&'static [u8], ahash::RandomState>,
-    formats: HashSet<&'static [u8], ahash::RandomState>,
-}
-
-impl Vocabulary {
-    /// Words separated by white space; lines that start with `#` are comments, words that start with `*.` formats.
-    fn parse(text: &'static str) -> Self {
-        let all = text
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .flat_map(str::split_ascii_whitespace);
-        let (formats, words): (Vec<&str>, Vec<&str>) = all.partition(|word| word.starts_with("*."));
-        Self {
-            words: words.into_iter().map(str::as_bytes).collect(),
-            formats: formats
-                .into_iter()
-                .filter_map(|format| format.strip_prefix("*."))
-                .map(str::as_bytes)
-                .collect(),
-        }
-    }
-
-    fn has(&self, word: &[u8]) -> bool {
-        if self.words.contains(word) {
-            return true;
-        }
-        let mut lower = [0_u8; MAX_LITERAL];
-        let Some(lower) = lower.get_mut(..word.len()) else {
-            return false;
-        };
-        lower.copy_from_slice(word);
-        lower.make_ascii_lowercase();
-        self.words.contains(&*lower)
-    }
-
-    /// Whether the segment is built from the vocabulary alone.
-    fn is_literal(&self, segment: &[u8]) -> bool {
-        if segment.len() > MAX_LITERAL {
-            return false;
-        }
-        self.words.contains(segment) || is_plain_version(segment) || self.is_compound(segment)
-    }
-
-    /// Words joined by `-`, `_`, or capitals. One of them must have four letters, so that short random letters cannot
-    /// pass as a row of short words.
-    fn is_compound(&self, segment: &[u8]) -> bool {
-        let mut count = 0_usize;
-        let mut long = false;
-        let mut rest = segment;
-        while !rest.is_empty() {
-            let (word, after) = next_word(rest);
-            count = count.saturating_add(1);
-            if count > MAX_WORDS || !self.has(word) {
-                return false;
-            }
-            long |= word.len() >= 4;
-            rest = match after {
-                [b'-' | b'_', tail @ ..] if !tail.is_empty() => tail,
-                [b'-' | b'_', ..] => return false,
-                other => other,
-            };
-        }
-        long || (count == 1 && segment.iter().all(u8::is_ascii_lowercase))
-    }
-}
-
-/// The first word of a compound, and what follows it. A word ends before a separator, and before a capital that follows
-/// a small letter or is followed by one (`getURLParts` is get, URL, Parts).
-fn next_word(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let mut end = bytes.len();
-    let mut previous = 0_u8;
-    for (at, byte) in bytes.iter().enumerate() {
-        let next = bytes.get(at.saturating_add(1)).copied().unwrap_or(0);
-        let capital = byte.is_ascii_uppercase()
-            && at > 0
-            && (previous.is_ascii_lowercase()
-                || (previous.is_ascii_uppercase() && next.is_ascii_lowercase()));
-        if capital || matches!(byte, b'-' | b'_') {
-            end = at;
-            break;
-        }
-        previous = *byte;
-    }
-    bytes.split_at_checked(end).unwrap_or((bytes, &[]))
-}
-
-/// `v0` to `v9`.
-fn is_plain_version(segment: &[u8]) -> bool {
-    matches!(segment, [b'v' | b'V', b'0'..=b'9'])
-}
-
-/// Whether a decoded segment is built from the vocabulary, and so may be printed.
-pub(super) fn is_literal(segment: &[u8]) -> bool {
-    VOCABULARY.is_literal(segment)
-}
-
 /// Appends the segment as it may be printed.
 pub(super) fn describe(segment: &[u8], out: &mut String) {
-    if VOCABULARY.is_literal(segment) {
+    if is_literal(segment) {
         push_ascii(segment, out);
-    } else if let Some((name, extension)) = split_format(segment) {
+    } else if let Some((name, format)) = split_format(segment) {
         describe_plain(name, out);
         out.push('.');
-        push_ascii(extension, out);
+        out.push_str(format.text());
     } else if let Some((name, verb)) = split_verb(segment) {
         describe_plain(name, out);
         out.push(':');
@@ -148,44 +43,19 @@ pub(super) fn describe(segment: &[u8], out: &mut String) {
 }
 
 fn describe_plain(segment: &[u8], out: &mut String) {
-    if VOCABULARY.is_literal(segment) {
+    if is_literal(segment) {
         push_ascii(segment, out);
-    } else if let Some(name) = odata_name(segment) {
+    } else if let Some(name) = call_name(segment) {
         push_ascii(name, out);
         out.push_str("({key})");
     } else {
-        out.push_str(class_of(segment));
+        out.push_str(class_of(segment).text());
     }
 }
 
 /// Vocabulary is ASCII, so bytes are characters.
 fn push_ascii(word: &[u8], out: &mut String) {
     out.extend(word.iter().map(|byte| char::from(*byte)));
-}
-
-/// `name.format`, where the format is on the list and its letters have one case.
-fn split_format(segment: &[u8]) -> Option<(&[u8], &[u8])> {
-    let dot = memchr::memrchr(b'.', segment)?;
-    let (name, extension) = split_around(segment, dot)?;
-    (!name.is_empty() && VOCABULARY.formats.contains(extension)).then_some((name, extension))
-}
-
-/// `name:verb`, where the verb is of the vocabulary (Google's custom methods).
-fn split_verb(segment: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr::memrchr(b':', segment)?;
-    let (name, verb) = split_around(segment, colon)?;
-    (!name.is_empty() && is_literal(verb)).then_some((name, verb))
-}
-
-/// The name in `name(…)` (`OData`), if it is of the vocabulary.
-fn odata_name(segment: &[u8]) -> Option<&[u8]> {
-    let open = memchr::memchr(b'(', segment)?;
-    let (name, tail) = split_around(segment, open)?;
-    (tail.ends_with(b")") && is_literal(name)).then_some(name)
-}
-
-fn split_around(bytes: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
-    Some((bytes.get(..at)?, bytes.get(at.checked_add(1)?..)?))
 }
 
 /// How often each sort of character stands in a segment.
@@ -223,13 +93,13 @@ impl Census {
 }
 
 /// The class of a segment that is not vocabulary.
-fn class_of(segment: &[u8]) -> &'static str {
+pub(super) fn class_of(segment: &[u8]) -> Class {
     let census = Census::of(segment);
     if census.only_alphanumeric() {
         return alphanumeric_class(segment, &census);
     }
     if is_uuid(segment) {
-        return "{uuid}";
+        return Class::Uuid;
     }
     if let Some(class) = date_class(segment) {
         return class;
@@ -242,9 +112,9 @@ fn class_of(segment: &[u8]) -> &'static str {
     }
     if census.others > 0 {
         return if segment.contains(&b',') {
-            "{list}"
+            Class::List
         } else {
-            "{text}"
+            Class::Text
         };
     }
     if census.dots > 0 {
@@ -253,82 +123,82 @@ fn class_of(segment: &[u8]) -> &'static str {
     joined_class(segment, &census)
 }
 
-fn alphanumeric_class(segment: &[u8], census: &Census) -> &'static str {
+fn alphanumeric_class(segment: &[u8], census: &Census) -> Class {
     let len = segment.len();
     if census.letters == 0 {
-        return "{int}";
+        return Class::Int;
     }
     let all_hex = census.letters == census.hex_letters;
     if all_hex && matches!(len, 32 | 40 | 56 | 64 | 96 | 128) {
-        return "{hash}";
+        return Class::Hash;
     }
     if all_hex && (len >= TOKEN_LEN || (len >= 6 && census.digits > 0)) {
-        return "{hex}";
+        return Class::Hex;
     }
     match (census.digits, len) {
-        (0, ..=MAX_WORD) => "{word}",
-        (0, _) | (_, TOKEN_LEN..) => "{token}",
-        _ if is_version(segment) => "{version}",
-        _ => "{id}",
+        (0, ..=MAX_WORD) => Class::Word,
+        (0, _) | (_, TOKEN_LEN..) => Class::Token,
+        _ if is_version(segment) => Class::Version,
+        _ => Class::Id,
     }
 }
 
-fn number_class(segment: &[u8], census: &Census) -> &'static str {
+fn number_class(segment: &[u8], census: &Census) -> Class {
     if is_ip(segment) {
-        "{ip}"
+        Class::Ip
     } else if census.joins == 0 && census.dots == 1
         || census.joins == 1 && segment.starts_with(b"-")
     {
-        "{number}"
+        Class::Number
     } else {
-        "{id}"
+        Class::Id
     }
 }
 
 /// Classes that one character gives away.
-fn marked_class(segment: &[u8], census: &Census) -> Option<&'static str> {
+fn marked_class(segment: &[u8], census: &Census) -> Option<Class> {
     match segment {
-        [b'@', ..] => Some("{handle}"),
+        [b'@', ..] => Some(Class::Handle),
         [b'+', rest @ ..]
             if !rest.is_empty() && rest.iter().all(|b| b.is_ascii_digit() || *b == b'-') =>
         {
-            Some("{phone}")
+            Some(Class::Phone)
         }
-        [b'{', inner @ .., b'}'] if is_uuid(inner) => Some("{uuid}"),
-        _ if segment.contains(&b'@') => Some("{email}"),
-        _ if census.others > 0 && is_ip(segment) => Some("{ip}"),
+        [b'{', inner @ .., b'}'] if is_uuid(inner) => Some(Class::Uuid),
+        _ if segment.contains(&b'@') => Some(Class::Email),
+        _ if census.others > 0 && is_ip(segment) => Some(Class::Ip),
         _ => None,
     }
 }
 
-fn dotted_class(segment: &[u8], census: &Census) -> &'static str {
+fn dotted_class(segment: &[u8], census: &Census) -> Class {
     if is_version(segment) {
-        return "{version}";
+        return Class::Version;
     }
     let longest = segment.split(|b| *b == b'.').map(<[u8]>::len).max();
     let last = segment.rsplit(|b| *b == b'.').next().unwrap_or_default();
     if segment.starts_with(b"eyJ") || (longest.unwrap_or(0) >= MAX_WORD && census.digits > 0) {
-        "{token}"
+        Class::Token
     } else if last.len() >= 2 && last.iter().all(u8::is_ascii_alphabetic) {
-        "{domain}"
+        Class::Domain
     } else {
-        "{text}"
+        Class::Text
     }
 }
 
 /// Letters and digits joined by `-`, `_` or `~`.
-fn joined_class(segment: &[u8], census: &Census) -> &'static str {
+fn joined_class(segment: &[u8], census: &Census) -> Class {
     let parts = || segment.split(|b| matches!(b, b'-' | b'_' | b'~'));
     let longest = parts().map(<[u8]>::len).max().unwrap_or(0);
     let mixed = parts().any(|part| {
         part.iter().any(u8::is_ascii_digit) && part.iter().any(u8::is_ascii_alphabetic)
     });
     if longest >= TOKEN_LEN && (census.digits > 0 || longest > MAX_WORD) {
-        "{token}"
+        Class::Token
     } else if mixed {
-        "{id}"
+        Class::Id
     } else {
-        "{slug}"
+        Class::Slug
     }
 }
 
@@ -343,7 +213,7 @@ fn is_uuid(segment: &[u8]) -> bool {
 }
 
 /// `2026-11-22` or the like, alone or with something behind it that starts with `T`, a space or `_`.
-fn date_class(segment: &[u8]) -> Option<&'static str> {
+fn date_class(segment: &[u8]) -> Option<Class> {
     let (date, rest) = segment.split_at_checked(10)?;
     let shaped = date.iter().enumerate().all(|(at, byte)| match at {
         4 | 7 => matches!(byte, b'-' | b'.' | b'_'),
@@ -351,8 +221,8 @@ fn date_class(segment: &[u8]) -> Option<&'static str> {
     });
     match rest {
         _ if !shaped => None,
-        [] => Some("{date}"),
-        [b'T' | b't' | b' ' | b'_', digit, ..] if digit.is_ascii_digit() => Some("{time}"),
+        [] => Some(Class::Date),
+        [b'T' | b't' | b' ' | b'_', digit, ..] if digit.is_ascii_digit() => Some(Class::Time),
         _ => None,
     }
 }
@@ -388,7 +258,11 @@ fn is_version(segment: &[u8]) -> bool {
 pub(in crate::cleartext::anonymize) fn fuzz_segment(data: &[u8]) {
     let mut out = String::new();
     describe(data, &mut out);
-    assert!(out.is_ascii() && !out.is_empty() && out.len() <= MAX_LITERAL.saturating_mul(2));
+    assert!(
+        out.is_ascii()
+            && !out.is_empty()
+            && out.len() <= crate::observation::vocabulary::MAX_LITERAL.saturating_mul(2)
+    );
 }
 
 #[cfg(test)]
@@ -476,25 +350,6 @@ mod tests {
         ] {
             assert_eq!(shown(segment), class, "{segment}");
         }
-    }
-
-    #[test]
-    fn vocabulary_is_clean() {
-        let mut words: Vec<_> = VOCABULARY.words.iter().copied().collect();
-        words.sort_unstable();
-        for word in words {
-            let text = std::str::from_utf8(word).unwrap();
-            assert_eq!(text, text.to_ascii_lowercase());
-            assert!(text.len() <= MAX_LITERAL);
-            assert!(
-                text.bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'$')),
-                "{text}"
-            );
-            let digits = text.bytes().filter(u8::is_ascii_digit).count();
-            assert!(digits <= 4 && digits < text.len(), "{text}");
-        }
-        assert!(VOCABULARY.words.len() > 2_000, "{}", VOCABULARY.words.len());
     }
 
     proptest! {
