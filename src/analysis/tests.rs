@@ -146,6 +146,7 @@ fn release() -> ReleaseSums {
     ReleaseSums {
         plan: Arc::new(plan),
         high_water: None,
+        board: Arc::default(),
     }
 }
 

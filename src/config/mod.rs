@@ -130,7 +130,7 @@ impl Config {
     fn validate(&self) -> Result<(), Error> {
         self.settings.validate()?;
         self.identity()?;
-        self.plan(&[PublicTriple::other()])?;
+        self.plan(&[PublicTriple::other()], &[])?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use super::WindowSums;
 use super::flags::FlagState;
+use super::learned::Proposals;
 use super::once::OnceBits;
 use super::plan::{ClipPlan, LATENCY_BOUNDS_US, VolumeFamily};
 use crate::fault::{Fault, planted};
@@ -29,6 +30,8 @@ pub(super) struct Principal {
     pub(super) countries: u32,
     /// What its own observations of this period show.
     pub(super) flags: FlagState,
+    /// What it proposes to be learned, this period.
+    pub(super) proposals: Proposals,
     /// Once-a-day cells it counts in, this period.
     seen: OnceBits,
     /// Those of them that are new in the open window.
@@ -64,6 +67,7 @@ impl Principal {
             triples: 0,
             countries: NONE,
             flags: FlagState::default(),
+            proposals: Proposals::default(),
             seen: OnceBits::default(),
             fresh: OnceBits::default(),
         }

@@ -25,11 +25,11 @@ pub(super) fn run(args: &PlanArgs, matches: &ArgMatches) -> Result<Exit, Error> 
     let traffic = traffic(args)?;
     let config = Config::load(matches)?;
     let shared = config.anonymizer(config.keys(&config.passing_key()?))?;
-    let plan = config.plan(shared.triples())?;
+    let plan = config.plan(shared.triples(), shared.services())?;
     let outlook = Outlook::new(&plan, traffic);
     let mut hourly = config.clone();
     hourly.settings.privacy.unit = PrivacyUnit::PrincipalHour;
-    let hourly = hourly.plan(shared.triples())?;
+    let hourly = hourly.plan(shared.triples(), shared.services())?;
     let text = page(&config, &outlook, &Outlook::new(&hourly, traffic), args);
     super::super::print(text.as_bytes())
 }

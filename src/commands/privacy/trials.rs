@@ -322,6 +322,8 @@ const fn blank() -> Observation {
         service: ServiceId(0),
         endpoint: EndpointId(0),
         documented: false,
+        candidate: None,
+        object: None,
         cell: PublicCell(0),
         host: TextId::NONE,
         agent: TextId::NONE,
