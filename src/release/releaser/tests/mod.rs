@@ -323,3 +323,4 @@ fn only_one_process_may_release() {
 }
 
 mod principals;
+mod utility;
