@@ -6,6 +6,8 @@ use super::rules::Rule;
 pub(super) const UNPARSED: &[u8] = b"MASKED-unparsed";
 /// Stands for bytes that are no text, or whose coding could not be undone.
 pub(super) const BINARY: &[u8] = b"MASKED-binary";
+/// The same as a string of JSON.
+pub(super) const QUOTED_UNPARSED: &[u8] = b"\"MASKED-unparsed\"";
 /// Placeholders that belong to no rule.
 pub(super) const FIXED: [&[u8]; 2] = [UNPARSED, BINARY];
 

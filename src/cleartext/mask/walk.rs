@@ -479,7 +479,9 @@ impl Walk<'_> {
             edit.at.start < edit.at.end && edit.at.start >= at.start && edit.at.end <= at.end
         };
         for edit in edits.iter().filter(inside) {
+            // What reaches out of the one before it goes with it.
             if edit.at.start < done {
+                done = done.max(edit.at.end);
                 continue;
             }
             out.extend_from_slice(cut(text, done, edit.at.start));

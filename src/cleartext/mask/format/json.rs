@@ -1,6 +1,12 @@
 //! JSON (RFC 8259), read byte by byte: nested, escaped, truncated, several documents in a row. Nothing is built.
 
+mod late;
+mod table;
+
 use smallvec::SmallVec;
+
+use late::{Again, Wait, Waiting};
+use table::{Role, Tables};
 
 use crate::cleartext::mask::bytes::{
     ALNUM, DIGIT, JOIN, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
@@ -39,12 +45,20 @@ struct Frame {
     shown: Shown,
     /// What the name in a name/value pair says.
     pair: Key,
-    /// A value that waits for the name of its pair.
-    waiting: Option<(Stretch, bool)>,
+    /// Values that wait for the name of their pair.
+    waiting: Waiting,
+    /// First byte.
+    start: usize,
+    /// Its part in a table.
+    role: Role,
+    /// In a row: the column at hand.
+    column: usize,
+    /// The rows that came before their columns.
+    rows: Option<Stretch>,
 }
 
 impl Frame {
-    const fn new(object: bool, inherit: Slot) -> Self {
+    const fn new(object: bool, inherit: Slot, start: usize, role: Role) -> Self {
         Self {
             object,
             key_next: object,
@@ -53,7 +67,11 @@ impl Frame {
             class: Key::NONE,
             shown: Shown::Known,
             pair: Key::NONE,
-            waiting: None,
+            waiting: Waiting::NONE,
+            start,
+            role,
+            column: 0,
+            rows: None,
         }
     }
 }
@@ -78,6 +96,11 @@ struct Reader<'w, 'r, 'b> {
     values: usize,
     /// The last string has no end.
     cut: bool,
+    tables: Tables,
+    /// This is a second look, at what the names behind it say.
+    again: Option<Again>,
+    /// Bytes that may still be looked at twice.
+    budget: usize,
 }
 
 /// A string as it stands between its quotes.
@@ -148,15 +171,7 @@ impl Walk<'_> {
         } else {
             None
         };
-        let mut reader = Reader {
-            walk: self,
-            buffer,
-            i: at.start,
-            end: at.end,
-            stack: SmallVec::new(),
-            values: 0,
-            cut: false,
-        };
+        let mut reader = Reader::new(self, buffer, at);
         let read = reader.read();
         let unfinished = reader.cut || !reader.stack.is_empty();
         self.s.unfinished = unfinished;
@@ -236,7 +251,22 @@ fn prefix(text: &[u8]) -> usize {
     }
 }
 
-impl Reader<'_, '_, '_> {
+impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
+    fn new(walk: &'w mut Walk<'r>, buffer: &'b [u8], at: Stretch) -> Self {
+        Self {
+            walk,
+            buffer,
+            i: at.start,
+            end: at.end,
+            stack: SmallVec::new(),
+            values: 0,
+            cut: false,
+            tables: Tables::default(),
+            again: None,
+            budget: minus(at.end, at.start),
+        }
+    }
+
     fn read(&mut self) -> Result<(), NotJson> {
         while self.i < self.end {
             let byte = at(self.buffer, self.i);
@@ -268,7 +298,10 @@ impl Reader<'_, '_, '_> {
 
     fn comma(&mut self) -> Result<(), NotJson> {
         match self.stack.last_mut() {
-            Some(top) => top.key_next = top.object,
+            Some(top) => {
+                top.key_next = top.object;
+                top.column = plus(top.column, 1);
+            }
             None => return self.fault(),
         }
         self.i = plus(self.i, 1);
@@ -300,8 +333,9 @@ impl Reader<'_, '_, '_> {
                 .rules
                 .rule(key.slot)
                 .is_some_and(|rule| rule.shallow);
-        self.stack
-            .push(Frame::new(object, if shallow { NO_RULE } else { key.slot }));
+        let role = self.role(object);
+        let inherit = if shallow { NO_RULE } else { key.slot };
+        self.stack.push(Frame::new(object, inherit, self.i, role));
         self.values = plus(self.values, 1);
         self.i = plus(self.i, 1);
         Ok(())
@@ -311,6 +345,7 @@ impl Reader<'_, '_, '_> {
         match self.stack.pop() {
             Some(frame) if frame.object == object => {
                 self.i = plus(self.i, 1);
+                self.closed(&frame);
                 Ok(())
             }
             _ => self.fault(),
@@ -326,6 +361,7 @@ impl Reader<'_, '_, '_> {
                 top.class
             }
             Some(top) if top.inherit != NO_RULE => Key::of(top.inherit),
+            Some(top) if top.role == Role::Row => self.tables.key(self.stack.len(), top.column),
             Some(top) => top.class,
         }
     }
@@ -397,6 +433,10 @@ impl Reader<'_, '_, '_> {
     }
 
     fn key(&mut self, text: &Text) {
+        if self.again.is_some() {
+            self.key_again(text.at);
+            return;
+        }
         let raw = text.at.of(self.buffer);
         let mut class = self.walk.classify(Space::Field, raw);
         let plain = class.is(Key::PLAIN);
@@ -450,6 +490,16 @@ impl Reader<'_, '_, '_> {
     fn value(&mut self, text: &Text) {
         if text.at.start >= text.at.end {
             return;
+        }
+        if self.again.is_some() {
+            return self.value_again(text.at, true);
+        }
+        if self
+            .stack
+            .last()
+            .is_some_and(|top| top.role.names_columns())
+        {
+            self.column_name(text.at);
         }
         let mut key = self.effective();
         if let Some(top) = self.stack.last()
@@ -527,40 +577,23 @@ impl Reader<'_, '_, '_> {
             if top.pair.hits() {
                 return top.pair;
             }
-            top.waiting = Some((at, text));
+            top.waiting
+                .push(at, if text { Wait::Text } else { Wait::Number });
             return own;
         }
         if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
             let named = self.walk.classify(Space::Field, at.of(self.buffer));
             if let Some(top) = self.stack.last_mut() {
                 top.pair = named;
-                if named.hits()
-                    && let Some((waiting, is_text)) = top.waiting.take()
-                {
-                    self.late(waiting, is_text, named);
+                let waiting = std::mem::replace(&mut top.waiting, Waiting::NONE);
+                if named.hits() {
+                    for (at, kind) in waiting.all() {
+                        self.late(at, kind, named);
+                    }
                 }
             }
         }
         own
-    }
-
-    /// Masks the value of a pair whose name came after it.
-    fn late(&mut self, at: Stretch, text: bool, key: Key) {
-        self.masked(|walk, buffer| {
-            // Hits come in the order of the text: those of this value are the last.
-            let mut late = walk
-                .s
-                .hits
-                .iter()
-                .rev()
-                .take_while(|hit| hit.at.start >= at.start);
-            let noted = late.any(|hit| hit.at == at);
-            match decide(walk.rules, key, at.of(buffer)) {
-                Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
-                Decision::Mask(slot) if !noted => walk.mask_number(at, slot, at.of(buffer)),
-                Decision::Mask(_) | Decision::Keep | Decision::Look => {}
-            }
-        });
     }
 
     fn number(&mut self) -> Result<(), NotJson> {
@@ -577,6 +610,10 @@ impl Reader<'_, '_, '_> {
         let stretch = Stretch::new(start, plus(start, len));
         self.i = stretch.end;
         self.values = plus(self.values, 1);
+        if self.again.is_some() {
+            self.value_again(stretch, false);
+            return Ok(());
+        }
         let mut key = self.effective();
         if self
             .stack
@@ -632,6 +669,9 @@ impl Reader<'_, '_, '_> {
         let mark = self.walk.s.enter(&[], true);
         for frame in &self.stack {
             let key = frame.key.of(self.buffer);
+            if frame.role == Role::Outside {
+                continue;
+            }
             match (frame.object, frame.shown) {
                 (false, _) => self.walk.s.push(&[b"[]"], true),
                 (true, Shown::Known) => self.walk.s.push(&[b".", key], true),
