@@ -63,6 +63,10 @@ impl Walk<'_> {
         let value = after_scheme(buffer, text, value);
         if text.len() > 4 && text.ends_with(b"-bin") && !key.hits() {
             self.binary_metadata(buffer, value);
+        } else if text.eq_ignore_ascii_case(b"content-disposition") {
+            self.disposition(buffer, value, &|walk, buffer, rest| {
+                walk.leaf(buffer, rest, Codec::Plain, key);
+            });
         } else if key.is(Key::URL) && !key.hits() {
             self.url(buffer, value, Filing::Inside);
         } else {
