@@ -335,7 +335,7 @@ fn unkeyed(text: &str) -> String {
         let (word, rest) = part.split_at(end);
         let hex = |s: &str| s.len() == 10 && s.bytes().all(|b| b.is_ascii_hexdigit());
         match word.rsplit_once('-') {
-            Some((name, suffix)) if n > 0 && hex(suffix) => out += &format!("{name}-?{rest}"),
+            Some((name, suffix)) if n > 0 && hex(suffix) => out += &[name, "-?", rest].concat(),
             _ => out += part,
         }
     }

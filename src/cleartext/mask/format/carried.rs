@@ -21,7 +21,7 @@ enum What {
     #[default]
     Nothing,
     /// The head of a table, and what it says.
-    Table(Vec<u8>, Columns),
+    Table(Box<(Vec<u8>, Columns)>),
     /// Properties.
     Card(Card),
     /// Words of a login.
@@ -43,7 +43,7 @@ impl Carried {
     /// Whether a line, or one more line, of a table ends within quotes.
     pub(in crate::cleartext::mask) fn ends_open(&self, line: &[u8], open: bool) -> bool {
         match &self.what {
-            What::Table(_, columns) => columns.ends_open(line, open),
+            What::Table(table) => table.1.ends_open(line, open),
             What::Nothing | What::Card(_) | What::Logins => false,
         }
     }
@@ -74,7 +74,7 @@ impl Walk<'_> {
         let first = !std::mem::replace(&mut carried.begun, true);
         let taken = match &mut carried.what {
             What::Nothing => false,
-            What::Table(head, columns) => self.rows_fit(head, columns, text),
+            What::Table(table) => self.rows_fit(&table.0, &table.1, text),
             What::Logins => self.login_line(text),
             What::Card(card) => {
                 let taken = card.takes(text);
@@ -101,7 +101,7 @@ impl Walk<'_> {
         if matches!(word, Some(b"machine" | b"default")) {
             carried.what = What::Logins;
         } else if let Some(columns) = self.head_of_table(text, first) {
-            carried.what = What::Table(text.to_vec(), columns);
+            carried.what = What::Table(Box::new((text.to_vec(), columns)));
         }
         false
     }

@@ -1,15 +1,15 @@
 //! JSON (RFC 8259), read byte by byte: nested, escaped, truncated, several documents in a row. Nothing is built.
 
-mod late;
+mod pair;
 mod table;
 
 use smallvec::SmallVec;
 
-use late::{Again, Wait, Waiting};
+use pair::{Again, Waiting};
 use table::{Role, Tables};
 
 use crate::cleartext::mask::bytes::{
-    ALNUM, DIGIT, JOIN, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
+    DIGIT, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
 };
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
@@ -537,63 +537,6 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
                 walk.leaf(buffer, text.at, Codec::Json, key);
             }
         });
-    }
-
-    /// `[["x-api-key", "x"]]`: a name and a value as an array within an array.
-    fn row(&mut self, at: Stretch, own: Key) -> Key {
-        let is_row =
-            matches!(self.stack.as_slice(), [.., outer, top] if !outer.object && !top.object);
-        let Some(top) = self.stack.last().filter(|_| is_row) else {
-            return own;
-        };
-        let raw = at.of(self.buffer);
-        if top.pair.hits() {
-            // Two names side by side are no pair: `["email", "asc"]`.
-            let word = raw.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
-            return if word && raw.len() < 12 {
-                own
-            } else {
-                top.pair
-            };
-        }
-        let name = cut(self.buffer, minus(at.start, 2), at.start).trim_ascii_start() == b"[\""
-            && raw.len() <= 48
-            && raw.iter().all(|b| is(*b, ALNUM | JOIN));
-        if name {
-            let named = self.walk.classify(Space::Header, raw);
-            if let Some(top) = self.stack.last_mut() {
-                top.pair = named;
-            }
-        }
-        own
-    }
-
-    /// `{"name": "password", "value": "x"}`, in either order.
-    fn pair(&mut self, at: Stretch, text: bool, own: Key) -> Key {
-        let Some(top) = self.stack.last_mut() else {
-            return own;
-        };
-        if top.class.is(Key::PAIR_VALUE) && !own.hits() {
-            if top.pair.hits() {
-                return top.pair;
-            }
-            top.waiting
-                .push(at, if text { Wait::Text } else { Wait::Number });
-            return own;
-        }
-        if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
-            let named = self.walk.classify(Space::Field, at.of(self.buffer));
-            if let Some(top) = self.stack.last_mut() {
-                top.pair = named;
-                let waiting = std::mem::replace(&mut top.waiting, Waiting::NONE);
-                if named.hits() {
-                    for (at, kind) in waiting.all() {
-                        self.late(at, kind, named);
-                    }
-                }
-            }
-        }
-        own
     }
 
     fn number(&mut self) -> Result<(), NotJson> {

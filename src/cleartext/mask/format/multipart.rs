@@ -106,7 +106,7 @@ impl Walk<'_> {
             if name.eq_ignore_ascii_case(b"content-disposition") {
                 // The name of the part is a name, whatever it is: no pair.
                 self.disposition(buffer, value, &|walk, buffer, rest| {
-                    walk.looks(buffer, rest)
+                    walk.looks(buffer, rest);
                 });
             } else if value.start < value.end {
                 let key = self.classify(Space::Header, name);

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::late::Again;
+use super::pair::Again;
 use super::{Frame, Reader};
 use crate::cleartext::mask::bytes::{minus, plus};
 use crate::cleartext::mask::names::{Key, Space};
@@ -78,24 +78,23 @@ impl Reader<'_, '_, '_> {
         let Some(top) = self.stack.last() else {
             return Role::Plain;
         };
+        let member = top.object && !object && matches!(top.role, Role::Plain | Role::Outside);
         match top.role {
             Role::Columns => {
                 self.add_column(Key::NONE);
                 if object { Role::Column } else { Role::Plain }
             }
             Role::Rows if !object => Role::Row,
-            // Everything about a column but its name is no cell.
-            Role::Column | Role::Row | Role::Rows => Role::Plain,
-            Role::Plain | Role::Outside if object || !top.object => Role::Plain,
-            Role::Plain | Role::Outside if top.class.is(Key::COLUMNS) && self.again.is_none() => {
+            _ if member && top.class.is(Key::COLUMNS) && self.again.is_none() => {
                 self.tables.open.push(Table {
                     depth: self.stack.len(),
                     keys: SmallVec::new(),
                 });
                 Role::Columns
             }
-            Role::Plain | Role::Outside if top.class.is(Key::ROWS) => Role::Rows,
-            Role::Plain | Role::Outside => Role::Plain,
+            _ if member && top.class.is(Key::ROWS) => Role::Rows,
+            // Everything about a column but its name is no cell.
+            Role::Plain | Role::Outside | Role::Column | Role::Row | Role::Rows => Role::Plain,
         }
     }
 
@@ -147,7 +146,9 @@ impl Reader<'_, '_, '_> {
                     top.rows = Some(rows);
                 }
             }
-            _ => self.value_closed(frame),
+            Role::Plain | Role::Column | Role::Rows | Role::Row | Role::Outside => {
+                self.value_closed(frame);
+            }
         }
     }
 

@@ -1,12 +1,14 @@
-//! Values whose name comes behind them: `{"value": "x", "name": "password"}`. A string or number is masked in place; an
+//! Names and values as a pair: `{"name": "password", "value": "x"}`, `[["x-api-key", "x"]]`.
+//!
+//! The name may come behind the value. A string or number is masked in place; an
 //! object or array is looked at a second time, as often as the length of the document allows.
 
 use super::table::{QUOTED_UNPARSED, Role};
 use super::{Frame, Reader};
-use crate::cleartext::mask::bytes::minus;
+use crate::cleartext::mask::bytes::{ALNUM, JOIN, cut, is, minus};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
-use crate::cleartext::mask::names::Key;
+use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::walk::{Hit, Stretch, Walk};
 
 /// Values that wait in one object; more are no pair.
@@ -74,6 +76,63 @@ impl Again {
 }
 
 impl Reader<'_, '_, '_> {
+    /// `[["x-api-key", "x"]]`: a name and a value as an array within an array.
+    pub(super) fn row(&mut self, at: Stretch, own: Key) -> Key {
+        let is_row =
+            matches!(self.stack.as_slice(), [.., outer, top] if !outer.object && !top.object);
+        let Some(top) = self.stack.last().filter(|_| is_row) else {
+            return own;
+        };
+        let raw = at.of(self.buffer);
+        if top.pair.hits() {
+            // Two names side by side are no pair: `["email", "asc"]`.
+            let word = raw.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+            return if word && raw.len() < 12 {
+                own
+            } else {
+                top.pair
+            };
+        }
+        let name = cut(self.buffer, minus(at.start, 2), at.start).trim_ascii_start() == b"[\""
+            && raw.len() <= 48
+            && raw.iter().all(|b| is(*b, ALNUM | JOIN));
+        if name {
+            let named = self.walk.classify(Space::Header, raw);
+            if let Some(top) = self.stack.last_mut() {
+                top.pair = named;
+            }
+        }
+        own
+    }
+
+    /// `{"name": "password", "value": "x"}`, in either order.
+    pub(super) fn pair(&mut self, at: Stretch, text: bool, own: Key) -> Key {
+        let Some(top) = self.stack.last_mut() else {
+            return own;
+        };
+        if top.class.is(Key::PAIR_VALUE) && !own.hits() {
+            if top.pair.hits() {
+                return top.pair;
+            }
+            top.waiting
+                .push(at, if text { Wait::Text } else { Wait::Number });
+            return own;
+        }
+        if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
+            let named = self.walk.classify(Space::Field, at.of(self.buffer));
+            if let Some(top) = self.stack.last_mut() {
+                top.pair = named;
+                let waiting = std::mem::replace(&mut top.waiting, Waiting::NONE);
+                if named.hits() {
+                    for (at, kind) in waiting.all() {
+                        self.late(at, kind, named);
+                    }
+                }
+            }
+        }
+        own
+    }
+
     /// The nested value of a pair whose name has not come yet waits for it.
     pub(super) fn value_closed(&mut self, frame: &Frame) {
         let at = Stretch::new(frame.start, self.i);
@@ -94,7 +153,9 @@ impl Reader<'_, '_, '_> {
             return self.nested_again(at, key);
         }
         let noted = Again::noted(&self.walk.s.hits, at).has(at);
-        self.masked(|walk, buffer| by_name(walk, buffer, at, kind, key, noted));
+        if !noted {
+            self.masked(|walk, buffer| by_name(walk, buffer, at, kind, key));
+        }
     }
 
     /// Everything in the nested value of a pair whose name came after it.
@@ -130,7 +191,9 @@ impl Reader<'_, '_, '_> {
         }
         let noted = self.again.as_ref().is_some_and(|again| again.has(at));
         let kind = if text { Wait::Text } else { Wait::Number };
-        self.masked(|walk, buffer| by_name(walk, buffer, at, kind, key, noted));
+        if !noted {
+            self.masked(|walk, buffer| by_name(walk, buffer, at, kind, key));
+        }
     }
 
     /// A key at the second look: it was judged before, and here it only names the value in paths.
@@ -144,7 +207,8 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-fn by_name(walk: &mut Walk<'_>, buffer: &[u8], at: Stretch, kind: Wait, key: Key, noted: bool) {
+/// Masks a value if its name asks for it.
+fn by_name(walk: &mut Walk<'_>, buffer: &[u8], at: Stretch, kind: Wait, key: Key) {
     let raw = at.of(buffer);
     let mut decoded = Vec::new();
     let value = if Codec::Json.applies(raw) && kind == Wait::Text {
@@ -154,8 +218,8 @@ fn by_name(walk: &mut Walk<'_>, buffer: &[u8], at: Stretch, kind: Wait, key: Key
         raw
     };
     match decide(walk.rules, key, value) {
-        Decision::Mask(slot) if !noted && kind == Wait::Text => walk.mask(at, slot, value),
-        Decision::Mask(slot) if !noted => walk.mask_number(at, slot, value),
-        Decision::Mask(_) | Decision::Keep | Decision::Look => {}
+        Decision::Mask(slot) if kind == Wait::Text => walk.mask(at, slot, value),
+        Decision::Mask(slot) => walk.mask_number(at, slot, value),
+        Decision::Keep | Decision::Look => {}
     }
 }
