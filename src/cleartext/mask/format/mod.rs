@@ -22,7 +22,6 @@ mod xml;
 
 pub(super) use carried::{Carried, GoesOn};
 pub(super) use csv::{LONGEST_ROW, MOST_LINES};
-pub(super) use url::Filing;
 
 use super::bytes::{cut, find, trim};
 use super::walk::{Stretch, Walk};
