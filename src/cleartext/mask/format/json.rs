@@ -5,7 +5,7 @@ mod table;
 
 use smallvec::SmallVec;
 
-use pair::{Again, Waiting};
+use pair::{Again, Waits};
 use table::{Role, Tables};
 
 use crate::cleartext::mask::bytes::{
@@ -45,16 +45,12 @@ struct Frame {
     shown: Shown,
     /// What the name in a name/value pair says.
     pair: Key,
-    /// Values that wait for the name of their pair.
-    waiting: Waiting,
     /// First byte.
     start: usize,
     /// Its part in a table.
     role: Role,
     /// In a row: the column at hand.
-    column: usize,
-    /// The rows that came before their columns.
-    rows: Option<Stretch>,
+    column: u32,
 }
 
 impl Frame {
@@ -67,11 +63,9 @@ impl Frame {
             class: Key::NONE,
             shown: Shown::Known,
             pair: Key::NONE,
-            waiting: Waiting::NONE,
             start,
             role,
             column: 0,
-            rows: None,
         }
     }
 }
@@ -97,6 +91,10 @@ struct Reader<'w, 'r, 'b> {
     /// The last string has no end.
     cut: bool,
     tables: Tables,
+    /// Values that came before their names.
+    waits: Waits,
+    /// There are columns, or this is a second look: values need more than one glance.
+    special: bool,
     /// This is a second look, at what the names behind it say.
     again: Option<Again>,
     /// Bytes that may still be looked at twice.
@@ -262,6 +260,8 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
             values: 0,
             cut: false,
             tables: Tables::default(),
+            waits: Waits::default(),
+            special: false,
             again: None,
             budget: minus(at.end, at.start),
         }
@@ -300,7 +300,7 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         match self.stack.last_mut() {
             Some(top) => {
                 top.key_next = top.object;
-                top.column = plus(top.column, 1);
+                top.column = top.column.saturating_add(1);
             }
             None => return self.fault(),
         }
@@ -361,7 +361,9 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
                 top.class
             }
             Some(top) if top.inherit != NO_RULE => Key::of(top.inherit),
-            Some(top) if top.role == Role::Row => self.tables.key(self.stack.len(), top.column),
+            Some(top) if self.special && top.role == Role::Row => {
+                self.tables.key(self.stack.len(), top.column)
+            }
             Some(top) => top.class,
         }
     }
@@ -433,9 +435,8 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
     }
 
     fn key(&mut self, text: &Text) {
-        if self.again.is_some() {
-            self.key_again(text.at);
-            return;
+        if self.special && self.again.is_some() {
+            return self.key_again(text.at);
         }
         let raw = text.at.of(self.buffer);
         let mut class = self.walk.classify(Space::Field, raw);
@@ -491,15 +492,8 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         if text.at.start >= text.at.end {
             return;
         }
-        if self.again.is_some() {
-            return self.value_again(text.at, true);
-        }
-        if self
-            .stack
-            .last()
-            .is_some_and(|top| top.role.names_columns())
-        {
-            self.column_name(text.at);
+        if self.special && self.special_value(text.at, true) {
+            return;
         }
         let mut key = self.effective();
         if let Some(top) = self.stack.last()
@@ -553,8 +547,7 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         let stretch = Stretch::new(start, plus(start, len));
         self.i = stretch.end;
         self.values = plus(self.values, 1);
-        if self.again.is_some() {
-            self.value_again(stretch, false);
+        if self.special && self.special_value(stretch, false) {
             return Ok(());
         }
         let mut key = self.effective();

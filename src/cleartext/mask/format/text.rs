@@ -46,7 +46,7 @@ impl Walk<'_> {
         if memchr::memchr(b'/', text).is_some() {
             self.paths(buffer, at, &mut taken);
         }
-        if find(text, 0, b":\"").is_some() {
+        if memchr::memchr(b'"', text).is_some() && find(text, 0, b":\"").is_some() {
             self.serialised(buffer, at, &mut taken);
         }
         if taken.len() > pairs {

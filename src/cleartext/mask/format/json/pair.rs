@@ -3,6 +3,8 @@
 //! The name may come behind the value. A string or number is masked in place; an
 //! object or array is looked at a second time, as often as the length of the document allows.
 
+use smallvec::SmallVec;
+
 use super::table::{QUOTED_UNPARSED, Role};
 use super::{Frame, Reader};
 use crate::cleartext::mask::bytes::{ALNUM, JOIN, cut, is, minus};
@@ -23,32 +25,64 @@ pub(super) enum Wait {
     Number,
     /// An object or array.
     Nested,
+    /// Rows whose columns are not named yet.
+    Rows,
 }
 
-/// The values of an object that wait for the name of their pair.
+/// What waits for a name that comes behind it, the innermost last.
+#[derive(Default)]
+pub(super) struct Waits {
+    all: SmallVec<[Waiting; 2]>,
+}
+
 #[derive(Clone, Copy)]
-pub(super) struct Waiting {
-    values: [Option<(Stretch, Wait)>; MOST_WAITING],
+struct Waiting {
+    /// How many objects and arrays are open inside the object it is a member of, that included.
+    depth: usize,
+    at: Stretch,
+    kind: Wait,
 }
 
-impl Waiting {
-    /// None waits.
-    pub(super) const NONE: Self = Self {
-        values: [None; MOST_WAITING],
-    };
+impl Waits {
+    /// Lets a member of the object at `depth` wait; the last of too many gives way.
+    pub(super) fn push(&mut self, depth: usize, at: Stretch, kind: Wait) {
+        self.forget(depth);
+        let beside = self.all.iter().rev().take_while(|one| one.depth == depth);
+        if beside.count() >= MOST_WAITING {
+            self.all.pop();
+        }
+        self.all.push(Waiting { depth, at, kind });
+    }
 
-    /// Lets one wait; the last of too many gives way.
-    pub(super) fn push(&mut self, at: Stretch, kind: Wait) {
-        let free = self.values.iter().position(Option::is_none);
-        let place = free.unwrap_or(minus(MOST_WAITING, 1));
-        if let Some(slot) = self.values.get_mut(place) {
-            *slot = Some((at, kind));
+    /// Objects deeper than `depth` are closed: nothing in them waits any more.
+    #[inline]
+    pub(super) fn forget(&mut self, depth: usize) {
+        while self.all.last().is_some_and(|one| one.depth > depth) {
+            self.all.pop();
         }
     }
 
-    /// All that wait.
-    pub(super) fn all(self) -> impl Iterator<Item = (Stretch, Wait)> {
-        self.values.into_iter().flatten()
+    /// The rows that wait for their columns at `depth`.
+    pub(super) fn rows(&mut self, depth: usize) -> Option<Stretch> {
+        self.forget(depth);
+        let beside = self.all.iter().rev().take_while(|one| one.depth == depth);
+        let rows = beside.into_iter().find(|one| one.kind == Wait::Rows)?.at;
+        self.all
+            .retain(|one| one.depth != depth || one.kind != Wait::Rows);
+        Some(rows)
+    }
+
+    /// The values that wait for their name at `depth`.
+    fn values(&mut self, depth: usize) -> SmallVec<[(Stretch, Wait); MOST_WAITING]> {
+        self.forget(depth);
+        let beside = self.all.iter().rev().take_while(|one| one.depth == depth);
+        let found = beside
+            .filter(|one| one.kind != Wait::Rows)
+            .map(|one| (one.at, one.kind))
+            .collect();
+        self.all
+            .retain(|one| one.depth != depth || one.kind == Wait::Rows);
+        found
     }
 }
 
@@ -107,26 +141,26 @@ impl Reader<'_, '_, '_> {
 
     /// `{"name": "password", "value": "x"}`, in either order.
     pub(super) fn pair(&mut self, at: Stretch, text: bool, own: Key) -> Key {
-        let Some(top) = self.stack.last_mut() else {
+        let depth = self.stack.len();
+        let Some(top) = self.stack.last() else {
             return own;
         };
         if top.class.is(Key::PAIR_VALUE) && !own.hits() {
             if top.pair.hits() {
                 return top.pair;
             }
-            top.waiting
-                .push(at, if text { Wait::Text } else { Wait::Number });
+            let kind = if text { Wait::Text } else { Wait::Number };
+            self.waits.push(depth, at, kind);
             return own;
         }
         if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
             let named = self.walk.classify(Space::Field, at.of(self.buffer));
             if let Some(top) = self.stack.last_mut() {
                 top.pair = named;
-                let waiting = std::mem::replace(&mut top.waiting, Waiting::NONE);
-                if named.hits() {
-                    for (at, kind) in waiting.all() {
-                        self.late(at, kind, named);
-                    }
+            }
+            if named.hits() {
+                for (at, kind) in self.waits.values(depth) {
+                    self.late(at, kind, named);
                 }
             }
         }
@@ -136,14 +170,15 @@ impl Reader<'_, '_, '_> {
     /// The nested value of a pair whose name has not come yet waits for it.
     pub(super) fn value_closed(&mut self, frame: &Frame) {
         let at = Stretch::new(frame.start, self.i);
-        if let Some(top) = self.stack.last_mut()
+        let depth = self.stack.len();
+        if let Some(top) = self.stack.last()
             && top.object
             && top.class.is(Key::PAIR_VALUE)
             && frame.inherit == super::NO_RULE
             && !top.pair.hits()
             && top.key.of(self.buffer).ends_with(b"alue")
         {
-            top.waiting.push(at, Wait::Nested);
+            self.waits.push(depth, at, Wait::Nested);
         }
     }
 
@@ -171,6 +206,7 @@ impl Reader<'_, '_, '_> {
         let around = Frame::new(false, key.slot, at.start, Role::Outside);
         reader.stack.push(around);
         reader.again = Some(noted);
+        reader.special = true;
         let read = reader.read().is_ok();
         if !read {
             self.walk.fail_closed(at, QUOTED_UNPARSED);
@@ -178,8 +214,20 @@ impl Reader<'_, '_, '_> {
         self.walk.s.leave(mark);
     }
 
+    /// A value where there are columns, or at the second look; whether it is judged already.
+    pub(super) fn special_value(&mut self, at: Stretch, text: bool) -> bool {
+        if self.again.is_some() {
+            self.value_again(at, text);
+            return true;
+        }
+        if text {
+            self.column_name(at);
+        }
+        false
+    }
+
     /// A value at the second look: only what lies around it counts, its looks were judged before.
-    pub(super) fn value_again(&mut self, at: Stretch, text: bool) {
+    fn value_again(&mut self, at: Stretch, text: bool) {
         let inherited = self.stack.last().map_or(super::NO_RULE, |top| top.inherit);
         let key = if inherited == super::NO_RULE {
             self.effective()

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::pair::Again;
+use super::pair::{Again, Wait};
 use super::{Frame, Reader};
 use crate::cleartext::mask::bytes::{minus, plus};
 use crate::cleartext::mask::names::{Key, Space};
@@ -32,14 +32,6 @@ pub(super) enum Role {
     Outside,
 }
 
-impl Role {
-    /// Whether a string in here may name a column.
-    #[inline]
-    pub(super) const fn names_columns(self) -> bool {
-        matches!(self, Self::Columns | Self::Column)
-    }
-}
-
 /// The columns named so far, the innermost last.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -56,11 +48,13 @@ struct Table {
 impl Tables {
     /// What the column says about a cell of a row; `depth` counts the row, the list of rows and what is around both.
     #[inline]
-    pub(super) fn key(&self, depth: usize, column: usize) -> Key {
+    pub(super) fn key(&self, depth: usize, column: u32) -> Key {
         match self.open.last() {
-            Some(table) if plus(table.depth, 2) == depth => {
-                table.keys.get(column).copied().unwrap_or(Key::NONE)
-            }
+            Some(table) if plus(table.depth, 2) == depth => usize::try_from(column)
+                .ok()
+                .and_then(|column| table.keys.get(column))
+                .copied()
+                .unwrap_or(Key::NONE),
             _ => Key::NONE,
         }
     }
@@ -78,6 +72,9 @@ impl Reader<'_, '_, '_> {
         let Some(top) = self.stack.last() else {
             return Role::Plain;
         };
+        if top.role == Role::Plain && !top.class.is(Key::COLUMNS | Key::ROWS) {
+            return Role::Plain;
+        }
         let member = top.object && !object && matches!(top.role, Role::Plain | Role::Outside);
         match top.role {
             Role::Columns => {
@@ -86,6 +83,7 @@ impl Reader<'_, '_, '_> {
             }
             Role::Rows if !object => Role::Row,
             _ if member && top.class.is(Key::COLUMNS) && self.again.is_none() => {
+                self.special = true;
                 self.tables.open.push(Table {
                     depth: self.stack.len(),
                     keys: SmallVec::new(),
@@ -113,7 +111,7 @@ impl Reader<'_, '_, '_> {
             let key = self.walk.classify(Space::Field, at.of(self.buffer));
             return self.add_column(key);
         }
-        if !top.class.is(Key::PAIR_NAME) {
+        if top.role != Role::Column || !top.class.is(Key::PAIR_NAME) {
             return;
         }
         let key = self.walk.classify(Space::Field, at.of(self.buffer));
@@ -129,26 +127,26 @@ impl Reader<'_, '_, '_> {
     /// An object or array has closed that may be part of a table, or the value of a pair.
     #[inline]
     pub(super) fn closed(&mut self, frame: &Frame) {
-        if self.again.is_some() {
-            return;
-        }
         let depth = self.stack.len();
-        // The columns of an object end with it.
-        let inner = |table: &Table| table.depth > depth;
-        while self.tables.open.last().is_some_and(inner) {
-            self.tables.open.pop();
+        self.waits.forget(depth);
+        if self.special {
+            if self.again.is_some() {
+                return;
+            }
+            // The columns of an object end with it.
+            let inner = |table: &Table| table.depth > depth;
+            while self.tables.open.last().is_some_and(inner) {
+                self.tables.open.pop();
+            }
         }
         match frame.role {
+            Role::Plain => self.value_closed(frame),
             Role::Columns => self.columns_closed(depth),
             Role::Rows if self.tables.of(depth).is_none() => {
                 let rows = Stretch::new(frame.start, self.i);
-                if let Some(top) = self.stack.last_mut() {
-                    top.rows = Some(rows);
-                }
+                self.waits.push(depth, rows, Wait::Rows);
             }
-            Role::Plain | Role::Column | Role::Rows | Role::Row | Role::Outside => {
-                self.value_closed(frame);
-            }
+            Role::Column | Role::Rows | Role::Row | Role::Outside => {}
         }
     }
 
@@ -159,8 +157,7 @@ impl Reader<'_, '_, '_> {
             self.tables.open.pop();
             return;
         }
-        let rows = self.stack.last_mut().and_then(|top| top.rows.take());
-        if let Some(rows) = rows {
+        if let Some(rows) = self.waits.rows(depth) {
             let keys = self
                 .tables
                 .of(depth)
@@ -185,6 +182,7 @@ impl Reader<'_, '_, '_> {
         reader.stack.push(around);
         reader.tables.open.push(Table { depth: 1, keys });
         reader.again = Some(noted);
+        reader.special = true;
         let read = reader.read().is_ok();
         if !read {
             self.walk.fail_closed(at, QUOTED_UNPARSED);
