@@ -15,6 +15,8 @@ use super::text::Taken;
 const MOST_DIGITS: usize = 24;
 /// The longest string whose length is not what it says.
 const LONGEST_VALUE: usize = 8_192;
+/// So far the end of such a string is looked for in earnest.
+const NEAR: usize = 256;
 /// The longest name.
 const LONGEST_NAME: usize = 96;
 /// Arrays within arrays that are told apart.
@@ -197,8 +199,9 @@ fn text(buffer: &[u8], all: Stretch, length: Stretch) -> Stretch {
     if end < all.end && at(buffer, end) == b'"' {
         return Stretch::new(start, end);
     }
-    let limit = all.end.min(plus(start, LONGEST_VALUE));
-    let rest = cut(buffer, start, limit);
-    let len = find(rest, 0, b"\";").or_else(|| memchr::memchr(b'"', rest));
+    let rest = cut(buffer, start, all.end.min(plus(start, LONGEST_VALUE)));
+    // Not far: strings may begin at every few bytes.
+    let near = cut(rest, 0, rest.len().min(NEAR));
+    let len = find(near, 0, b"\";").or_else(|| memchr::memchr(b'"', rest));
     Stretch::new(start, plus(start, len.unwrap_or(rest.len())))
 }
