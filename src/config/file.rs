@@ -216,8 +216,11 @@ section! {
 section! {
     /// `[mask]`
     Mask {
-        /// Directory of rule files; the built-in packs if unset.
+        /// Directory of rule files that add to the built-in packs. A file named like a built-in pack, and a rule with the id
+        /// of a built-in one, stand in their place.
         rules: Option<PathBuf> = None,
+        /// Whether the built-in packs are in force; without them, only the rules of the directory.
+        built_in: bool = true,
         /// Rules that do not count at an endpoint.
         exception: Vec<MaskException> = Vec::new(),
     }
