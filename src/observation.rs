@@ -268,27 +268,65 @@ impl Sink {
     }
 }
 
-/// Where a secret was that must not be there.
+/// A field of what is sent to a store of telemetry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SinkField {
+    /// The store.
+    pub sink: Sink,
+    /// The path of names to the field.
+    pub path: TextId,
+}
+
+impl SinkField {
+    /// The name of the store in alerts.
+    pub const fn name(self) -> &'static str {
+        self.sink.name()
+    }
+}
+
+/// Where a secret was that must not be there, with the path of names to it, as findings have it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ExposedIn {
     /// The body of a response, of an endpoint that does not hand out credentials.
-    Response,
+    Response(TextId),
     /// The target of a request that was not refused: targets end up in logs and histories.
-    Url,
+    Url(TextId),
     /// The address of the page before, which a browser tells to other sites.
-    Referer,
+    Referer(TextId),
     /// A body sent to a store of logs, traces or events.
-    Sink(Sink),
+    Sink(SinkField),
 }
 
 impl ExposedIn {
     /// The place in words, for alerts.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Response => "response body",
-            Self::Url => "URL",
-            Self::Referer => "referer",
+            Self::Response(_) => "response body",
+            Self::Url(_) => "URL",
+            Self::Referer(_) => "referer",
             Self::Sink(_) => "telemetry",
+        }
+    }
+
+    /// The path of names to the field.
+    pub const fn path(self) -> TextId {
+        match self {
+            Self::Response(path) | Self::Url(path) | Self::Referer(path) => path,
+            Self::Sink(field) => field.path,
+        }
+    }
+
+    /// The kind of place alone, whatever the field.
+    #[must_use]
+    pub const fn anywhere(self) -> Self {
+        match self {
+            Self::Response(_) => Self::Response(TextId::NONE),
+            Self::Url(_) => Self::Url(TextId::NONE),
+            Self::Referer(_) => Self::Referer(TextId::NONE),
+            Self::Sink(SinkField { sink, path: _ }) => Self::Sink(SinkField {
+                sink,
+                path: TextId::NONE,
+            }),
         }
     }
 }
@@ -300,6 +338,8 @@ pub struct Exposure {
     pub place: ExposedIn,
     /// It is one by its format, not by its name alone.
     pub sure: bool,
+    /// The server is known to have taken the request; not so where no response was seen.
+    pub taken: bool,
 }
 
 /// Sensitive values of one kind found in one place of one transaction. No value, no position.

@@ -14,8 +14,9 @@ use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
-use super::rules::{Exception, RuleSet};
+use super::rules::{Exception, Rule, RuleSet};
 use super::shape::{self, FoundList, Survey};
+use super::validate::random;
 use crate::observation::{Part, TextId};
 
 /// Layers of encoding that are undone within one value.
@@ -66,6 +67,8 @@ pub(super) struct Hit {
     pub(super) part: Part,
     /// In the header that tells the page before.
     pub(super) in_referer: bool,
+    /// Looks random, as keys are; asked only where the rule makes a difference by it.
+    pub(super) is_random: bool,
 }
 
 /// A replacement in the buffer at hand: `text` is a range of the arena.
@@ -250,7 +253,7 @@ impl Walk<'_> {
         let Some(slot) = self.counts(slot, value) else {
             return;
         };
-        self.hit(at, slot);
+        self.hit(at, slot, value);
         if self.s.render == Render::Count {
             return;
         }
@@ -265,7 +268,7 @@ impl Walk<'_> {
     /// Masks a number: it becomes `0`, so that the document keeps its shape.
     pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot, digits: &[u8]) {
         if let Some(slot) = self.counts(slot, digits) {
-            self.hit(at, slot);
+            self.hit(at, slot, digits);
             self.replace(at, b"0");
         }
     }
@@ -333,8 +336,10 @@ impl Walk<'_> {
         self.s.edits.push(Edit { at, text });
     }
 
-    fn hit(&mut self, at: Stretch, slot: Slot) {
+    fn hit(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
         if self.s.hits.len() < MOST_HITS {
+            let by_shape = |rule: &Rule| rule.exposed.by_shape && rule.exposed.url;
+            let is_random = self.rules.rule(slot).is_some_and(by_shape) && random(value);
             let path = self.s.path_id();
             let part = self.s.part;
             self.s.hits.push(Hit {
@@ -343,6 +348,7 @@ impl Walk<'_> {
                 path,
                 part,
                 in_referer: false,
+                is_random,
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);

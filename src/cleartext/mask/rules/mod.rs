@@ -142,6 +142,8 @@ pub(super) struct Exposed {
     pub(super) telemetry: bool,
     /// A value of it is known by its format, not by its name alone.
     pub(super) sure: bool,
+    /// In a request target, only where the value looks random: the name often means something else.
+    pub(super) by_shape: bool,
 }
 
 /// A format and whose it is.
