@@ -200,6 +200,8 @@ section! {
         max_fields: usize = http::Limits::default().max_fields,
         /// How much of a body is kept and looked into; the rest is only counted.
         body_limit: ByteSize = ByteSize::of(http::Limits::default().body_limit),
+        /// How much of what WebSocket messages say is kept and looked into, in each direction; the rest is only counted.
+        websocket_limit: ByteSize = ByteSize::of(http::Limits::default().websocket_limit),
         /// Requests waiting for their response on one flow.
         max_pipelined: usize = http::Limits::default().max_pipelined,
     }

@@ -137,6 +137,7 @@ impl Setting {
             sure,
             by_shape,
         } = rule.exposed;
+        let (sure, response) = (sure || hit.is_formatted, response || hit.is_formatted);
         // A name such as `code` is a key's only if the value looks like one, and in a login it is what was asked for.
         let url = url && (!by_shape || hit.is_random && !self.hands_out);
         let path = hit.path;

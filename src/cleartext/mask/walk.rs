@@ -17,7 +17,7 @@ use super::placeholder;
 use super::rules::{Exception, Rule, RuleSet};
 use super::shape::{self, FoundList, Survey};
 use super::validate::random;
-use crate::observation::{Part, TextId};
+use crate::observation::{Category, Part, TextId};
 
 /// Layers of encoding that are undone within one value.
 const MOST_LAYERS: u8 = 5;
@@ -69,6 +69,8 @@ pub(super) struct Hit {
     pub(super) in_referer: bool,
     /// Looks random, as keys are; asked only where the rule makes a difference by it.
     pub(super) is_random: bool,
+    /// Found by the name of a secret, and of the format of one too.
+    pub(super) is_formatted: bool,
 }
 
 /// A replacement in the buffer at hand: `text` is a range of the arena.
@@ -336,6 +338,18 @@ impl Walk<'_> {
         self.s.edits.push(Edit { at, text });
     }
 
+    /// Whether a value that the name of a secret took is a key by its format as well: then it is no example and no switch.
+    fn is_formatted(&self, slot: Slot, value: &[u8]) -> bool {
+        let by_name = |rule: &Rule| rule.category == Category::Secret && !rule.exposed.sure;
+        self.rules.rule(slot).is_some_and(by_name)
+            && self
+                .rules
+                .format_at(value, 0)
+                .filter(|(_, end)| *end == value.len())
+                .and_then(|(slot, _)| self.rules.rule(slot))
+                .is_some_and(|rule| rule.exposed.response)
+    }
+
     fn hit(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
         if self.s.hits.len() < MOST_HITS {
             let by_shape = |rule: &Rule| rule.exposed.by_shape && rule.exposed.url;
@@ -349,6 +363,7 @@ impl Walk<'_> {
                 part,
                 in_referer: false,
                 is_random,
+                is_formatted: self.is_formatted(slot, value),
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);

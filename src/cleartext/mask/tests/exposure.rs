@@ -72,6 +72,10 @@ fn a_key_in_a_response_is_exposed_unless_it_is_asked_for() {
     };
     assert_eq!(get("/v1/config"), [sure(ExposedIn::Response(TextId::NONE))]);
     assert_eq!(get("/v1/projects/3/access_tokens"), []);
+    // A name does not hide what the format tells.
+    let body = format!(r#"{{"debug":{{"token":"{}"}}}}"#, key());
+    let found = exchange("GET /v1/config HTTP/1.1\r\n", &[], ("", &body), 200);
+    assert_eq!(found, [sure(ExposedIn::Response(TextId::NONE))]);
     // By its name alone it may be what the endpoint is for.
     let session = r#"{"session_id":"4f1d9a7c20b34be8"}"#;
     assert_eq!(
