@@ -107,7 +107,13 @@ fn clip(c: &mut Criterion) {
         let mut index = 0;
         bench.iter(|| {
             for (key, seen) in keys.iter().cycle().zip(seen.iter().cycle()).take(20_000) {
-                table.observe(&Observation { client: *key, ..*seen }, &[]);
+                table.observe(
+                    &Observation {
+                        client: *key,
+                        ..*seen
+                    },
+                    &[],
+                );
             }
             index += 1;
             table.close_window(Window {

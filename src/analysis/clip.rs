@@ -69,7 +69,9 @@ impl WindowSums {
 
     /// What was first seen of principals.
     pub(crate) fn first_seen(&self) -> impl Iterator<Item = (PrincipalKey, OnceBits)> {
-        self.once.iter().map(|(principal, bits)| (*principal, *bits))
+        self.once
+            .iter()
+            .map(|(principal, bits)| (*principal, *bits))
     }
 
     /// The count of one cell of integrations.

@@ -118,7 +118,9 @@ impl Layout {
     pub(crate) fn exact_cells(&self) -> Vec<bool> {
         let per_partner = self.pairs().len() * PartnerFamily::CELLS;
         let exact = self.partners.iter().map(|partner| partner.exact);
-        exact.flat_map(|exact| std::iter::repeat_n(exact, per_partner)).collect()
+        exact
+            .flat_map(|exact| std::iter::repeat_n(exact, per_partner))
+            .collect()
     }
 
     /// Names every volume cell by its labels, in order, so that counters find their place in another layout; none for the

@@ -417,7 +417,10 @@ fn layout(settings: &Settings, schedule: Schedule) -> Result<Layout, PlanError> 
         body_units: settings.body_units,
     };
     let pairs = layout.pairs().len().saturating_mul(SERIES_PER_PARTNER_PAIR);
-    let partners = layout.partners.len().saturating_mul(pairs.saturating_add(1));
+    let partners = layout
+        .partners
+        .len()
+        .saturating_mul(pairs.saturating_add(1));
     let series = Plan::series(layout.triples.len()).saturating_add(partners);
     let Some(room) = settings.max_series.checked_sub(series) else {
         return Err(PlanError::Series {

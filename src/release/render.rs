@@ -157,11 +157,7 @@ impl Page {
         for family in OnceFamily::ALL {
             let blt = plan.layout().once();
             let stddev = blt.stddev(plan.once_variance(family), plan.layout().windows);
-            self.value(
-                Metric::DpNoiseStddev,
-                &[once_line(family).name()],
-                stddev,
-            );
+            self.value(Metric::DpNoiseStddev, &[once_line(family).name()], stddev);
         }
         let window = release.window();
         let due = window.map_or(Tick(0), |last| {
@@ -254,7 +250,8 @@ impl Page {
                 .collect();
             let mut cost = 0.0;
             let name = &*partner.name;
-            for ((endpoint, method), counts) in pairs.iter().zip(counts.chunks(PartnerFamily::CELLS))
+            for ((endpoint, method), counts) in
+                pairs.iter().zip(counts.chunks(PartnerFamily::CELLS))
             {
                 let of = |family: PartnerFamily| counts.get(family.cells()).unwrap_or_default();
                 let requests = of(PartnerFamily::Requests);

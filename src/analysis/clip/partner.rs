@@ -117,8 +117,8 @@ impl PartnerSums {
         ) else {
             return;
         };
-        let first = (usize::from(id.0) * plan.pairs as usize + *pair as usize)
-            * PartnerFamily::CELLS;
+        let first =
+            (usize::from(id.0) * plan.pairs as usize + *pair as usize) * PartnerFamily::CELLS;
         self.add(first + seen.status.class_index(), times);
         if let Some(duration) = seen.duration_us {
             let bucket = PartnerFamily::Latency.cells().start + latency_bucket(duration);
@@ -129,10 +129,9 @@ impl PartnerSums {
         } else {
             plan.body_units.saturating_mul(BODY_UNIT)
         };
-        for (cell, bytes) in
-            PartnerFamily::Bytes
-                .cells()
-                .zip([seen.request_bytes, seen.response_bytes])
+        for (cell, bytes) in PartnerFamily::Bytes
+            .cells()
+            .zip([seen.request_bytes, seen.response_bytes])
         {
             self.add(first + cell, bytes.min(most).saturating_mul(times));
         }

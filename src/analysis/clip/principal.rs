@@ -175,7 +175,10 @@ impl Block {
             times,
         );
         if let Some(duration) = observation.duration_us {
-            self.add(VolumeFamily::Latency.slot() + latency_bucket(duration), times);
+            self.add(
+                VolumeFamily::Latency.slot() + latency_bucket(duration),
+                times,
+            );
         }
         let [request, response] = &mut self.bytes;
         for (sum, bytes) in [
@@ -186,7 +189,10 @@ impl Block {
         }
         for finding in findings.iter().filter(|finding| !finding.dry_run) {
             let cell = (finding.category as usize) * 2 + usize::from(finding.part.is_response());
-            self.add(VolumeFamily::Sensitive.slot() + cell, finding.count.saturating_mul(times));
+            self.add(
+                VolumeFamily::Sensitive.slot() + cell,
+                finding.count.saturating_mul(times),
+            );
         }
     }
 

@@ -300,7 +300,10 @@ fn merging_shards_gives_the_same_in_any_order() {
     for shard in 0..4_u64 {
         let mut table = ClipTable::new(Arc::clone(&plan), None);
         for id in 0..shard {
-            table.observe(&by(key(id), &observation(u32::try_from(id % 3).unwrap())), &[]);
+            table.observe(
+                &by(key(id), &observation(u32::try_from(id % 3).unwrap())),
+                &[],
+            );
         }
         shards.push(table.close_window(window(1)));
     }
@@ -315,7 +318,13 @@ fn merging_shards_gives_the_same_in_any_order() {
 #[test]
 fn exact_sums_do_not_print() {
     assert_eq!(
-        format!("{:?}", WindowSums { cells: vec![5], ..WindowSums::default() }),
+        format!(
+            "{:?}",
+            WindowSums {
+                cells: vec![5],
+                ..WindowSums::default()
+            }
+        ),
         "WindowSums { .. }"
     );
 }

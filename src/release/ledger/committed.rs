@@ -167,7 +167,12 @@ impl Committed {
         let mut next = self.layout.clone();
         // A place that becomes free now is taken by nobody yet: windows on their way still count in it.
         let free: Vec<_> = next.triples.iter().map(PublicTriple::is_blank).collect();
-        for (place, since) in next.triples.iter_mut().skip(configured).zip(&mut self.learned_in) {
+        for (place, since) in next
+            .triples
+            .iter_mut()
+            .skip(configured)
+            .zip(&mut self.learned_in)
+        {
             if selection.contains(place) {
                 *since = period;
             } else if period.saturating_sub(*since) > STICKY_DAYS {
@@ -223,9 +228,12 @@ impl Committed {
             layout.partner_names().iter().zip(places).enumerate()
         {
             if let Some((total, value)) = known.remove(name) {
-                *series = was.partners.get(at).filter(|_| same).copied().unwrap_or(Series::at(
-                    f64::from_bits(total.cast_unsigned()),
-                ));
+                *series = was
+                    .partners
+                    .get(at)
+                    .filter(|_| same)
+                    .copied()
+                    .unwrap_or(Series::at(f64::from_bits(total.cast_unsigned())));
                 *published = value;
             }
         }
@@ -509,11 +517,25 @@ mod tests {
     fn what_does_not_follow_is_refused() {
         let mut state = committed(&[]);
         let cells = state.counters.cum.len();
-        state.apply(&record(&state.clone(), 5, vec![0; cells])).unwrap();
+        state
+            .apply(&record(&state.clone(), 5, vec![0; cells]))
+            .unwrap();
         let before = state.clone();
-        assert!(state.apply(&record(&state.clone(), 5, vec![0; cells])).is_none());
-        assert!(state.apply(&record(&state.clone(), 4, vec![0; cells])).is_none());
-        assert!(state.apply(&record(&state.clone(), 6, vec![0; cells - 1])).is_none());
+        assert!(
+            state
+                .apply(&record(&state.clone(), 5, vec![0; cells]))
+                .is_none()
+        );
+        assert!(
+            state
+                .apply(&record(&state.clone(), 4, vec![0; cells]))
+                .is_none()
+        );
+        assert!(
+            state
+                .apply(&record(&state.clone(), 6, vec![0; cells - 1]))
+                .is_none()
+        );
         let mut foreign = record(&state, 6, vec![0; cells]);
         foreign.config = ConfigHash([9; 8]);
         assert!(state.apply(&foreign).is_none());
@@ -588,7 +610,10 @@ mod tests {
         let mut foreign = record(&state, 2, vec![0; cells]);
         foreign.key = TagKey([6; 16]);
         assert!(state.clone().apply(&foreign).is_none(), "one key a period");
-        foreign.window = Window { period: 4, index: 1 };
+        foreign.window = Window {
+            period: 4,
+            index: 1,
+        };
         state.apply(&foreign).unwrap();
         assert_eq!(state.seen.len(), 1);
         assert!((state.counters.once[0].total - 1.0).abs() < 1e-9);
@@ -598,7 +623,9 @@ mod tests {
     fn a_new_period_starts_with_its_own_spending() {
         let mut state = committed(&[]);
         let cells = state.counters.cum.len();
-        state.apply(&record(&state.clone(), 1, vec![0; cells])).unwrap();
+        state
+            .apply(&record(&state.clone(), 1, vec![0; cells]))
+            .unwrap();
         let mut next = record(&state, 1, vec![0; cells]);
         next.window.period = 4;
         state.apply(&next).unwrap();

@@ -142,7 +142,9 @@ impl Counters {
         };
         let all = |reader: &mut Reader<'_>| {
             let count = reader.count()?;
-            (0..count).map(|_| series(reader)).collect::<Option<Vec<_>>>()
+            (0..count)
+                .map(|_| series(reader))
+                .collect::<Option<Vec<_>>>()
         };
         Some(Self {
             cum: reader.numbers()?,

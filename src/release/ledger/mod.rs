@@ -265,8 +265,8 @@ impl Ledger {
         while let Some(found) = frames.next()? {
             match found {
                 Frame::Whole(payload) => {
-                    let (record, sensor, digest) =
-                        WindowRecord::decode(&payload).ok_or_else(|| frames.unreadable(&payload))?;
+                    let (record, sensor, digest) = WindowRecord::decode(&payload)
+                        .ok_or_else(|| frames.unreadable(&payload))?;
                     state.apply(&record).ok_or_else(|| frames.corrupt())?;
                     if sensor != state.sensor || !state.matches(digest) {
                         return Err(frames.corrupt());

@@ -93,7 +93,9 @@ fn a_period_is_charged_whole_and_once() {
     assert_eq!(spent(&releaser), [0; Line::COUNT]);
     for index in 1..=4 {
         assert!(release(&mut releaser, window(5, index)).fault.is_none());
-        let expected = [250_000, 100_000, 20_000, 20_000, 15_000, 25_000, 25_000, 20_000, 0, 0];
+        let expected = [
+            250_000, 100_000, 20_000, 20_000, 15_000, 25_000, 25_000, 20_000, 0, 0,
+        ];
         assert_eq!(spent(&releaser), expected);
     }
     assert!(release(&mut releaser, window(6, 1)).fault.is_none());
