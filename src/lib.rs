@@ -39,6 +39,7 @@ pub mod commands;
 pub mod config;
 pub mod doctor;
 pub mod error;
+pub mod fault;
 pub mod logging;
 pub mod process;
 pub mod report;

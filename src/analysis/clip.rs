@@ -14,6 +14,7 @@
 mod distinct;
 mod flags;
 mod index;
+mod learned;
 mod once;
 mod partner;
 mod plan;
@@ -24,9 +25,11 @@ use std::sync::Arc;
 
 use super::country;
 use super::window::Window;
-use crate::observation::{Finding, Observation, PrincipalKey, Proof};
+use crate::fault::{CROWD, Fault, planted};
+use crate::observation::{Candidate, Finding, Observation, PrincipalKey, Proof};
 pub use flags::FlagLimits;
 use index::PrincipalIndex;
+pub use learned::{LearnedBoard, LearnedMap};
 pub use once::{OnceBits, OnceFamily, Signal};
 use partner::PartnerSums;
 pub use partner::{BODY_UNIT, PartnerFamily, PartnerPlan};
@@ -42,6 +45,8 @@ pub struct WindowSums {
     once: BTreeMap<PrincipalKey, OnceBits>,
     /// Of integrations.
     partners: PartnerSums,
+    /// Principals that propose each candidate for a label, in a window of selection.
+    candidates: BTreeMap<Candidate, u64>,
 }
 
 /// Exact counts do not print.
@@ -65,6 +70,14 @@ impl WindowSums {
             *seen = seen.or(*bits);
         }
         self.partners.merge(&other.partners);
+        for (candidate, count) in &other.candidates {
+            *self.candidates.entry(*candidate).or_default() += count;
+        }
+    }
+
+    /// Principals that propose each candidate for a label: in windows of selection only.
+    pub(crate) const fn candidates(&self) -> &BTreeMap<Candidate, u64> {
+        &self.candidates
     }
 
     /// What was first seen of principals.
@@ -118,12 +131,19 @@ pub struct ClipTable {
     blocks: Vec<Block>,
     countries: Vec<CountryCount>,
     partners: PartnerSums,
+    board: Arc<LearnedBoard>,
+    learned: Arc<LearnedMap>,
+    /// A window of selection whose outcome is not in `learned` yet.
+    selecting: Option<Window>,
 }
 
 impl ClipTable {
     /// A new table. `high_water` is what the ledger says was released last.
     pub fn new(plan: Arc<ClipPlan>, high_water: Option<Window>) -> Self {
         Self {
+            learned: Arc::default(),
+            board: Arc::default(),
+            selecting: None,
             plan,
             high_water,
             session: None,
@@ -134,6 +154,16 @@ impl ClipTable {
             blocks: Vec::new(),
             countries: Vec::new(),
             partners: PartnerSums::default(),
+        }
+    }
+
+    /// With a board on which stands what was learned.
+    #[must_use]
+    pub fn with_board(self, board: &Arc<LearnedBoard>) -> Self {
+        Self {
+            learned: board.current(),
+            board: Arc::clone(board),
+            ..self
         }
     }
 
@@ -164,6 +194,10 @@ impl ClipTable {
         {
             entry.see(signals);
         }
+        if planted(Fault::CrossTokenFlag) && self.principals.len() >= CROWD {
+            let others = self.principals.iter_mut();
+            others.for_each(|entry| entry.see(OnceBits::default().with_signal(Signal::Volume)));
+        }
     }
 
     /// The principal's entry; none where it counts to none.
@@ -186,11 +220,40 @@ impl ClipTable {
             }));
         }
         self.count_country(id, country::cell(observation.country), times);
-        let triple = observation.cell.0.min(self.plan.other());
+        let mut triple = self.triple(id, observation);
+        if planted(Fault::TemplateShift) && self.principals.len() >= CROWD {
+            triple = self.plan.other();
+        }
         if let Some(block) = self.block(id, triple) {
             block.observe(observation, findings, times);
         }
         Some(id)
+    }
+
+    /// Where an observation counts: the configured triple, else the learned one, else `other`; what is in neither is
+    /// proposed.
+    fn triple(&mut self, id: u32, observation: &Observation) -> u32 {
+        let other = self.plan.other();
+        let configured = observation.cell.0.min(other);
+        let Some(candidate) = observation.candidate.filter(|_| configured == other) else {
+            return configured;
+        };
+        if let Some(key) = &self.plan.proposal_key
+            && let Some(entry) = self.principals.get_mut(id as usize)
+        {
+            entry.proposals.add(key, entry.key, candidate);
+        }
+        self.learned.get(&candidate).copied().unwrap_or(other)
+    }
+
+    /// To be called when `window` opens, once the windows before it are closed and handed on: learned endpoints take effect.
+    pub fn open_window(&mut self, window: Window) {
+        if let Some(selection) = self.selecting
+            && self.plan.schedule.between(selection, window) >= 1
+        {
+            self.learned = self.board.after(selection);
+            self.selecting = None;
+        }
     }
 
     /// Closes `window`: clips what every principal did in it, and returns the sums. Windows must come in order; what is
@@ -203,9 +266,20 @@ impl ClipTable {
             }
             self.period = Some(window.period);
         }
+        if planted(Fault::EvictionRefund) {
+            let principals = self.principals.iter_mut();
+            principals.for_each(|principal| principal.spent = [0; VolumeFamily::COUNT]);
+        }
         let mut sums = WindowSums::default();
         let age = self.age(window);
         sums.partners = std::mem::take(&mut self.partners);
+        if self.plan.is_selection(window, age) {
+            self.selecting = Some(window);
+            let principals = self.principals.iter();
+            for candidate in principals.flat_map(|entry| entry.proposals.iter()) {
+                *sums.candidates.entry(candidate).or_default() += 1;
+            }
+        }
         for id in &self.active {
             if let Some(entry) = self.principals.get_mut(*id as usize)
                 && age > 0
@@ -242,19 +316,15 @@ impl ClipTable {
 
     /// `w - s0 + 1`: windows of this session in this period up to `window`; 0 where nothing may be counted.
     fn age(&self, window: Window) -> u64 {
-        let first = |start: Window| match start.period.cmp(&window.period) {
-            std::cmp::Ordering::Less => 1,
-            std::cmp::Ordering::Equal => u64::from(start.index),
-            std::cmp::Ordering::Greater => u64::MAX,
-        };
-        let session = self.session.map_or(1, first);
-        let released = self
-            .high_water
-            .map_or(1, |mark| first(self.plan.schedule.next(mark)));
-        let s0 = session.max(released);
-        u64::from(window.index)
-            .checked_sub(s0)
-            .map_or(0, |past| past.saturating_add(1))
+        if planted(Fault::CrashRefund) {
+            return window.index.into();
+        }
+        if planted(Fault::RolloverBank) {
+            return u64::from(window.index).saturating_add(self.plan.schedule.windows().into());
+        }
+        self.plan
+            .schedule
+            .age(window, self.session, self.high_water)
     }
 
     /// The principal's entry, a new one if there is room, none otherwise: as entries only ever go at rollover, a newcomer

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::clip::ClipPlan;
+use super::clip::{ClipPlan, LearnedBoard};
 use super::signals::Thresholds;
 use super::window::Window;
 
@@ -50,6 +50,8 @@ pub struct ReleaseSums {
     pub plan: Arc<ClipPlan>,
     /// The last window that the ledger knows, if any.
     pub high_water: Option<Window>,
+    /// Where learned endpoints are posted.
+    pub board: Arc<LearnedBoard>,
 }
 
 impl Default for Settings {

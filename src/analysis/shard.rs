@@ -100,16 +100,23 @@ impl Shard {
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
-            clip: settings
-                .release
-                .as_ref()
-                .map(|release| ClipTable::new(Arc::clone(&release.plan), release.high_water)),
+            clip: settings.release.as_ref().map(|release| {
+                ClipTable::new(Arc::clone(&release.plan), release.high_water)
+                    .with_board(&release.board)
+            }),
         }
     }
 
     /// Closes a release window: what was clipped in it.
     pub(super) fn close_window(&mut self, window: Window) -> Option<WindowSums> {
         Some(self.clip.as_mut()?.close_window(window))
+    }
+
+    /// Opens a release window, once those before it are handed on.
+    pub(super) fn open_window(&mut self, window: Window) {
+        if let Some(clip) = &mut self.clip {
+            clip.open_window(window);
+        }
     }
 
     /// Applies an observation whose principal lives here; returns whether it counts to its token.

@@ -304,22 +304,30 @@ impl TickSink {
         let Some(window) = std::mem::replace(&mut place.window, next) else {
             return;
         };
-        let mut sums = WindowSums::default();
-        for shard in self.shards.iter_mut() {
-            if let Some(share) = shard.close_window(window) {
-                sums.merge(&share);
+        // Over a gap that leaps midnight the last window of the day stands for all that are missing.
+        let midnight = Window {
+            index: schedule.windows(),
+            ..window
+        };
+        let leaps = next.is_some_and(|next| next.period > window.period) && midnight > window;
+        for closing in [Some(window), leaps.then_some(midnight)]
+            .into_iter()
+            .flatten()
+        {
+            let mut sums = WindowSums::default();
+            for shard in self.shards.iter_mut() {
+                if let Some(share) = shard.close_window(closing) {
+                    sums.merge(&share);
+                }
             }
-            // Over a gap that leaps midnight the last window of the day stands for all that are missing.
-            let midnight = Window {
-                index: schedule.windows(),
-                ..window
-            };
-            if next.is_some_and(|next| next.period > window.period) && midnight > window {
-                shard.close_window(midnight);
-            }
+            let mut exchange = self.shared.lock();
+            exchange.pass_window(schedule, closing, &sums, last);
         }
-        let mut exchange = self.shared.lock();
-        exchange.pass_window(schedule, window, &sums, last);
+        if let Some(next) = next {
+            self.shards
+                .iter_mut()
+                .for_each(|shard| shard.open_window(next));
+        }
     }
 
     /// Adds the sums of the open epoch (once) and goes on if all have; false if the snapshot is not there yet.

@@ -130,6 +130,22 @@ impl Schedule {
             .saturating_sub(1)
     }
 
+    /// `w - s0 + 1`: windows up to `window` of its period in which a process may count. `s0` is the first of them: 1, or
+    /// after a start in that period the later of the process's first window (`session`) and the one after the last that may
+    /// have been released (`high_water`). 0: nothing may be counted.
+    pub fn age(self, window: Window, session: Option<Window>, high_water: Option<Window>) -> u64 {
+        let first = |start: Window| match start.period.cmp(&window.period) {
+            std::cmp::Ordering::Less => 1,
+            std::cmp::Ordering::Equal => u64::from(start.index),
+            std::cmp::Ordering::Greater => u64::MAX,
+        };
+        let released = high_water.map_or(1, |mark| first(self.next(mark)));
+        let s0 = session.map_or(1, first).max(released);
+        u64::from(window.index)
+            .checked_sub(s0)
+            .map_or(0, |past| past.saturating_add(1))
+    }
+
     /// Windows since the epoch.
     fn number(self, window: Window) -> u64 {
         window

@@ -3,6 +3,7 @@
 //! A flag that sets a configuration key carries the argument id that [`crate::config::FLAGS`] maps to that key.
 
 mod doctor;
+mod privacy;
 mod replay;
 mod run;
 mod scrub;
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use crate::logging::LogFormat;
 
 pub use doctor::{DoctorArgs, DoctorFormat};
+pub use privacy::{PlanArgs, PrivacyCommand, TrialsArgs};
 pub use replay::{FailOn, ReplayArgs, ReportKind};
 pub use run::{DemoArgs, DemoShape, RunArgs};
 pub use scrub::ScrubArgs;
@@ -74,6 +76,12 @@ pub enum Command {
     /// Give the pseudonym of each value on standard input
     #[command(after_help = PSEUDONYM_EXAMPLES)]
     Pseudonym(PseudonymArgs),
+    /// Plan the noise of the public metrics, or audit it
+    Privacy {
+        /// Which of the two.
+        #[command(subcommand)]
+        command: PrivacyCommand,
+    },
     /// List the interfaces that can be captured from
     #[cfg(feature = "live")]
     Interfaces,

@@ -46,7 +46,7 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
         None => lines.push("--  geoip: none, every country is unknown".to_owned()),
     }
     let shared = config.anonymizer(config.keys(&config.passing_key()?))?;
-    let plan = config.plan(shared.triples())?;
+    let plan = config.plan(shared.triples(), shared.services())?;
     lines.push(format!(
         "ok  privacy: {} public endpoints from documents and hints, and `other`; epsilon {:.2}; config {}",
         shared.triples().len().saturating_sub(1),

@@ -10,6 +10,7 @@ mod interfaces;
 mod man;
 mod mask;
 mod options;
+mod privacy;
 mod progress;
 mod pseudonym;
 pub mod replay;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Mask(args) => mask::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),
+        Command::Privacy { command } => privacy::run(&command, matches),
         #[cfg(feature = "live")]
         Command::Interfaces => interfaces::run(),
         Command::Completions { shell } => {

@@ -303,6 +303,12 @@ section! {
         share: f64 = 1.0,
         /// What one token sends in a busy minute, by public knowledge such as a rate limit: beyond it, it is clipped.
         requests_per_minute: u32 = 20,
+        /// Endpoints that may be learned from traffic, beyond those of documents and hints; 0 for none.
+        max_learned_endpoints: usize = 100,
+        /// How soon after a start with none learned the day's selection is made; 0 for the end of the day.
+        bootstrap_window: Span = Span::secs(600),
+        /// What one body of a named integration counts at most.
+        integration_body_limit: ByteSize = ByteSize::mib(1),
         /// Most series on the public listener.
         max_series: usize = release::Settings::default().max_series,
         /// Tokens and clients counted in a day; those beyond it are not.
@@ -411,6 +417,8 @@ section! {
         clients: Vec<String> = Vec::new(),
         /// Labels of its series.
         tags: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
+        /// Its numbers without noise. They then show exactly what it does, and what others do to it.
+        exact: bool = false,
         /// Cost units by endpoint (`METHOD template`).
         costs: std::collections::BTreeMap<String, f64> = std::collections::BTreeMap::new(),
     }

@@ -23,8 +23,8 @@ use crate::observation::PublicTriple;
 pub use fault::{describe, nearest};
 pub use file::{
     Anonymize, Baseline, Capture, ConfigFile, Decode, Detect, EndpointHint, Export, Flow,
-    ForwardHeader, Http, Integration, Mask, MaskException, Operator, Privacy, Sandbox, Service,
-    State, Tls, TrustedProxy, Windows,
+    ForwardHeader, Http, Integration, Mask, MaskException, Operator, Privacy, PrivacyUnit, Sandbox,
+    Service, State, Tls, TrustedProxy, Windows,
 };
 pub use layers::{FLAGS, Origin, Override, Shape};
 pub use load::Document;
@@ -130,7 +130,7 @@ impl Config {
     fn validate(&self) -> Result<(), Error> {
         self.settings.validate()?;
         self.identity()?;
-        self.plan(&[PublicTriple::other()])?;
+        self.plan(&[PublicTriple::other()], &[])?;
         Ok(())
     }
 

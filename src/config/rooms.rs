@@ -2,7 +2,7 @@
 
 use super::file::{ChecksumPolicy, ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
-use crate::analysis::clip::FlagLimits;
+use crate::analysis::clip::{BODY_UNIT, FlagLimits};
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::analysis::window::Unit;
@@ -154,10 +154,17 @@ impl Config {
         usize::try_from(k).unwrap_or(usize::MAX)
     }
 
-    /// The privacy plan for these public triples: what `AnonymizerShared::triples` says.
-    pub fn plan(&self, triples: &[PublicTriple]) -> Result<Plan, Error> {
+    /// The privacy plan for public triples and services: what `AnonymizerShared` has of both.
+    pub fn plan(&self, triples: &[PublicTriple], services: &[String]) -> Result<Plan, Error> {
         let privacy = &self.settings.privacy;
         let window = u32::try_from(privacy.window.as_secs()).unwrap_or(u32::MAX);
+        let mut proposal_key = [0; 32];
+        getrandom::fill(&mut proposal_key)
+            .map_err(|_| Error::failed("the operating system gave no random key"))?;
+        let bootstrap = privacy
+            .bootstrap_window
+            .as_secs()
+            .checked_div(window.into());
         let settings = plan::Settings {
             unit: match privacy.unit {
                 PrivacyUnit::PrincipalDay => Unit::PrincipalDay,
@@ -172,6 +179,24 @@ impl Config {
             max_principals: privacy.max_principals,
             max_triples_per_principal: privacy.max_endpoints_per_principal,
             triples: triples.to_vec(),
+            max_learned: privacy.max_learned_endpoints,
+            bootstrap_windows: bootstrap
+                .and_then(|windows| u32::try_from(windows).ok())
+                .filter(|windows| *windows > 0),
+            proposal_key,
+            services: services.to_vec(),
+            integrations: self
+                .settings
+                .integration
+                .iter()
+                .map(|integration| plan::Integration {
+                    name: integration.name.clone(),
+                    tags: integration.tags.clone(),
+                    costs: integration.costs.clone(),
+                    exact: integration.exact,
+                })
+                .collect(),
+            body_units: privacy.integration_body_limit.bytes().div_ceil(BODY_UNIT),
             flags: self.flag_limits(),
             ..plan::Settings::default()
         };

@@ -48,14 +48,54 @@ impl ConfigFile {
                 &format!("`integration[{number}].name`: is missing"),
                 "the name stands in labels, such as name = \"acme\"",
             )?;
+            let others = self.integration.iter().take(number);
+            check(
+                others.clone().all(|other| other.name != integration.name),
+                &format!(
+                    "`integration[{number}].name`: `{}` is there twice",
+                    integration.name
+                ),
+                "list all its signs in one [[integration]]",
+            )?;
+            for tag in integration.tags.keys() {
+                check(
+                    is_free_label(tag),
+                    &format!("`integration[{number}].tags`: `{tag}` cannot be a label"),
+                    "letters, digits and `_`, not a digit first, and none of integration, endpoint, method, code, le",
+                )?;
+            }
+            let weighs = |cost: &f64| cost.is_finite() && *cost >= 0.0;
+            check(
+                integration.costs.values().all(weighs),
+                &format!("`integration[{number}].costs`: a cost must be 0 or more"),
+                "for example: costs = { \"GET /v1/users/{id}\" = 0.5 }",
+            )?;
         }
         self.privacy.validate_flags()
     }
 }
 
+/// Whether a tag may be the name of a label beside those of the metrics.
+fn is_free_label(name: &str) -> bool {
+    let mut letters = name.bytes();
+    let first = letters
+        .next()
+        .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic());
+    first
+        && letters.all(|b| b == b'_' || b.is_ascii_alphanumeric())
+        && !name.starts_with("__")
+        && !["integration", "endpoint", "method", "code", "le"].contains(&name)
+}
+
 impl Privacy {
     /// The limits of the public flags: what is counted in few bytes has few bytes of limit.
     fn validate_flags(&self) -> Result<(), Error> {
+        let limit = self.integration_body_limit.bytes();
+        check(
+            (16 << 10..=1 << 30_u64).contains(&limit),
+            "`privacy.integration_body_limit`: must be 16 KiB to 1 GiB",
+            "bodies beyond it count as that many bytes; the noise grows with it",
+        )?;
         for (key, value, most) in [
             (
                 "flag_requests_per_minute",

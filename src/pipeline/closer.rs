@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rooms::Rooms;
-use crate::analysis::clip::WindowSums;
+use crate::analysis::clip::{LearnedBoard, WindowSums};
 use crate::analysis::settings::ReleaseSums;
 use crate::analysis::window::Window;
 use crate::clock::{EventTime, NANOS_PER_SECOND};
@@ -23,6 +23,7 @@ pub(super) struct Closer {
     releaser: Releaser,
     plan: Arc<Plan>,
     high_water: Option<Window>,
+    board: Arc<LearnedBoard>,
     site: Arc<PublicSite>,
     is_capture: bool,
 }
@@ -35,7 +36,8 @@ impl Closer {
         opening: Opening,
         site: Arc<PublicSite>,
     ) -> Result<Self, Error> {
-        let plan = Arc::new(config.plan(rooms.worker.anonymizer().triples())?);
+        let shared = rooms.worker.anonymizer();
+        let plan = Arc::new(config.plan(shared.triples(), shared.services())?);
         let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
         let (releaser, start) = Releaser::open(
             Arc::clone(&plan),
@@ -57,10 +59,12 @@ impl Closer {
         let mut closer = Self {
             plan,
             high_water: start.high_water,
+            board: Arc::default(),
             site,
             is_capture,
             releaser,
         };
+        closer.board.post(None, Some(closer.releaser.learned()));
         closer.publish();
         Ok(closer)
     }
@@ -70,6 +74,7 @@ impl Closer {
         ReleaseSums {
             plan: self.plan.clip(),
             high_water: self.high_water,
+            board: Arc::clone(&self.board),
         }
     }
 
@@ -83,14 +88,21 @@ impl Closer {
         last: bool,
     ) -> Option<EventTime> {
         if last && !self.is_capture {
+            self.board.close();
             return None;
         }
         let outcome = self.releaser.release(window, sums);
         if let Some(fault) = &outcome.fault {
             tracing::error!("window {} was not released: {fault}", window.index);
         }
+        self.board.post(Some(window), Some(self.releaser.learned()));
         let end = self.plan.schedule().end(window).start();
         Some(end.plus_nanos(RELEASE_DELAY * NANOS_PER_SECOND))
+    }
+
+    /// No window is released any more: nobody shall wait for one.
+    pub(super) fn stop(&self) {
+        self.board.close();
     }
 
     /// Puts the last release on the public listener, and draws the noise of the next window ahead of time.
@@ -99,6 +111,13 @@ impl Closer {
         if let Err(fault) = self.releaser.prepare() {
             tracing::error!("no noise for the next window: {fault}");
         }
+    }
+}
+
+/// A closer that goes away must not leave workers waiting.
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.board.close();
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Desk<'a> {
                 self.tell("alerts are lost", written);
             }
             // Told to stop, nobody waits for what is left of a capture to be released.
-            Output::Window { .. } if !self.live && signals.is_stopping() => {}
+            Output::Window { .. } if !self.live && signals.is_stopping() => self.closer.stop(),
             Output::Window { window, sums, last } => {
                 self.due = self.closer.close(window, &sums, last);
                 if !self.live {

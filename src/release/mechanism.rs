@@ -16,6 +16,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Uniform};
 
 use super::budget::Variance;
+use crate::fault::{Fault, planted};
 
 /// Why no noise could be drawn. Nothing is released then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -65,7 +66,10 @@ impl Noise {
     /// One draw of the discrete Gaussian with variance parameter `s2` (Algorithm 3): mass at `x` proportional to
     /// exp(-x^2 / (2 s2)).
     pub fn gauss(&mut self, s2: Variance) -> Result<i64, NoiseError> {
-        let s2 = u128::from(s2.get());
+        let mut s2 = u128::from(s2.get());
+        if planted(Fault::HalfNoise) {
+            s2 = s2.div_ceil(4);
+        }
         let t = s2.isqrt() + 1;
         loop {
             let (magnitude, negative) = self.laplace(t)?;

@@ -12,6 +12,8 @@ mod layout;
 pub mod ledger;
 pub mod mechanism;
 pub mod metric;
+pub mod outlook;
 pub mod plan;
 pub mod releaser;
 pub mod render;
+pub mod trials;

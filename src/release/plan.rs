@@ -14,7 +14,7 @@ use crate::analysis::clip::{
 };
 use crate::analysis::country;
 use crate::analysis::window::{Schedule, Unit};
-use crate::observation::{Category, PublicTriple, SHARDS};
+use crate::observation::{Category, PublicTriple, SHARDS, ServiceId};
 
 /// What the operator chooses.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +43,10 @@ pub struct Settings {
     /// Windows after a start with no learned endpoint until the day's selection is made; none: at the end of the day
     /// (`privacy.bootstrap_window`).
     pub bootstrap_windows: Option<u32>,
+    /// The secret under which a principal's proposals for labels are chosen: random, of this process.
+    pub proposal_key: [u8; 32],
+    /// Names of services, by id. What is learned bears them.
+    pub services: Vec<String>,
     /// Thresholds of the public flags.
     pub flags: FlagLimits,
     /// Named integrations, in the order of the configuration.
@@ -79,6 +83,8 @@ impl Default for Settings {
             max_triples_per_principal: 256,
             triples: vec![PublicTriple::other()],
             max_learned: 0,
+            proposal_key: [0; 32],
+            services: vec!["default".to_owned()],
             bootstrap_windows: None,
             flags: FlagLimits::default(),
             integrations: Vec::new(),
@@ -162,7 +168,7 @@ pub struct Plan {
     layout: Arc<Layout>,
     integrations: Vec<Integration>,
     tags: Vec<String>,
-    bootstrap_windows: Option<u32>,
+    services: Vec<String>,
     max_principals: usize,
     build: BuildInfo,
     config: ConfigHash,
@@ -212,6 +218,7 @@ impl Plan {
         )?
         .with_slots(u32::try_from(layout.slots).unwrap_or(u32::MAX))
         .with_flags(settings.flags)
+        .with_selection(settings.proposal_key, settings.bootstrap_windows)
         .with_partners(PartnerPlan {
             pair_of_triple: layout.pair_of_triple(),
             pairs: u32::try_from(layout.pairs().len()).unwrap_or(u32::MAX),
@@ -248,7 +255,7 @@ impl Plan {
             layout: Arc::new(layout),
             integrations: settings.integrations.clone(),
             tags: tags.into_iter().cloned().collect(),
-            bootstrap_windows: settings.bootstrap_windows,
+            services: settings.services.clone(),
             max_principals: settings.max_principals,
             build: settings.build.clone(),
             config: ConfigHash([0; 8]),
@@ -343,9 +350,16 @@ impl Plan {
         self.max_principals
     }
 
-    /// Windows after a start until an early selection.
-    pub(crate) const fn bootstrap_windows(&self) -> Option<u32> {
-        self.bootstrap_windows
+    /// The name of a service.
+    pub(super) fn service(&self, id: ServiceId) -> &str {
+        let name = self.services.get(usize::from(id.0));
+        name.map_or("default", |name| name)
+    }
+
+    /// The service of that name.
+    pub(super) fn service_id(&self, name: &str) -> Option<ServiceId> {
+        let at = self.services.iter().position(|known| known == name)?;
+        u16::try_from(at).ok().map(ServiceId)
     }
 
     /// What was built.
@@ -376,7 +390,6 @@ impl Plan {
         }
         LATENCY_BOUNDS_US.into_iter().for_each(&mut number);
         number(self.layout.slots as u64);
-        number(self.bootstrap_windows.unwrap_or(0).into());
         number(self.layout.body_units);
         let partners = self.layout.partners.iter();
         partners.for_each(|partner| number(u64::from(partner.exact)));

@@ -3,6 +3,7 @@
 //! Every cell of every family gets its own noise in every window, empty or not. What is published of a window is a function
 //! of the integers in the ledger alone, so a restart or a second run over a capture shows the same bytes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,9 +13,14 @@ use super::mechanism::{Noise, NoiseError, random_id};
 use super::plan::{Plan, line, once_line};
 use crate::analysis::clip::{OnceFamily, PartnerFamily, VolumeFamily, WindowSums};
 use crate::analysis::window::Window;
+use crate::fault::{Fault, planted};
+use crate::observation::{Candidate, PublicTriple};
 use correlated::Correlated;
+pub use selection::DELTA_SELECTION;
+use selection::{Threshold, select};
 
 mod correlated;
+mod selection;
 
 /// What may leave: everything in it was released. There is no way to make one but from what the ledger has committed.
 #[derive(Clone, Debug)]
@@ -124,6 +130,11 @@ pub struct Releaser {
     drawn: Option<Numbers>,
     /// What the mechanisms of correlated noise remember, and principals that wait to be counted.
     correlated: Correlated,
+    /// The last window that the ledger knew at the start, and the first that came since: where ages count from.
+    high_water: Option<Window>,
+    session: Option<Window>,
+    /// What was released last by this process.
+    last: Option<WindowRecord>,
     current: Arc<Release>,
 }
 
@@ -157,6 +168,9 @@ impl Releaser {
             noise,
             drawn: None,
             correlated: Correlated::default(),
+            high_water: start.high_water,
+            session: None,
+            last: None,
         };
         Ok((releaser, start))
     }
@@ -164,6 +178,33 @@ impl Releaser {
     /// What is served now: before the first release zeros, after a restart what was served before.
     pub fn current(&self) -> Arc<Release> {
         Arc::clone(&self.current)
+    }
+
+    /// Learned endpoints as they stand, by the candidates that count in them. A label that was learned by a build with other
+    /// words is shown, and nothing counts in it any more.
+    pub fn learned(&self) -> BTreeMap<Candidate, u32> {
+        let Some(ledger) = &self.ledger else {
+            return BTreeMap::new();
+        };
+        let mut committed = std::borrow::Cow::Borrowed(ledger.committed());
+        if committed.config != self.plan.config() {
+            let (config, layout) = (self.plan.config(), self.plan.layout());
+            committed.to_mut().adopt(config, layout);
+        }
+        let first = committed.layout.configured().len();
+        let places = committed.layout.learned().iter().enumerate();
+        places
+            .filter_map(|(at, triple)| {
+                let service = self.plan.service_id(&triple.service)?;
+                let candidate = Candidate::parse(service, &triple.method, &triple.endpoint)?;
+                Some((candidate, u32::try_from(first + at).ok()?))
+            })
+            .collect()
+    }
+
+    /// The record of the window that this process released last.
+    pub(super) const fn last_record(&self) -> Option<&WindowRecord> {
+        self.last.as_ref()
     }
 
     /// Draws the noise of the next window. Optional: whoever calls it between windows keeps the draws off the release path.
@@ -187,6 +228,7 @@ impl Releaser {
     }
 
     fn try_release(&mut self, window: Window, sums: &WindowSums) -> Result<(), ReleaseError> {
+        let session = *self.session.get_or_insert(window);
         let ledger = self.ledger.as_mut().ok_or(LedgerError::Failed)?;
         if ledger.recall(window)? {
             // What was released of it was encoded by another process.
@@ -196,7 +238,21 @@ impl Releaser {
                 return Err(ReleaseError::Spent(window));
             }
             let committed = ledger.committed();
-            let (key, charges) = due(committed, &self.plan, window)?;
+            let (key, mut charges) = due(committed, &self.plan, window)?;
+            let age = self
+                .plan
+                .schedule()
+                .age(window, Some(session), self.high_water);
+            let selection = if is_selection(committed, &self.plan, window, age) {
+                if let Some(charge) = charges.get_mut(Line::LabelSelection as usize) {
+                    *charge = self.plan.split().part(Line::LabelSelection).micro();
+                }
+                let threshold = Threshold::of(&self.plan).map_err(|_| NoiseError::Range)?;
+                let candidates = sums.candidates().iter();
+                Some(select(&self.plan, threshold, candidates, &mut self.noise)?)
+            } else {
+                None
+            };
             let noise = match self.drawn.take() {
                 Some(drawn) => drawn,
                 None => draw(&mut self.noise, &self.plan)?,
@@ -220,10 +276,11 @@ impl Releaser {
                     once: step.once.clone(),
                     partners: step.partners.clone(),
                 },
-                selection: None,
+                selection,
             };
             ledger.commit(&record, &self.plan)?;
             self.correlated.commit(step);
+            self.last = Some(record);
         }
         let committed = Arc::new(ledger.committed().clone());
         self.current = Release::new(&self.plan, Some(committed), false);
@@ -267,6 +324,19 @@ fn due(
     Ok((key, charges))
 }
 
+/// Whether the period's selection of learned endpoints falls on `window`: once, at its end, or early where nothing is learned.
+fn is_selection(committed: &Committed, plan: &Plan, window: Window, age: u64) -> bool {
+    let is_last = window.index == plan.schedule().windows();
+    let has_none = committed
+        .layout
+        .learned()
+        .iter()
+        .all(PublicTriple::is_blank);
+    plan.clip().is_selection(window, age)
+        && committed.selected_in != Some(window.period)
+        && (is_last || has_none)
+}
+
 /// Windows that will never be released, with those between the last and `window`.
 fn skipped(committed: &Committed, plan: &Plan, window: Window) -> u64 {
     let between = committed
@@ -278,6 +348,35 @@ fn skipped(committed: &Committed, plan: &Plan, window: Window) -> u64 {
 /// Fresh noise for every cell, from a fresh seed.
 fn draw(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
     noise.reseed()?;
+    if planted(Fault::NoisePerScrape) {
+        return average(noise, plan);
+    }
+    draw_once(noise, plan)
+}
+
+/// What eight scrapers know together who are each served a draw of their own.
+fn average(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
+    let mut sum = draw_once(noise, plan)?;
+    for _ in 1..8 {
+        let more = draw_once(noise, plan)?;
+        let pairs = [
+            (&mut sum.volume, more.volume),
+            (&mut sum.once, more.once),
+            (&mut sum.partners, more.partners),
+        ];
+        for (sum, more) in pairs {
+            sum.iter_mut()
+                .zip(more)
+                .for_each(|(sum, more)| *sum += more);
+        }
+    }
+    for values in [&mut sum.volume, &mut sum.once, &mut sum.partners] {
+        values.iter_mut().for_each(|value| *value /= 8);
+    }
+    Ok(sum)
+}
+
+fn draw_once(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
     let layout = plan.layout();
     let mut drawn = Numbers::default();
     for family in VolumeFamily::ALL {

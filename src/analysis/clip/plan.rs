@@ -3,7 +3,7 @@
 use super::flags::FlagLimits;
 use super::partner::PartnerPlan;
 use crate::analysis::country;
-use crate::analysis::window::Schedule;
+use crate::analysis::window::{Schedule, Window};
 use crate::observation::Status;
 
 /// A family of cells that is clipped, noised and charged on its own.
@@ -84,6 +84,9 @@ pub struct ClipPlan {
     slots: u32,
     pub(super) flags: FlagLimits,
     pub(super) partners: PartnerPlan,
+    /// The key under which a principal's proposals are chosen; none where nothing is learned.
+    pub(super) proposal_key: Option<[u8; 32]>,
+    bootstrap_windows: Option<u32>,
 }
 
 /// Why a [`ClipPlan`] cannot be.
@@ -139,6 +142,8 @@ impl ClipPlan {
             slots: 0,
             flags: FlagLimits::default(),
             partners: PartnerPlan::default(),
+            proposal_key: None,
+            bootstrap_windows: None,
         })
     }
 
@@ -149,6 +154,23 @@ impl ClipPlan {
             slots: slots.min(self.triples.saturating_sub(1)),
             ..self
         }
+    }
+
+    /// With a selection of learned endpoints every period: at its end, or so many windows after a start with none. The key is
+    /// secret and drawn at every start.
+    #[must_use]
+    pub fn with_selection(self, key: [u8; 32], bootstrap_windows: Option<u32>) -> Self {
+        Self {
+            proposal_key: (self.slots > 0).then_some(key),
+            bootstrap_windows,
+            ..self
+        }
+    }
+
+    /// Whether a selection may be made with `window`, the `age`th of its session: a function of the schedule alone.
+    pub fn is_selection(&self, window: Window, age: u64) -> bool {
+        let is_early = self.bootstrap_windows.is_some_and(|n| age == u64::from(n));
+        self.slots > 0 && (window.index == self.schedule.windows() || is_early)
     }
 
     /// With the thresholds of the public flags.

@@ -5,8 +5,10 @@
 
 use super::WindowSums;
 use super::flags::FlagState;
+use super::learned::Proposals;
 use super::once::OnceBits;
 use super::plan::{ClipPlan, LATENCY_BOUNDS_US, VolumeFamily};
+use crate::fault::{Fault, planted};
 use crate::observation::{Finding, Observation, PrincipalKey};
 
 /// Counts a principal has for one triple: the families' cells one after another.
@@ -28,6 +30,8 @@ pub(super) struct Principal {
     pub(super) countries: u32,
     /// What its own observations of this period show.
     pub(super) flags: FlagState,
+    /// What it proposes to be learned, this period.
+    pub(super) proposals: Proposals,
     /// Once-a-day cells it counts in, this period.
     seen: OnceBits,
     /// Those of them that are new in the open window.
@@ -63,6 +67,7 @@ impl Principal {
             triples: 0,
             countries: NONE,
             flags: FlagState::default(),
+            proposals: Proposals::default(),
             seen: OnceBits::default(),
             fresh: OnceBits::default(),
         }
@@ -120,6 +125,10 @@ impl Principal {
             let allow = plan.u2(family).saturating_mul(age).saturating_sub(spent);
             let counted = add_clipped(allow, vector, |cell, count| {
                 sums.add(offset + cell, count);
+                if planted(Fault::CumulativeBuckets) && family == VolumeFamily::Latency {
+                    let rest = per_triple - cell % per_triple;
+                    (1..rest).for_each(|later| sums.add(offset + cell + later, count));
+                }
             });
             if let Some(spent) = self.spent.get_mut(family as usize) {
                 *spent = spent.saturating_add(counted);
@@ -139,6 +148,11 @@ fn add_clipped<I: Iterator<Item = (usize, u32)>>(
     let norm: u128 = vector()
         .map(|(_, count)| u128::from(count) * u128::from(count))
         .sum();
+    let allow = if planted(Fault::NoClip) {
+        u64::MAX
+    } else {
+        allow
+    };
     if allow == 0 || norm == 0 {
         return 0;
     }

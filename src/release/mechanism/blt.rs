@@ -99,13 +99,26 @@ impl Blt {
 
     /// The standard deviation of the running total after `windows` windows, in counts.
     pub fn stddev(&self, variance: Variance, windows: u32) -> f64 {
+        self.range_stddev(variance, windows, windows)
+    }
+
+    /// The standard deviation of what the last `range` of `windows` windows added to the running total, in counts.
+    pub fn range_stddev(&self, variance: Variance, windows: u32, range: u32) -> f64 {
         let mut decoder = Decoder::default();
         let mut prefix = 0.0;
-        let mut square = 0.0;
-        for window in 0..windows.max(1) {
-            prefix += decoder.step_float(self, f64::from(u8::from(window == 0)));
-            square += prefix * prefix;
-        }
+        let response: Vec<f64> = (0..windows.max(1))
+            .map(|window| {
+                prefix += decoder.step_float(self, f64::from(u8::from(window == 0)));
+                prefix
+            })
+            .collect();
+        // Noise of a window that lies before the range is in both totals.
+        let before = std::iter::repeat_n(0.0, range as usize).chain(response.iter().copied());
+        let square: f64 = response
+            .iter()
+            .zip(before)
+            .map(|(now, then)| (now - then) * (now - then))
+            .sum();
         variance.stddev() / self.unit() * libm::sqrt(square)
     }
 

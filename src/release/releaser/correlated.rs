@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::clip::{OnceBits, OnceFamily, PartnerFamily, WindowSums};
 use crate::analysis::window::Window;
+use crate::fault::{Fault, planted};
 use crate::observation::PrincipalKey;
 use crate::release::ledger::{Committed, Numbers, Tag, TagKey};
 use crate::release::mechanism::blt::Encoder;
@@ -123,7 +124,10 @@ impl Correlated {
         let mut room = plan.max_principals().saturating_sub(known);
         for (principal, bits) in &self.waiting {
             let tag = tag(key, *principal);
-            let seen = committed.seen_in(window.period, tag);
+            let mut seen = committed.seen_in(window.period, tag);
+            if planted(Fault::OnceRecount) {
+                seen = OnceBits::default();
+            }
             let added = seen.admit(*bits);
             if added.is_empty() {
                 continue;
