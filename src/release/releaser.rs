@@ -371,7 +371,9 @@ fn average(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
         }
     }
     for values in [&mut sum.volume, &mut sum.once, &mut sum.partners] {
-        values.iter_mut().for_each(|value| *value /= 8);
+        for value in values.iter_mut() {
+            *value /= 8;
+        }
     }
     Ok(sum)
 }

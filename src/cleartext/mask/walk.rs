@@ -14,9 +14,10 @@ use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
-use super::rules::{Exception, RuleSet};
+use super::rules::{Exception, Rule, RuleSet};
 use super::shape::{self, FoundList, Survey};
-use crate::observation::{Part, TextId};
+use super::validate::random;
+use crate::observation::{Category, Part, TextId};
 
 /// Layers of encoding that are undone within one value.
 const MOST_LAYERS: u8 = 5;
@@ -66,6 +67,10 @@ pub(super) struct Hit {
     pub(super) part: Part,
     /// In the header that tells the page before.
     pub(super) in_referer: bool,
+    /// Looks random, as keys are; asked only where the rule makes a difference by it.
+    pub(super) is_random: bool,
+    /// Found by the name of a secret, and of the format of one too.
+    pub(super) is_formatted: bool,
 }
 
 /// A replacement in the buffer at hand: `text` is a range of the arena.
@@ -114,6 +119,7 @@ pub(super) struct State {
     path_cache: Box<[(u64, TextId)]>,
     /// Hashes of header fields that were found clean: clients send the same ones again and again.
     clean: Box<[u64]>,
+    suffixes: placeholder::Suffixes,
     key: [u8; 32],
 }
 
@@ -139,6 +145,7 @@ impl State {
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
             clean: vec![0; CLEAN_SLOTS].into(),
+            suffixes: placeholder::Suffixes::default(),
             key,
         }
     }
@@ -146,6 +153,7 @@ impl State {
     /// Forgets names under the rules that were in force so far.
     pub(super) fn forget(&mut self) {
         self.cache = KeyCache::default();
+        self.suffixes = placeholder::Suffixes::default();
         self.clean.fill(0);
     }
 
@@ -250,13 +258,21 @@ impl Walk<'_> {
         let Some(slot) = self.counts(slot, value) else {
             return;
         };
-        self.hit(at, slot);
+        self.hit(at, slot, value);
         if self.s.render == Render::Count {
             return;
         }
         let from = self.s.arena.len();
         match self.rules.rule(slot) {
-            Some(rule) => placeholder::write(rule, &self.s.key, value, &mut self.s.arena),
+            Some(rule) if rule.keyed => {
+                let hash = self.s.path_hash.hash_one((slot, value));
+                let suffix = self
+                    .s
+                    .suffixes
+                    .get(hash, || placeholder::suffix(rule, &self.s.key, value));
+                placeholder::write(rule, Some(suffix), &mut self.s.arena);
+            }
+            Some(rule) => placeholder::write(rule, None, &mut self.s.arena),
             None => self.s.arena.extend_from_slice(placeholder::UNPARSED),
         }
         self.push_edit(at, from);
@@ -265,7 +281,7 @@ impl Walk<'_> {
     /// Masks a number: it becomes `0`, so that the document keeps its shape.
     pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot, digits: &[u8]) {
         if let Some(slot) = self.counts(slot, digits) {
-            self.hit(at, slot);
+            self.hit(at, slot, digits);
             self.replace(at, b"0");
         }
     }
@@ -333,8 +349,22 @@ impl Walk<'_> {
         self.s.edits.push(Edit { at, text });
     }
 
-    fn hit(&mut self, at: Stretch, slot: Slot) {
+    /// Whether a value that the name of a secret took is a key by its format as well: then it is no example and no switch.
+    fn is_formatted(&self, slot: Slot, value: &[u8]) -> bool {
+        let by_name = |rule: &Rule| rule.category == Category::Secret && !rule.exposed.sure;
+        self.rules.rule(slot).is_some_and(by_name)
+            && self
+                .rules
+                .format_at(value, 0)
+                .filter(|(_, end)| *end == value.len())
+                .and_then(|(slot, _)| self.rules.rule(slot))
+                .is_some_and(|rule| rule.exposed.response)
+    }
+
+    fn hit(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
         if self.s.hits.len() < MOST_HITS {
+            let by_shape = |rule: &Rule| rule.exposed.by_shape && rule.exposed.url;
+            let is_random = self.rules.rule(slot).is_some_and(by_shape) && random(value);
             let path = self.s.path_id();
             let part = self.s.part;
             self.s.hits.push(Hit {
@@ -343,6 +373,8 @@ impl Walk<'_> {
                 path,
                 part,
                 in_referer: false,
+                is_random,
+                is_formatted: self.is_formatted(slot, value),
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);
@@ -383,6 +415,7 @@ impl Walk<'_> {
         match decide(self.rules, key, &decoded) {
             Decision::Keep => {}
             Decision::Mask(slot) => self.mask(at, slot, &decoded),
+            Decision::Look if self.rules.is_tiny(decoded.len()) => {}
             Decision::Look => self.within(&decoded, at, codec, |walk, text| {
                 walk.look(text, Stretch::new(0, text.len()), key);
             }),
@@ -479,7 +512,9 @@ impl Walk<'_> {
             edit.at.start < edit.at.end && edit.at.start >= at.start && edit.at.end <= at.end
         };
         for edit in edits.iter().filter(inside) {
+            // What reaches out of the one before it goes with it.
             if edit.at.start < done {
+                done = done.max(edit.at.end);
                 continue;
             }
             out.extend_from_slice(cut(text, done, edit.at.start));
@@ -518,6 +553,9 @@ impl Walk<'_> {
     /// The same where the survey was already made.
     pub(super) fn look_surveyed(&mut self, buffer: &[u8], at: Stretch, key: Key, survey: Survey) {
         let text = at.of(buffer);
+        if self.rules.is_tiny(text.len()) {
+            return;
+        }
         if survey.is_plain(text)
             || self
                 .rules

@@ -4,13 +4,18 @@
 //! times as noisy as they must be. Here `y = C x + z` is released, with `C` a lower-triangular Toeplitz matrix close to the
 //! square root of the matrix of prefix sums, and the running total is estimated from `y` alone.
 //!
-//! Read first: Denisov, McMahan, Rush, Smith and Thakurta, "Improved Differential Privacy for SGD via Optimal Private Linear
-//! Operators on Adaptive Streams" (NeurIPS 2022), for the factorisation and adaptive streams; McMahan, Pillutla and Steinke,
+//! Read first: Denisov, `McMahan`, Rush, Smith and Thakurta, "Improved Differential Privacy for SGD via Optimal Private Linear
+//! Operators on Adaptive Streams" (NeurIPS 2022), for the factorisation and adaptive streams; `McMahan`, Pillutla and Steinke,
 //! "A Hassle-free Algorithm for Private Learning in Practice" (2024), for the buffers.
 //!
 //! Everything up to and including the noise is an integer: `C x` is computed on a grid of `2^-F`, where every buffer is
 //! rounded down by a shift, and the sensitivity is raised by what these shifts can move (`eta`). What follows from the
 //! released `y` is a float and may be: it is post-processing.
+
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "grids and counts lie far below 2^53, and what is released is never computed with floats"
+)]
 
 use super::super::budget::{BudgetError, MicroRho, Variance};
 
@@ -63,7 +68,7 @@ impl Blt {
 
     /// What a unit of one adds to the released values, as L2 norm: the norm of the first column of `C`.
     pub fn sensitivity(&self) -> f64 {
-        let (theta, omega) = (self.floats(self.theta), self.floats(self.omega));
+        let (theta, omega) = (floats(self.theta), floats(self.omega));
         let mut powers = omega;
         let mut square = 1.0;
         for _ in 1..self.windows {
@@ -79,7 +84,7 @@ impl Blt {
     /// The variance of noise on the grid with which a unit that is in at most `cells` cells (squared L0 norm) costs `rho` a
     /// period. The rounding of floats on the way is covered by a billionth.
     pub fn variance(&self, cells: u32, rho: MicroRho) -> Result<Variance, BudgetError> {
-        let (theta, omega) = (self.floats(self.theta), self.floats(self.omega));
+        let (theta, omega) = (floats(self.theta), floats(self.omega));
         let buffers: f64 = omega.iter().zip(theta).map(|(o, t)| o / (1.0 - t)).sum();
         let eta = libm::sqrt(f64::from(self.windows)) * (DEGREE as f64 + buffers) / self.unit();
         let reach = self.cap as f64 * self.sensitivity() + eta;
@@ -121,10 +126,10 @@ impl Blt {
             .sum();
         variance.stddev() / self.unit() * libm::sqrt(square)
     }
+}
 
-    fn floats(&self, values: [u64; DEGREE]) -> [f64; DEGREE] {
-        values.map(|value| value as f64 / (1_u64 << SCALE) as f64)
-    }
+fn floats(values: [u64; DEGREE]) -> [f64; DEGREE] {
+    values.map(|value| value as f64 / (1_u64 << SCALE) as f64)
 }
 
 /// The exact state of a series: what `C` remembers of true counts. Never to leave, never to be stored; a restart begins a new
@@ -166,7 +171,7 @@ impl Decoder {
     }
 
     fn step_float(&mut self, blt: &Blt, y: f64) -> f64 {
-        let (theta, omega) = (blt.floats(blt.theta), blt.floats(blt.omega));
+        let (theta, omega) = (floats(blt.theta), floats(blt.omega));
         let before: f64 = self.0.iter().zip(omega).map(|(b, o)| b * o).sum();
         let v = y - before;
         for (buffer, theta) in self.0.iter_mut().zip(theta) {

@@ -66,7 +66,7 @@ fn a_principal_counts_once_a_period_whatever_restarts() {
     assert_eq!(life.close(window(5, 2)), 0);
     drop(life);
     let mut life = Life::begin(dir.path(), &plan);
-    assert!(!life.releaser.last.is_some());
+    assert!(life.releaser.last.is_none());
     life.table.observe(&by(2), &[]);
     life.table.observe(&by(3), &[]);
     assert_eq!(

@@ -15,6 +15,20 @@ const TOKENS: u32 = 300;
 const ENDPOINTS: u32 = 10;
 const WINDOWS: u32 = 1_440;
 
+/// A plan for that traffic, with the bound that its outlook advises.
+fn advised_plan(traffic: Traffic) -> Arc<Plan> {
+    let names: Vec<_> = (0..ENDPOINTS).map(|n| format!("/{n}")).collect();
+    let mut settings = Settings {
+        triples: in_order(names.iter().map(|name| triple(name)).collect()),
+        unit: Unit::PrincipalDay,
+        ..Settings::default()
+    };
+    let plan = Plan::new(&settings).unwrap();
+    let advised = Outlook::new(&plan, traffic).advised_requests_per_minute();
+    settings.u2 = Settings::bounds(advised, 60);
+    Arc::new(Plan::new(&settings).unwrap())
+}
+
 #[test]
 fn hourly_rates_are_as_good_as_planned() {
     let traffic = Traffic {
@@ -22,18 +36,7 @@ fn hourly_rates_are_as_good_as_planned() {
         per_minute: 20.0,
         on_endpoint: 0.5,
     };
-    let names: Vec<_> = (0..ENDPOINTS).map(|n| format!("/{n}")).collect();
-    let mut settings = Settings {
-        triples: in_order(names.iter().map(|name| triple(name)).collect()),
-        unit: Unit::PrincipalDay,
-        ..Settings::default()
-    };
-    let advised = {
-        let plan = Plan::new(&settings).unwrap();
-        Outlook::new(&plan, traffic).advised_requests_per_minute()
-    };
-    settings.u2 = Settings::bounds(advised, 60);
-    let plan = Arc::new(Plan::new(&settings).unwrap());
+    let plan = advised_plan(traffic);
     let outlook = Outlook::new(&plan, traffic);
     let dir = tempfile::tempdir().unwrap();
     let (mut releaser, _) = open(dir.path(), &plan, LIVE);
