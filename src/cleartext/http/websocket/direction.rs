@@ -42,6 +42,10 @@ struct Frame {
 
 /// A message of which at least one frame has begun.
 #[derive(Clone, Copy, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, not one state"
+)]
 struct Message {
     bytes: u64,
     compressed: bool,
