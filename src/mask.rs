@@ -7,7 +7,7 @@
 //! use hushtap::mask::{Format, Masker, Rules};
 //!
 //! # fn main() -> Result<(), hushtap::mask::RuleError> {
-//! // The rules that are compiled in; `Rules::load(dir, None)` reads others, in the form of `rules/*.toml`.
+//! // The rules that are compiled in; `Rules::load(dir, None)` adds others, in the form of `rules/*.toml`.
 //! let rules = Arc::new(Rules::built_in()?);
 //! // One masker a thread. The key makes equal values recognisable by equal placeholders, and nothing else.
 //! let mut masker = Masker::new(rules, [7; 32]);

@@ -184,6 +184,8 @@ tallies! {
     LimitHead = "limit_head" in Limit,
     /// Bodies longer than `http.body_limit`: sizes stay exact, the rest is not looked into.
     LimitBody = "limit_body" in Limit,
+    /// WebSocket messages that were not, or not wholly, looked into: beyond `http.websocket_limit`, or long after the upgrade.
+    LimitWebSocket = "limit_websocket" in Limit,
     /// Decoded bodies cut by size or ratio caps.
     LimitDecoded = "limit_decoded" in Limit,
     /// Requests in flight on one connection beyond `http.max_pipelined`.

@@ -553,6 +553,48 @@ fn a_bad_rule_exits_78_with_file_and_line() {
 }
 
 #[test]
+fn own_rules_add_to_ours_and_check_says_which_comes_from_where() {
+    let place = Place::new();
+    fs::create_dir(place.path("rules")).expect("a directory");
+    let rule = |id: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ntype = \"badge\"\ncategory = \"pii\"\nnames = [\"badge_no\"]\npositive = [\"badge_no => {{digit:5}}\"]\nnegative = [\"colour => {{lower:4}}\"]\n"
+        )
+    };
+    place.write("rules/own.toml", &rule("own.badge"));
+    let text = r#"{"badge_no":"4711","email":"jo@example.org"}"#;
+    let masked = |flags: &[&str]| {
+        let output = place
+            .hushtap(&["mask", "--rules", "rules"])
+            .args(flags)
+            .write_stdin(text)
+            .assert()
+            .success();
+        String::from_utf8_lossy(&output.get_output().stdout).into_owned()
+    };
+    let both = masked(&[]);
+    assert!(both.contains("MASKED-badge") && both.contains("MASKED-email"));
+    place.write("alone.toml", "[mask]\nbuilt_in = false\n");
+    let alone = masked(&["-c", "alone.toml"]);
+    assert!(alone.contains("MASKED-badge") && alone.contains("jo@example.org"));
+    let check = |expected: &str| {
+        let checked = place.hushtap(&["check", "--rules", "rules"]).assert();
+        checked.success().stdout(predicate::str::contains(expected));
+    };
+    check("rules built in, secrets.toml\n");
+    check("      own.badge from rules/own.toml:1\n");
+    place.write("rules/own.toml", &rule("pii.person-name"));
+    check("      pii.person-name from rules/own.toml:1, in place of the built-in rule\n");
+    fs::rename(place.path("rules/own.toml"), place.path("rules/hipaa.toml")).expect("a move");
+    check("      rules/hipaa.toml stands in place of the built-in hipaa.toml\n");
+    place.refuses(
+        78,
+        &["check", "-c", "alone.toml"],
+        "nothing would be masked",
+    );
+}
+
+#[test]
 fn an_exception_from_rules_is_shown_and_its_faults_have_a_line() {
     let place = Place::new();
     let entry = "\n[[mask.exception]]\nendpoint = \"GET /v1/x\"\nrules = [\n  \"pii.email\",\n]\n";

@@ -99,7 +99,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_hushtap"))
             .env_clear()
             .current_dir(self.0.path())
-            .args(["run", "-r", "in.pcap", "--rules", "rules"])
+            .args(["run", "-r", "in.pcap"])
             .args(["--records", "records.ndjson", "--state-dir", "state"])
             .args(["--init-ledger", "--allow-root", "--workers", "2"])
             .args([
@@ -109,6 +109,11 @@ impl Place {
                 "127.0.0.1:0",
             ])
             .args(flags)
+            .args(if flags.contains(&"--rules") {
+                &[][..]
+            } else {
+                &["--rules", "rules"][..]
+            })
             .stdout(Stdio::null())
             .stderr(fs::File::create(self.path("log")).unwrap())
             .spawn()
@@ -225,4 +230,100 @@ fn sighup_reloads_too() {
     stop(child);
     let types = place.types();
     assert_eq!((types.len(), changes(&types)), (REQUESTS, 1));
+}
+
+/// A rules directory as Kubernetes mounts a ConfigMap: `..data` leads to a directory of one version, files lead into `..data`.
+fn mount_version(base: &Path, version: &str, text: &str) {
+    fs::create_dir_all(base.join(version)).unwrap();
+    fs::write(base.join(version).join("own.toml"), text).unwrap();
+    let (new, link) = (base.join("..data_tmp"), base.join("..data"));
+    std::os::unix::fs::symlink(version, &new).unwrap();
+    let old = fs::read_link(&link).ok();
+    fs::rename(new, link).unwrap();
+    if let Some(old) = old {
+        fs::remove_dir_all(base.join(old)).unwrap();
+    }
+}
+
+/// Runs over the capture; `swap` changes the rules in between, and they must come into force without a signal.
+fn swapped_while_running(place: &Place, rules: &str, swap: impl Fn()) {
+    let child = place.run(&["--speed", "0.5", "--rules", rules]);
+    place.wait_for("sandbox:");
+    sleep(Duration::from_secs(1));
+    swap();
+    place.wait_for("masking rules in force");
+    place.wait_for("the capture has ended");
+    stop(child);
+    let types = place.types();
+    assert_eq!((types.len(), changes(&types)), (REQUESTS, 1));
+    assert_eq!(types.last().unwrap(), "mark-new");
+    assert!(!place.log().contains("stay in force"), "{}", place.log());
+}
+
+#[test]
+fn a_mounted_config_map_is_followed() {
+    let place = Place::new();
+    let base = place.path("mount");
+    mount_version(&base, "..v1", &rule("mark-old"));
+    std::os::unix::fs::symlink("..data/own.toml", base.join("own.toml")).unwrap();
+    swapped_while_running(&place, "mount", || {
+        mount_version(&base, "..v2", &rule("mark-new"));
+    });
+}
+
+#[test]
+fn a_link_to_the_rules_that_is_swapped_is_followed() {
+    let place = Place::new();
+    let base = place.path("mount");
+    mount_version(&base, "..v1", &rule("mark-old"));
+    swapped_while_running(&place, "mount/..data", || {
+        mount_version(&base, "..v2", &rule("mark-new"));
+    });
+}
+
+#[test]
+fn rules_that_are_moved_away_and_made_anew_are_followed() {
+    let place = Place::new();
+    place.write_rule(&rule("mark-old"));
+    swapped_while_running(&place, "rules", || {
+        fs::rename(place.path("rules"), place.path("rules.old")).unwrap();
+        sleep(Duration::from_millis(100));
+        fs::create_dir(place.path("rules")).unwrap();
+        place.write_rule(&rule("mark-new"));
+    });
+}
+
+#[test]
+fn exceptions_are_read_anew_on_sighup_and_bad_ones_change_nothing() {
+    let place = Place::new();
+    place.write_rule(&rule("mark"));
+    let config = |text: &str| fs::write(place.path("hushtap.toml"), text).unwrap();
+    let exception = |rule: &str| {
+        format!(
+            "[[mask.exception]]\nendpoint = \"POST /v1/orders\"\nrules = [\"{rule}\"]\nfield = \"$.ticketnote\"\n"
+        )
+    };
+    config("");
+    let child = place.run(&["--speed", "0.5", "-c", "hushtap.toml"]);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let hang_up = || nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    place.wait_for("sandbox:");
+    sleep(Duration::from_secs(1));
+    config(&exception("own.nota"));
+    hang_up();
+    place.wait_for("there is no rule `own.nota`");
+    config(&exception("own.note"));
+    hang_up();
+    place.wait_for("masking rules in force");
+    place.wait_for("the capture has ended");
+    stop(child);
+    let text = fs::read_to_string(place.path("records.ndjson")).unwrap();
+    let found: Vec<bool> = text
+        .lines()
+        .map(|line| line.contains("\"sensitive\":["))
+        .collect();
+    assert_eq!(found.len(), REQUESTS);
+    let kept = found.iter().filter(|found| **found).count();
+    assert!(found[0] && kept > 100 && kept < REQUESTS, "{kept}");
+    assert!(found[..kept].iter().all(|found| *found), "one change");
 }

@@ -144,7 +144,10 @@ pub struct CommonArgs {
         value_name = "FILE"
     )]
     pub config: Option<PathBuf>,
-    /// Masking rules in place of the built-in packs: every *.toml in DIR.
+    /// Masking rules besides the built-in ones: every *.toml in DIR.
+    ///
+    /// A file named like a built-in pack (pci.toml) stands in its place, and so does a rule with the id of a built-in one.
+    /// With `mask.built_in = false` in the configuration the rules of DIR are the only ones.
     #[arg(
         long,
         env = "HUSHTAP_RULES",

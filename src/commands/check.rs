@@ -1,9 +1,11 @@
 //! `hushtap check`: validates everything that is configured and says what is in force and where it comes from.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
 
+use crate::cleartext::mask::RuleSet;
 use crate::config::Config;
 use crate::error::{Error, Exit};
 
@@ -25,7 +27,7 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
         Some(path) => format!("ok  config: {}", path.display()),
         None => "ok  config: no file, defaults".to_owned(),
     }];
-    lines.push(rules(config)?);
+    lines.extend(rules(config)?);
     for document in config.documents()? {
         let openapi = &document.openapi;
         let skipped = match openapi.skipped {
@@ -62,7 +64,7 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
 }
 
 /// Reads the masking rules and runs their examples.
-fn rules(config: &Config) -> Result<String, Error> {
+fn rules(config: &Config) -> Result<Vec<String>, Error> {
     let rules = config.rules(None)?;
     let failures = rules.check_examples();
     if let Some(first) = failures.first() {
@@ -76,10 +78,6 @@ fn rules(config: &Config) -> Result<String, Error> {
                 .hint(format!("the example is: {}", first.example)),
         );
     }
-    let place = match &config.settings.mask.rules {
-        Some(dir) => dir.display().to_string(),
-        None => "built in".to_owned(),
-    };
     let tried = match rules.dry_runs() {
         0 => String::new(),
         n => format!(" and {n} in dry run"),
@@ -88,10 +86,45 @@ fn rules(config: &Config) -> Result<String, Error> {
         0 => String::new(),
         n => format!("; {n} exceptions"),
     };
-    Ok(format!(
-        "ok  rules: {place}: {} rules{tried}, all their examples hold{excepted}",
+    let mut lines = vec![format!(
+        "ok  rules: {} rules{tried}, all their examples hold{excepted}",
         rules.len()
-    ))
+    )];
+    lines.extend(origins(&rules));
+    Ok(lines)
+}
+
+/// Which rules come from where: a line for each built-in pack, and one for each rule of the operator's own.
+fn origins(rules: &RuleSet) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut packs: Vec<(&str, usize)> = Vec::new();
+    let mut replaced = BTreeSet::new();
+    for origin in rules.origins() {
+        if origin.built_in {
+            match packs.iter_mut().find(|(name, _)| *name == origin.file) {
+                Some((_, count)) => *count += 1,
+                None => packs.push((&origin.file, 1)),
+            }
+            continue;
+        }
+        let place = match (origin.replaces, origin.dry_run) {
+            (true, _) => ", in place of the built-in rule",
+            (false, true) => ", in dry run",
+            (false, false) => "",
+        };
+        replaced.extend(RuleSet::pack_replaced_by(&origin.file).map(|pack| (pack, &origin.file)));
+        lines.push(format!(
+            "      {} from {}:{}{place}",
+            origin.rule, origin.file, origin.line
+        ));
+    }
+    let packs = packs
+        .iter()
+        .map(|(name, count)| format!("      {count} rules built in, {name}"));
+    let replaced = replaced
+        .iter()
+        .map(|(pack, file)| format!("      {file} stands in place of the built-in {pack}"));
+    packs.chain(replaced).chain(lines).collect()
 }
 
 /// Every key with its value and origin, a paragraph a section.

@@ -200,6 +200,8 @@ section! {
         max_fields: usize = http::Limits::default().max_fields,
         /// How much of a body is kept and looked into; the rest is only counted.
         body_limit: ByteSize = ByteSize::of(http::Limits::default().body_limit),
+        /// How much of what WebSocket messages say is kept and looked into, in each direction; the rest is only counted.
+        websocket_limit: ByteSize = ByteSize::of(http::Limits::default().websocket_limit),
         /// Requests waiting for their response on one flow.
         max_pipelined: usize = http::Limits::default().max_pipelined,
     }
@@ -216,8 +218,11 @@ section! {
 section! {
     /// `[mask]`
     Mask {
-        /// Directory of rule files; the built-in packs if unset.
+        /// Directory of rule files that add to the built-in packs. A file named like a built-in pack, and a rule with the id
+        /// of a built-in one, stand in their place.
         rules: Option<PathBuf> = None,
+        /// Whether the built-in packs are in force; without them, only the rules of the directory.
+        built_in: bool = true,
         /// Rules that do not count at an endpoint.
         exception: Vec<MaskException> = Vec::new(),
     }

@@ -81,11 +81,19 @@ impl Config {
         paths.iter().map(|path| read_document(path)).collect()
     }
 
-    /// The masking rules: of the configured directory, else those built in. Ids of `previous` keep their meaning.
+    /// The masking rules: those built in and those of the configured directory, or the latter alone. Ids of `previous` keep
+    /// their meaning.
     pub fn rules(&self, previous: Option<&RuleSet>) -> Result<RuleSet, Error> {
-        let rules = match &self.settings.mask.rules {
-            Some(dir) => RuleSet::load(dir, previous),
-            None => RuleSet::built_in(),
+        let rules = match (&self.settings.mask.rules, self.settings.mask.built_in) {
+            (Some(dir), true) => RuleSet::load(dir, previous),
+            (Some(dir), false) => RuleSet::load_alone(dir, previous),
+            (None, true) => RuleSet::built_in(),
+            (None, false) => {
+                return Err(Error::config(
+                    "`mask.built_in` is false and there are no other rules: nothing would be masked",
+                )
+                .hint("give a directory of rules: `mask.rules` or --rules"));
+            }
         };
         let rules = rules.map_err(|fault| {
             let error = if fault.what.starts_with("unknown ") {

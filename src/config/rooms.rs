@@ -140,6 +140,7 @@ impl Config {
             max_head: http.max_head.as_usize(),
             max_fields: http.max_fields,
             body_limit: http.body_limit.as_usize(),
+            websocket_limit: http.websocket_limit.as_usize(),
             max_pipelined: http.max_pipelined,
             ..http::Limits::default()
         }

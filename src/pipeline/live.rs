@@ -16,7 +16,7 @@ use super::listeners::Listeners;
 use super::queue::{self, WhenFull};
 use super::rooms::Rooms;
 use super::signals::Signals;
-use super::watch::RulesWatch;
+use super::watch::{RulesWatch, anchors};
 use super::workers;
 use crate::analysis;
 use crate::cleartext::capture::udp::{Listen, UdpSource};
@@ -327,6 +327,20 @@ pub(super) fn open_interfaces(
         .hint("build with the default features to capture from interfaces"))
 }
 
+/// The directory of the rules and what holds the steps on the way to it: one that is moved away and made anew, or that a
+/// swapped link leads to, is another directory, and only what holds it can be named beforehand. Never `/`, and for links
+/// nothing right below it (`/var/run`): that would leave all but no sandbox.
+fn rule_paths(dir: &Path) -> Vec<PathBuf> {
+    let anchors = anchors(dir);
+    let last = anchors.len().saturating_sub(1);
+    let holders = anchors.into_iter().enumerate().filter(|(i, (holder, _))| {
+        let depth = holder.components().count();
+        depth > 2 || depth == 2 && *i == last
+    });
+    let holders = holders.map(|(_, (holder, _))| holder);
+    std::iter::once(dir.to_owned()).chain(holders).collect()
+}
+
 /// Where the daemon may still go once everything is open.
 fn paths(options: &LiveOptions) -> sandbox::Paths {
     let settings = &options.config.settings;
@@ -343,13 +357,8 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
     let logs = settings.tls.keylogs.iter().map(folder);
     // SIGHUP reads the config again.
     let config = options.config.path.iter().map(folder);
-    let read = settings
-        .mask
-        .rules
-        .iter()
-        .cloned()
-        .chain(logs)
-        .chain(config);
+    let read = settings.mask.rules.iter().flat_map(|dir| rule_paths(dir));
+    let read = read.chain(logs).chain(config);
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
         LiveSource::Interfaces { .. } | LiveSource::Sockets(_) => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::json::{Object, Stamps};
-use super::line::Lines;
+use super::line::{Lines, refer};
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
 use crate::observation::{Country, EndpointId, ExposedIn, Names};
@@ -72,6 +72,13 @@ impl AlertEncoder {
             evidence.text("where", place.name());
             if let ExposedIn::Sink(sink) = place {
                 evidence.text("sink", sink.name());
+            }
+            // The names on the way to it, never a value; where they are not to be shown, what stands for them.
+            if place.path().is_some() {
+                let field = evidence.key("field");
+                field.push(b'"');
+                refer(field, place.path());
+                field.push(b'"');
             }
         }
         for item in &alert.evidence {

@@ -31,18 +31,22 @@ struct Sum {
     values: u64,
     service: ServiceId,
     first: FirstCall,
+    /// The place of the first, with the path of names to it.
+    place: ExposedIn,
 }
 
 impl Sum {
     fn merge(&mut self, other: Self) {
         self.values += other.values;
         self.service = self.service.max(other.service);
-        self.first = self.first.min(other.first);
+        if (other.first, other.place) < (self.first, self.place) {
+            (self.first, self.place) = (other.first, other.place);
+        }
     }
 }
 
 impl Exposures {
-    /// Counts values.
+    /// Counts values. Fields are not told apart: a body may have any number of them.
     pub(in crate::analysis) fn add(
         &mut self,
         key: Key,
@@ -54,7 +58,11 @@ impl Exposures {
             values: u64::from(values),
             service,
             first,
+            place: key.2.place,
         };
+        let (endpoint, kind, exposure) = key;
+        let place = exposure.place.anywhere();
+        let key = (endpoint, kind, Exposure { place, ..exposure });
         self.0
             .entry(key)
             .and_modify(|known| known.merge(sum))
@@ -72,9 +80,11 @@ impl Exposures {
     }
 }
 
-/// What was told already.
+/// What was told already, when, and how grave it was.
 #[derive(Debug, Default)]
-pub(in crate::analysis) struct Told(BTreeMap<(EndpointId, TypeId, ExposedIn), EventTime>);
+pub(in crate::analysis) struct Told(
+    BTreeMap<(EndpointId, TypeId, ExposedIn), (EventTime, Severity)>,
+);
 
 impl Told {
     /// What is news in the exposures of an epoch that ends at `now`, by endpoint: of several the gravest, with the number of
@@ -86,29 +96,38 @@ impl Told {
         now: EventTime,
     ) -> Vec<Finding> {
         let day = SECONDS_PER_DAY.saturating_mul(NANOS_PER_SECOND);
-        let mut findings: BTreeMap<EndpointId, (Severity, Key, Sum)> = BTreeMap::new();
+        let mut findings: BTreeMap<EndpointId, Gravest> = BTreeMap::new();
         for (key, sum) in std::mem::take(&mut exposures.0) {
             let (endpoint, kind, exposure) = key;
             let place = (endpoint, kind, exposure.place);
+            let severity = severity(exposure);
             let earlier = self.0.get(&place).copied();
-            if earlier.is_some_and(|told| now.nanos_since(told) < day) {
+            // Told again before its time only if it is graver now: a request that was answered after all.
+            if earlier.is_some_and(|(told, grave)| {
+                now != told && now.nanos_since(told) < day && severity <= grave
+            }) {
                 continue;
             }
-            self.0.insert(place, now);
-            let severity = severity(exposure);
-            let entry = findings.entry(endpoint).or_insert((severity, key, sum));
-            if severity > entry.0 {
-                (entry.0, entry.1) = (severity, key);
-            }
-            if entry.1 != key {
-                entry.2.merge(sum);
-            }
+            let gravest = earlier
+                .filter(|(told, _)| *told == now)
+                .map_or(severity, |(_, grave)| grave.max(severity));
+            self.0.insert(place, (now, gravest));
+            let this = Gravest {
+                severity,
+                kind,
+                place: sum.place,
+                sum,
+            };
+            findings
+                .entry(endpoint)
+                .and_modify(|known| known.merge(this))
+                .or_insert(this);
         }
         self.make_room();
         let days = started.map_or(0, |started| now.nanos_since(started));
-        let found = findings.into_values();
+        let found = findings.into_iter();
         found
-            .map(|(severity, key, sum)| finding(severity, key, sum, days, now))
+            .map(|(endpoint, gravest)| gravest.finding(endpoint, days, now))
             .collect()
     }
 
@@ -121,47 +140,68 @@ impl Told {
     }
 }
 
-/// A key by its format is a key; a name may be an example's. Keys in URLs are a habit of many an API.
+/// A key by its format is a key; a name may be an example's. Keys in URLs are a habit of many an API, and a request that
+/// nobody was seen to answer may have been refused.
 const fn severity(exposure: Exposure) -> Severity {
     match (exposure.sure, exposure.place) {
+        (true, ExposedIn::Url(_)) if !exposure.taken => Severity::Medium,
+        (false, ExposedIn::Url(_)) if !exposure.taken => Severity::Info,
         (true, _) => Severity::High,
-        (false, ExposedIn::Sink(_) | ExposedIn::Response) => Severity::Medium,
-        (false, ExposedIn::Url | ExposedIn::Referer) => Severity::Low,
+        (false, ExposedIn::Sink(_) | ExposedIn::Response(_)) => Severity::Medium,
+        (false, ExposedIn::Url(_) | ExposedIn::Referer(_)) => Severity::Low,
     }
 }
 
-fn finding(severity: Severity, key: Key, sum: Sum, known: u64, now: EventTime) -> Finding {
-    let (endpoint, kind, exposure) = key;
-    let (first, ..) = sum.first.order;
-    Finding {
-        signal: Signal::SecretExposed,
-        subject: Subject::Endpoint(endpoint),
-        time: now,
-        seconds: now.secs().saturating_sub(first.secs()),
-        surprise: SURPRISE,
-        severity: Some(severity),
-        verdict: false,
-        involved: Involved {
-            token: sum.first.token,
-            client: Some(sum.first.client),
-            service: Some(sum.service),
-            endpoint: Some(endpoint),
-            country: sum.first.country,
-            exposed: Some((kind, exposure.place)),
-        },
-        evidence: vec![
-            evidence("observed_values", sum.values as f64),
-            evidence("usual_values", 0.0),
-            evidence("most_ever_values", 0.0),
-            evidence("known_days", libm::round(known as f64 / 8_640e9) / 10.0),
-        ],
+/// What an endpoint exposes: the gravest of it, and the values of all.
+#[derive(Clone, Copy)]
+struct Gravest {
+    severity: Severity,
+    kind: TypeId,
+    place: ExposedIn,
+    sum: Sum,
+}
+
+impl Gravest {
+    fn merge(&mut self, other: Self) {
+        if other.severity > self.severity {
+            (self.severity, self.kind, self.place) = (other.severity, other.kind, other.place);
+        }
+        self.sum.merge(other.sum);
+    }
+
+    fn finding(self, endpoint: EndpointId, known: u64, now: EventTime) -> Finding {
+        let sum = self.sum;
+        let (first, ..) = sum.first.order;
+        Finding {
+            signal: Signal::SecretExposed,
+            subject: Subject::Endpoint(endpoint),
+            time: now,
+            seconds: now.secs().saturating_sub(first.secs()),
+            surprise: SURPRISE,
+            severity: Some(self.severity),
+            verdict: false,
+            involved: Involved {
+                token: sum.first.token,
+                client: Some(sum.first.client),
+                service: Some(sum.service),
+                endpoint: Some(endpoint),
+                country: sum.first.country,
+                exposed: Some((self.kind, self.place)),
+            },
+            evidence: vec![
+                evidence("observed_values", sum.values as f64),
+                evidence("usual_values", 0.0),
+                evidence("most_ever_values", 0.0),
+                evidence("known_days", libm::round(known as f64 / 8_640e9) / 10.0),
+            ],
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::{Country, FlowId, PrincipalKey};
+    use crate::observation::{Country, FlowId, PrincipalKey, Sink, SinkField, TextId};
 
     fn first(seconds: u64, client: u128) -> FirstCall {
         FirstCall {
@@ -173,7 +213,9 @@ mod tests {
     }
 
     fn key(endpoint: u64, kind: u16, place: ExposedIn, sure: bool) -> Key {
-        (EndpointId(endpoint), TypeId(kind), Exposure { place, sure })
+        let taken = true;
+        let exposure = Exposure { place, sure, taken };
+        (EndpointId(endpoint), TypeId(kind), exposure)
     }
 
     #[test]
@@ -187,19 +229,19 @@ mod tests {
             told.news(&mut exposures, None, EventTime::from_secs(seconds))
         };
         let (url, body) = (
-            key(1, 3, ExposedIn::Url, false),
-            key(1, 4, ExposedIn::Response, true),
+            key(1, 3, ExposedIn::Url(TextId(11)), false),
+            key(1, 4, ExposedIn::Response(TextId(12)), true),
         );
         let found = ask(10_000, &[url, body]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].severity, Some(Severity::High));
         assert_eq!(
             found[0].involved.exposed,
-            Some((TypeId(4), ExposedIn::Response))
+            Some((TypeId(4), ExposedIn::Response(TextId(12))))
         );
         assert!(ask(50_000, &[url, body]).is_empty());
         assert_eq!(
-            ask(60_000, &[key(1, 5, ExposedIn::Url, false)])[0].severity,
+            ask(60_000, &[key(1, 5, ExposedIn::Url(TextId(11)), false)])[0].severity,
             Some(Severity::Low)
         );
         assert_eq!(ask(110_000, &[url]).len(), 1);
@@ -207,12 +249,20 @@ mod tests {
 
     #[test]
     fn shares_of_workers_add_up_whoever_comes_first() {
-        let one = key(1, 3, ExposedIn::Sink(crate::observation::Sink::Loki), false);
+        let field = |path: u64| {
+            let (sink, path) = (Sink::Loki, TextId(path));
+            key(1, 3, ExposedIn::Sink(SinkField { sink, path }), false)
+        };
         let sum = |order: [u64; 2]| {
             let mut all = Exposures::default();
             for seconds in order {
                 let mut share = Exposures::default();
-                share.add(one, 1, ServiceId(0), first(seconds, u128::from(seconds)));
+                share.add(
+                    field(seconds),
+                    1,
+                    ServiceId(0),
+                    first(seconds, u128::from(seconds)),
+                );
                 all.absorb(&mut share);
             }
             Told::default()
@@ -222,5 +272,27 @@ mod tests {
         let (a, b) = (sum([5, 9]), sum([9, 5]));
         assert_eq!(a, b);
         assert_eq!(a.involved.client, Some(PrincipalKey(5)));
+        let told = a.involved.exposed.map(|(_, place)| place.path());
+        assert_eq!(told, Some(TextId(5)), "the field of the first");
+        assert_eq!(a.evidence[0].value, 2.0);
+    }
+
+    #[test]
+    fn what_nobody_was_seen_to_answer_is_less_grave_until_it_is_answered() {
+        let mut told = Told::default();
+        let mut ask = |seconds: u64, sure: bool, taken: bool| {
+            let mut exposures = Exposures::default();
+            let place = ExposedIn::Url(TextId(11));
+            let exposure = Exposure { place, sure, taken };
+            let key = (EndpointId(1), TypeId(3), exposure);
+            exposures.add(key, 1, ServiceId(0), first(seconds, 7));
+            let found = told.news(&mut exposures, None, EventTime::from_secs(seconds));
+            found.first().and_then(|finding| finding.severity)
+        };
+        assert_eq!(ask(10_000, false, false), Some(Severity::Info));
+        assert_eq!(ask(10_010, true, false), Some(Severity::Medium));
+        assert_eq!(ask(10_020, true, false), None);
+        assert_eq!(ask(10_030, true, true), Some(Severity::High));
+        assert_eq!(ask(10_040, false, true), None);
     }
 }

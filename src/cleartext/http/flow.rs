@@ -499,7 +499,7 @@ impl HttpFlow {
         if let Switch::WebSocket(deflate) = switch {
             let mut upgraded = Box::new(Upgraded {
                 client_is_low,
-                session: websocket::Session::new(deflate),
+                session: websocket::Session::new(deflate, cx.limits.websocket_limit),
                 exchange: asked.map(Box::new),
             });
             let (sent, _) = &waiting;

@@ -64,6 +64,7 @@ fn flow_of(words: &[&[u8]], data: &[u8]) {
     let limits = Limits {
         max_head: 512,
         body_limit: 64,
+        websocket_limit: 32,
         max_pipelined: 8,
         probe: 256,
         ..Limits::default()

@@ -48,6 +48,8 @@ pub struct Limits {
     pub max_fields: usize,
     /// How much of a body is kept; the rest is only counted.
     pub body_limit: usize,
+    /// How much of what WebSocket messages say is kept, in each direction; the rest is only counted.
+    pub websocket_limit: usize,
     /// Requests waiting for their response on one flow; beyond it the oldest is given up.
     pub max_pipelined: usize,
     /// A first line is searched for this long before a direction is refused.
@@ -66,6 +68,7 @@ impl Default for Limits {
             max_head: 64 << 10,
             max_fields: 256,
             body_limit: 256 << 10,
+            websocket_limit: 64 << 10,
             max_pipelined: 1_024,
             probe: 8 << 10,
             undecided: 4 << 10,

@@ -1,12 +1,12 @@
 //! Whether a secret stands where it must not: in a response, an URL, a referer, or a body that goes to a store of telemetry.
 //!
 //! It is no exposure where handing it over is the point: endpoints that give out credentials are told by the words of their
-//! path, and URLs count only where the server took the request, since anybody may ask for anything.
+//! path, and URLs count only where the server did not refuse the request, since anybody may ask for anything.
 
 use super::bytes::{ALNUM, is};
 use super::rules::{Exposed, Rule};
 use super::walk::Hit;
-use crate::observation::{ExposedIn, Exposure, Part, Sink};
+use crate::observation::{ExposedIn, Exposure, Part, Sink, SinkField};
 
 /// Words in the path of an endpoint whose purpose is to hand out credentials.
 const HANDS_OUT: [&str; 44] = [
@@ -98,8 +98,10 @@ const SINKS: [(&str, Sink); 24] = [
 pub(super) struct Setting {
     hands_out: bool,
     sink: Option<Sink>,
-    /// The request was refused, or not answered.
+    /// The request was refused.
     refused: bool,
+    /// An answer was seen.
+    answered: bool,
 }
 
 impl Setting {
@@ -121,7 +123,8 @@ impl Setting {
                 .iter()
                 .find(|(end, _)| path.ends_with(end.as_bytes()))
                 .map(|(_, sink)| *sink),
-            refused: !(200..400).contains(&status),
+            refused: status != 0 && !(200..400).contains(&status),
+            answered: status != 0,
         }
     }
 
@@ -132,12 +135,20 @@ impl Setting {
             url,
             telemetry,
             sure,
+            by_shape,
         } = rule.exposed;
+        let (sure, response) = (sure || hit.is_formatted, response || hit.is_formatted);
+        // A name such as `code` is a key's only if the value looks like one, and in a login it is what was asked for.
+        let url = url && (!by_shape || hit.is_random && !self.hands_out);
+        let path = hit.path;
         let place = match hit.part {
-            Part::ResponseBody if response && !self.hands_out => ExposedIn::Response,
-            Part::RequestPath | Part::RequestQuery if url && !self.refused => ExposedIn::Url,
-            Part::RequestHeader if hit.in_referer && url => ExposedIn::Referer,
-            Part::RequestBody if telemetry => ExposedIn::Sink(self.sink?),
+            Part::ResponseBody if response && !self.hands_out => ExposedIn::Response(path),
+            Part::RequestPath | Part::RequestQuery if url && !self.refused => ExposedIn::Url(path),
+            Part::RequestHeader if hit.in_referer && url => ExposedIn::Referer(path),
+            Part::RequestBody if telemetry => ExposedIn::Sink(SinkField {
+                sink: self.sink?,
+                path,
+            }),
             Part::RequestPath
             | Part::RequestQuery
             | Part::RequestHeader
@@ -147,7 +158,12 @@ impl Setting {
             | Part::ResponseCookie
             | Part::ResponseBody => return None,
         };
-        Some(Exposure { place, sure })
+        Some(Exposure {
+            place,
+            sure,
+            // The page before was shown, whatever came of this request.
+            taken: self.answered || matches!(place, ExposedIn::Referer(_)),
+        })
     }
 }
 

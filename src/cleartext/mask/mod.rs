@@ -35,7 +35,8 @@ pub use filter::{As, EnvelopeError, Filter, FoundValue, Masked};
 pub use format::Format;
 pub use library::{BodyMasker, MaskedValue};
 pub use rules::{
-    Confidence, ExampleFailure, Exception, ExceptionText, RuleError, RuleSet, UnknownRule,
+    Confidence, ExampleFailure, Exception, ExceptionText, RuleError, RuleOrigin, RuleSet,
+    UnknownRule,
 };
 pub use transaction::{Bodies, Body, Masker};
 pub use walk::{PathNames, Render};

@@ -653,7 +653,7 @@ fn ids_keep_their_meaning_over_a_reload() {
     let dir = tempfile::tempdir().unwrap();
     let rule = "[[rule]]\nid = \"my.badge\"\ntype = \"badge\"\ncategory = \"pii\"\nnames = [\"badge_no\"]\npositive = [\"badge_no => {digit:5}\"]\nnegative = [\"badge => {lower:4}\"]\n";
     std::fs::write(dir.path().join("my.toml"), rule).unwrap();
-    let second = Arc::new(RuleSet::load(dir.path(), Some(&first)).unwrap());
+    let second = Arc::new(RuleSet::load_alone(dir.path(), Some(&first)).unwrap());
     assert_eq!(second.check_examples(), []);
     assert_eq!(
         second.type_names().get(..first.type_names().len()),

@@ -14,9 +14,10 @@ use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
-use super::rules::{Exception, RuleSet};
+use super::rules::{Exception, Rule, RuleSet};
 use super::shape::{self, FoundList, Survey};
-use crate::observation::{Part, TextId};
+use super::validate::random;
+use crate::observation::{Category, Part, TextId};
 
 /// Layers of encoding that are undone within one value.
 const MOST_LAYERS: u8 = 5;
@@ -66,6 +67,10 @@ pub(super) struct Hit {
     pub(super) part: Part,
     /// In the header that tells the page before.
     pub(super) in_referer: bool,
+    /// Looks random, as keys are; asked only where the rule makes a difference by it.
+    pub(super) is_random: bool,
+    /// Found by the name of a secret, and of the format of one too.
+    pub(super) is_formatted: bool,
 }
 
 /// A replacement in the buffer at hand: `text` is a range of the arena.
@@ -250,7 +255,7 @@ impl Walk<'_> {
         let Some(slot) = self.counts(slot, value) else {
             return;
         };
-        self.hit(at, slot);
+        self.hit(at, slot, value);
         if self.s.render == Render::Count {
             return;
         }
@@ -265,7 +270,7 @@ impl Walk<'_> {
     /// Masks a number: it becomes `0`, so that the document keeps its shape.
     pub(super) fn mask_number(&mut self, at: Stretch, slot: Slot, digits: &[u8]) {
         if let Some(slot) = self.counts(slot, digits) {
-            self.hit(at, slot);
+            self.hit(at, slot, digits);
             self.replace(at, b"0");
         }
     }
@@ -333,8 +338,22 @@ impl Walk<'_> {
         self.s.edits.push(Edit { at, text });
     }
 
-    fn hit(&mut self, at: Stretch, slot: Slot) {
+    /// Whether a value that the name of a secret took is a key by its format as well: then it is no example and no switch.
+    fn is_formatted(&self, slot: Slot, value: &[u8]) -> bool {
+        let by_name = |rule: &Rule| rule.category == Category::Secret && !rule.exposed.sure;
+        self.rules.rule(slot).is_some_and(by_name)
+            && self
+                .rules
+                .format_at(value, 0)
+                .filter(|(_, end)| *end == value.len())
+                .and_then(|(slot, _)| self.rules.rule(slot))
+                .is_some_and(|rule| rule.exposed.response)
+    }
+
+    fn hit(&mut self, at: Stretch, slot: Slot, value: &[u8]) {
         if self.s.hits.len() < MOST_HITS {
+            let by_shape = |rule: &Rule| rule.exposed.by_shape && rule.exposed.url;
+            let is_random = self.rules.rule(slot).is_some_and(by_shape) && random(value);
             let path = self.s.path_id();
             let part = self.s.part;
             self.s.hits.push(Hit {
@@ -343,6 +362,8 @@ impl Walk<'_> {
                 path,
                 part,
                 in_referer: false,
+                is_random,
+                is_formatted: self.is_formatted(slot, value),
             });
         } else {
             self.s.failed_closed = self.s.failed_closed.saturating_add(1);

@@ -12,6 +12,8 @@ pub(super) enum Coding {
     Deflate,
     Brotli,
     Zstd,
+    /// The block format.
+    Snappy,
 }
 
 impl Coding {
@@ -23,6 +25,7 @@ impl Coding {
             (b"deflate", Self::Deflate),
             (b"br", Self::Brotli),
             (b"zstd", Self::Zstd),
+            (b"snappy", Self::Snappy),
         ]
         .into_iter()
         .find(|(known, _)| name.eq_ignore_ascii_case(known))
@@ -96,6 +99,7 @@ impl Decoders {
                 pour(&mut reader, out, limit)
             }
             Coding::Zstd => self.zstd(input, out, limit),
+            Coding::Snappy => super::snappy::undo(input, out, limit),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Undoes content codings (RFC 9110 section 8.4) on the workers: gzip, deflate, br, zstd, in up to four layers.
+//! Undoes content codings (RFC 9110 section 8.4) on the workers: gzip, deflate, br, zstd, and the snappy of Prometheus and
+//! Loki, in up to four layers.
 //!
 //! Every layer is capped in size and in ratio, so that a bomb costs at most the cap. What peers get wrong is read as they
 //! mean it: `deflate` without its zlib wrapper, a coding that was declared but not applied, applied but not declared, or
@@ -6,6 +7,7 @@
 //! masker then masks it whole.
 
 mod coding;
+mod snappy;
 
 use super::transaction::{Message, Transaction};
 use crate::tally::{Tally, TallySheet};
@@ -93,12 +95,22 @@ pub(in crate::cleartext) fn decode_body<'a>(
     tally: &TallySheet,
     scratch: &'a mut Scratch,
 ) -> Decoded<'a> {
-    let codings = transaction
+    let mut codings = transaction
         .fields(message)
         .filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"))
-        .map(|(_, value)| value);
+        .map(|(_, value)| value)
+        .peekable();
     let body = transaction.slice(message.body);
-    decode(codings, body, limits, tally, scratch)
+    // Loki's clients compress their protobuf by agreement, without a field that says so.
+    let is_protobuf = |(name, value): (&[u8], &[u8])| {
+        name.eq_ignore_ascii_case(b"content-type")
+            && memchr::memmem::find(value, b"protobuf").is_some()
+    };
+    let agreed = transaction.fields(message).any(is_protobuf)
+        && snappy::is_block(body)
+        && codings.peek().is_none();
+    let agreed = agreed.then_some(&b"snappy"[..]);
+    decode(codings.chain(agreed), body, limits, tally, scratch)
 }
 
 /// Undoes the content codings that the values of the `Content-Encoding` fields declare, in order.
@@ -286,7 +298,7 @@ fn worse(so_far: Outcome, now: Outcome) -> Outcome {
 }
 
 /// UTF-8 without control characters but white space. A body cut within a character is still text.
-fn is_text(bytes: &[u8]) -> bool {
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     let valid = match std::str::from_utf8(bytes) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),

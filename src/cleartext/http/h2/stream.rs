@@ -65,6 +65,8 @@ pub(super) struct Opening {
     pub(super) cut: bool,
     /// How often frames of its direction were lost so far.
     pub(super) losses: u32,
+    /// How much is kept of what is said in a WebSocket that begins with it.
+    pub(super) websocket_limit: usize,
 }
 
 impl Stream {
@@ -125,6 +127,7 @@ impl Stream {
             .saturating_add(size_of::<Self>())
             .saturating_add(messages(&self.request))
             .saturating_add(messages(&self.response))
+            .saturating_add(self.tunnel.as_ref().map_or(0, Tunnel::memory))
     }
 
     /// Takes in the head of a request or of a final response.
@@ -158,7 +161,8 @@ impl Stream {
             self.tunnel = granted.then(|| {
                 if self.for_websocket {
                     let extensions = field(draft, b"sec-websocket-extensions");
-                    Tunnel::websocket(extensions.and_then(Deflate::agreed))
+                    let deflate = extensions.and_then(Deflate::agreed);
+                    Tunnel::websocket(deflate, opening.websocket_limit)
                 } else {
                     Tunnel::opaque()
                 }
@@ -240,6 +244,10 @@ impl Stream {
 
     /// Gives the transaction away.
     pub(super) fn emit(mut self, cx: &mut Context<'_>) {
+        let said = self.tunnel.as_mut().and_then(Tunnel::take_said);
+        for (role, text) in said.iter().flatten() {
+            self.exchange.said(*role, text);
+        }
         let count = |half: &Half| half.messages.as_ref().map(|messages| messages.count());
         let (request, response) = (count(&self.request), count(&self.response));
         let in_body = self.response.messages.as_ref().and_then(|m| m.status());

@@ -4,7 +4,6 @@
 use crate::cleartext::http::Context;
 use crate::cleartext::http::head::Role;
 use crate::cleartext::http::websocket::{Deflate, Session};
-use crate::tally::Tally;
 
 /// The inside of a granted CONNECT.
 pub(super) struct Tunnel {
@@ -22,27 +21,43 @@ impl Tunnel {
         }
     }
 
-    /// A WebSocket.
-    pub(super) fn websocket(deflate: Option<Deflate>) -> Self {
+    /// A WebSocket; `limit` bytes of what is said in it are kept in each direction.
+    pub(super) fn websocket(deflate: Option<Deflate>, limit: usize) -> Self {
         Self {
-            websocket: Some(Box::new(Session::new(deflate))),
+            websocket: Some(Box::new(Session::new(deflate, limit))),
             lost: false,
         }
     }
 
     /// Takes the next bytes that `role` sends through it.
     pub(super) fn data(&mut self, role: Role, bytes: &[u8], cx: &Context<'_>) {
+        let Some(websocket) = &mut self.websocket else {
+            return;
+        };
         if std::mem::take(&mut self.lost) {
-            cx.tally.one(Tally::WebSocketLost);
-            self.websocket = None;
+            // Of unknown place: both directions may have lost something.
+            for role in [Role::Client, Role::Server] {
+                websocket.gap(role, None, cx.tally);
+            }
         }
-        if let Some(websocket) = &mut self.websocket {
-            websocket.data(role, bytes, cx.tally);
-        }
+        websocket.data(role, bytes, cx.tally);
     }
 
     /// A hole.
     pub(super) const fn gap(&mut self) {
         self.lost = self.websocket.is_some();
+    }
+
+    /// What the messages of either side said so far; nothing is kept from now on.
+    pub(super) fn take_said(&mut self) -> Option<[(Role, Vec<u8>); 2]> {
+        let websocket = self.websocket.as_mut()?;
+        Some([Role::Client, Role::Server].map(|role| (role, websocket.take_said(role))))
+    }
+
+    /// Heap bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.websocket
+            .as_ref()
+            .map_or(0, |websocket| websocket.memory())
     }
 }

@@ -2,14 +2,15 @@
 
 use super::count;
 use super::inflate::Inflater;
+use crate::cleartext::http::body::is_text;
 use crate::tally::{Tally, TallySheet};
 
 /// Longest frame header: two bytes, a length of eight, a masking key of four (RFC 6455 section 5.2).
 const LONGEST_HEADER: usize = 14;
 /// Bytes unmasked at once.
 const PIECE: usize = 4 << 10;
-/// So much of what text messages say is kept (bytes).
-const MOST_SAID: usize = 16 << 10;
+/// What stands for a message that is no text: what the masker writes for such data.
+const BINARY: &[u8] = b"MASKED-binary";
 
 /// One direction of a WebSocket.
 pub(super) struct Direction {
@@ -22,8 +23,10 @@ pub(super) struct Direction {
     /// Clients mask, servers do not (RFC 6455 section 5.1).
     masks: bool,
     lost: bool,
-    /// What text messages said, a line each; none once nobody asks any more.
+    /// What messages said, a line each; none once nobody asks any more.
     said: Option<Vec<u8>>,
+    /// So much of it is kept (bytes).
+    limit: usize,
 }
 
 /// A frame whose payload is coming.
@@ -44,13 +47,18 @@ struct Message {
     compressed: bool,
     /// Part of it is missing or did not decompress.
     broken: bool,
-    /// It is text: where in `said` it begins.
-    text_from: Option<usize>,
+    /// Where in `said` it begins; none if it is not kept at all.
+    said_from: Option<usize>,
+    /// It was sent as binary data, which may be text all the same.
+    binary: bool,
+    /// Not all of it was kept.
+    cut: bool,
 }
 
 impl Direction {
     /// `forgets`: whether context is lost between compressed messages; none if messages are not compressed.
-    pub(super) fn new(forgets: Option<bool>, masks: bool) -> Self {
+    /// At most `limit` bytes of what is said are kept.
+    pub(super) fn new(forgets: Option<bool>, masks: bool, limit: usize) -> Self {
         Self {
             header: [0; LONGEST_HEADER],
             have: 0,
@@ -60,6 +68,7 @@ impl Direction {
             masks,
             lost: false,
             said: Some(Vec::new()),
+            limit,
         }
     }
 
@@ -79,11 +88,16 @@ impl Direction {
     pub(super) fn is_full(&self) -> bool {
         self.said
             .as_ref()
-            .is_none_or(|said| said.len() >= MOST_SAID)
+            .is_none_or(|said| said.len() >= self.limit)
     }
 
-    /// What text messages said so far; nothing is kept from now on.
+    /// What messages said so far; nothing is kept from now on.
     pub(super) fn take_said(&mut self) -> Vec<u8> {
+        if let (Some(message), Some(said)) = (&mut self.message, &mut self.said) {
+            message.settle(said);
+            message.said_from = None;
+            message.cut = true;
+        }
         let mut said = self.said.take().unwrap_or_default();
         // A message that is not over may yet turn out broken: what is there of it is kept, to be judged as cut off.
         if said.last() == Some(&b'\n') {
@@ -169,10 +183,12 @@ impl Direction {
         let sound = match (opcode, self.message) {
             (0, Some(_)) => !compressed,
             (1 | 2, None) => {
-                let said = self.said.as_ref().map(Vec::len);
+                let said_from = self.said.as_ref().map(Vec::len);
                 self.message = Some(Message {
                     compressed,
-                    text_from: said.filter(|_| opcode == 1),
+                    said_from,
+                    binary: opcode == 2,
+                    cut: said_from.is_none(),
                     ..Message::default()
                 });
                 !compressed || self.inflater.is_some()
@@ -192,43 +208,45 @@ impl Direction {
     fn payload(&mut self, mut frame: Frame, rest: &[u8], tally: &TallySheet) -> usize {
         let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
         let piece = rest.get(..left.min(rest.len()).min(PIECE)).unwrap_or(rest);
-        if !frame.control
-            && let Some(message) = &mut self.message
-        {
-            let keeps = message.text_from.is_some();
-            let mut unkept = Vec::new();
-            let (said, limit) = match &mut self.said {
-                Some(said) if keeps => (said, MOST_SAID),
-                _ => (&mut unkept, 0),
-            };
-            if message.compressed || keeps {
-                let mut plain = [0; PIECE];
-                for ((place, byte), turn) in plain.iter_mut().zip(piece).zip(frame.turn..) {
-                    *place = byte ^ frame.key.get(turn & 3).copied().unwrap_or(0);
-                }
-                let plain = plain.get(..piece.len()).unwrap_or_default();
-                let taken = if message.compressed {
-                    self.inflater
-                        .as_mut()
-                        .and_then(|inflater| inflater.feed(plain, said, limit))
-                } else {
-                    let room = limit.saturating_sub(said.len()).min(plain.len());
-                    said.extend_from_slice(plain.get(..room).unwrap_or_default());
-                    Some(wide(plain.len()))
-                };
-                match taken {
-                    Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
-                    None => message.broken = true,
-                }
-            } else {
-                message.bytes = message.bytes.saturating_add(wide(piece.len()));
-            }
+        if !frame.control {
+            self.say(frame, piece);
         }
         frame.left = frame.left.saturating_sub(wide(piece.len()));
         frame.turn = frame.turn.wrapping_add(piece.len());
         self.frame = Some(frame);
         self.end_frame(frame, tally);
         piece.len()
+    }
+
+    /// Takes a piece of the message at hand, as it came.
+    fn say(&mut self, frame: Frame, piece: &[u8]) {
+        let Some(message) = &mut self.message else {
+            return;
+        };
+        let mut unkept = Vec::new();
+        let (said, limit) = match (&mut self.said, message.said_from) {
+            (Some(said), Some(_)) => (said, self.limit),
+            _ => (&mut unkept, 0),
+        };
+        if !message.compressed && limit == 0 {
+            message.take(Some(wide(piece.len())), 0);
+            return;
+        }
+        let mut plain = [0; PIECE];
+        for ((place, byte), turn) in plain.iter_mut().zip(piece).zip(frame.turn..) {
+            *place = byte ^ frame.key.get(turn & 3).copied().unwrap_or(0);
+        }
+        let plain = plain.get(..piece.len()).unwrap_or_default();
+        let before = said.len();
+        let taken = if message.compressed {
+            let inflater = self.inflater.as_mut();
+            inflater.and_then(|inflater| inflater.feed(plain, said, limit))
+        } else {
+            let room = limit.saturating_sub(before).min(plain.len());
+            said.extend_from_slice(plain.get(..room).unwrap_or_default());
+            Some(wide(plain.len()))
+        };
+        message.take(taken, said.len().saturating_sub(before));
     }
 
     /// Ends a frame whose payload is all there, and a message with it.
@@ -243,31 +261,60 @@ impl Direction {
         let Some(mut message) = self.message.take() else {
             return;
         };
+        let limit = self.limit;
+        let mut unkept = Vec::new();
+        let (said, limit) = match (&mut self.said, message.said_from) {
+            (Some(said), Some(_)) => (said, limit),
+            _ => (&mut unkept, 0),
+        };
         if message.compressed
             && let Some(inflater) = &mut self.inflater
         {
-            let keeps = message.text_from.is_some();
-            let mut unkept = Vec::new();
-            let (said, limit) = match &mut self.said {
-                Some(said) if keeps => (said, MOST_SAID),
-                _ => (&mut unkept, 0),
-            };
-            match inflater.end(said, limit) {
-                Some(bytes) => message.bytes = message.bytes.saturating_add(bytes),
-                None => message.broken = true,
-            }
+            let before = said.len();
+            let taken = inflater.end(said, limit);
+            message.take(taken, said.len().saturating_sub(before));
         }
-        if let (Some(from), Some(said)) = (message.text_from, &mut self.said) {
-            if message.broken {
-                said.truncate(from);
-            } else if said.len() < MOST_SAID {
+        if message.broken
+            && let Some(from) = message.said_from
+        {
+            said.truncate(from);
+        } else {
+            message.settle(said);
+            if said.len() < limit {
                 said.push(b'\n');
             }
+        }
+        if message.cut && !message.broken {
+            tally.one(Tally::LimitWebSocket);
         }
         if message.broken {
             tally.one(Tally::WebSocketBroken);
         }
         count(tally, message.bytes);
+    }
+}
+
+impl Message {
+    /// Counts bytes of which so many were kept; none if they made no sense.
+    fn take(&mut self, bytes: Option<u64>, kept: usize) {
+        match bytes {
+            Some(bytes) => {
+                self.bytes = self.bytes.saturating_add(bytes);
+                self.cut |= wide(kept) < bytes;
+            }
+            None => self.broken = true,
+        }
+    }
+
+    /// Puts the placeholder in the place of what is no text.
+    fn settle(&self, said: &mut Vec<u8>) {
+        let Some(from) = self.said_from.filter(|_| self.binary) else {
+            return;
+        };
+        if !is_text(said.get(from..).unwrap_or_default()) {
+            said.truncate(from);
+            said.extend_from_slice(BINARY);
+        }
     }
 }
 

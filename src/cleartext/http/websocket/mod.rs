@@ -5,7 +5,8 @@
 //!         Direction   frame headers, payload as it comes, messages over several frames        (direction)
 //!         Inflater    permessage-deflate, with or without context between messages             (inflate)
 //! ```
-//! What the first text messages say becomes the bodies of the exchange that upgraded, a line each. A hole inside a payload of known length costs its
+//! What the first messages say becomes the bodies of the exchange that upgraded, a line each; of one that is no text, only
+//! that it was there. A hole inside a payload of known length costs its
 //! message; a hole over a frame boundary ends the direction. Read first: RFC 6455 section 5, RFC 7692 section 7.
 
 mod direction;
@@ -52,10 +53,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(deflate: Option<Deflate>) -> Self {
+    /// Keeps `limit` bytes of what is said in each direction.
+    pub(super) fn new(deflate: Option<Deflate>, limit: usize) -> Self {
         Self {
-            client: Direction::new(deflate.map(|agreed| agreed.client_forgets), true),
-            server: Direction::new(deflate.map(|agreed| agreed.server_forgets), false),
+            client: Direction::new(deflate.map(|agreed| agreed.client_forgets), true, limit),
+            server: Direction::new(deflate.map(|agreed| agreed.server_forgets), false, limit),
         }
     }
 
@@ -69,12 +71,12 @@ impl Session {
         self.side(role).gap(len, tally);
     }
 
-    /// Whether as much was said on either side as is kept.
+    /// Whether as much was said on both sides as is kept.
     pub(super) fn is_full(&self) -> bool {
-        self.client.is_full() || self.server.is_full()
+        self.client.is_full() && self.server.is_full()
     }
 
-    /// What the text messages of `role` said so far; nothing is kept from now on.
+    /// What the messages of `role` said so far; nothing is kept from now on.
     pub(super) fn take_said(&mut self, role: Role) -> Vec<u8> {
         self.side(role).take_said()
     }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::cleartext::mutation;
 
+/// What is kept of each direction.
+const LIMIT: usize = 64;
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A frame: first byte, payload, masked or not.
@@ -64,7 +66,7 @@ struct Seen {
 impl Seen {
     fn new(deflate: Option<Deflate>) -> Self {
         Self {
-            session: Session::new(deflate),
+            session: Session::new(deflate, LIMIT),
             tally: TallySheet::default(),
         }
     }
@@ -235,4 +237,41 @@ fn mutations_of_websockets() {
     ];
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     mutation::run("websocket", fuzz_websocket, &seeds);
+}
+
+#[test]
+fn binary_messages_are_kept_where_they_are_text() {
+    let mut seen = Seen::new(None)
+        .client(&frame(0x82, br#"{"a":1}"#, true))
+        .client(&frame(0x82, b"\x0a\x03abc\xff", true))
+        .client(&frame(0x81, b"text", true))
+        .client(&frame(0x02, b"half\x00", true));
+    let said = seen.session.take_said(Role::Client);
+    let said = String::from_utf8(said).unwrap();
+    assert_eq!(said, "{\"a\":1}\nMASKED-binary\ntext\nMASKED-binary");
+    let deflate = Deflate {
+        client_forgets: false,
+        server_forgets: false,
+    };
+    let mut seen = Seen::new(Some(deflate));
+    for message in compressed(&[b"\x00\x01", b"plain"], false) {
+        seen = seen.client(&frame(0xc2, &message, true));
+    }
+    let said = seen.session.take_said(Role::Client);
+    assert_eq!(said, b"MASKED-binary\nplain");
+}
+
+#[test]
+fn what_is_beyond_the_limit_is_counted() {
+    let mut seen = Seen::new(None)
+        .client(&frame(0x81, &[b'a'; LIMIT - 1], true))
+        .client(&frame(0x81, &[b'b'; 10], true))
+        .server(&frame(0x81, b"short", false));
+    assert!(!seen.session.is_full(), "the server may say more");
+    assert_eq!(seen.tally.get(Tally::LimitWebSocket), 1);
+    assert_eq!(seen.session.take_said(Role::Client).len(), LIMIT - 1);
+    assert_eq!(seen.session.take_said(Role::Server), b"short");
+    let seen = seen.server(&frame(0x81, b"later", false));
+    assert_eq!(seen.tally.get(Tally::LimitWebSocket), 2);
+    assert_eq!(seen.counts(), (4, (LIMIT + 9 + 10) as u64, 0, 0));
 }

@@ -289,7 +289,7 @@ impl Place<'_> {
     }
 
     /// The places in which a value of the rule must not be. Unless it says so itself: a secret anywhere, but in responses
-    /// only where its format leaves no doubt.
+    /// only where its format leaves no doubt. A name of less confidence counts in URLs, where the value looks like a key.
     fn exposed(&self, rule: &RuleText) -> Result<Exposed, RuleError> {
         let sure = !rule.formats.is_empty() || rule.detector.is_some();
         let clear =
@@ -299,6 +299,7 @@ impl Place<'_> {
             url: clear,
             telemetry: clear,
             sure,
+            by_shape: !matches!(rule.confidence.as_deref(), None | Some("high")),
         };
         if let Some(places) = &rule.exposed {
             let has = |name: &str| places.iter().any(|place| place == name);

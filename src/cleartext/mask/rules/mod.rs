@@ -3,46 +3,30 @@
 //! A rule says what a sensitive value is called (names), what it looks like (formats with a validator, or a built-in
 //! detector), next to which words a weaker shape counts (`near`, `context`), and what replaces it.
 
+mod compile;
 mod example;
 mod exception;
 mod file;
+mod packs;
 mod pattern;
 
 pub use example::ExampleFailure;
 pub use exception::{Exception, ExceptionText, UnknownRule};
 pub use file::RuleError;
+pub use packs::RuleOrigin;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use ahash::RandomState;
 use smallvec::SmallVec;
 
-use super::bytes::{DIGIT, RUN, Set, at, is};
-use super::names::{Lists, NameTable, Slot, Space, Split};
+use super::bytes::{DIGIT, RUN, at, is};
+use super::names::{NameTable, Slot};
 use super::validate::Validator;
 use crate::observation::{Category, RuleId, TypeId};
-use file::Parsed;
 use pattern::Pattern;
 
-/// The packs that are compiled in.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("lists.toml", include_str!("../../../../rules/lists.toml")),
-    (
-        "secrets.toml",
-        include_str!("../../../../rules/secrets.toml"),
-    ),
-    ("pci.toml", include_str!("../../../../rules/pci.toml")),
-    ("pii.toml", include_str!("../../../../rules/pii.toml")),
-    ("hipaa.toml", include_str!("../../../../rules/hipaa.toml")),
-];
-
-/// Rules beyond this number are refused: ids are 16 bits wide and append-only over reloads.
-const MAX_RULES: usize = 16_384;
-
-/// The fewest digits of a card number.
-const SHORTEST_CARD: usize = 13;
 /// The fewest digits of a social security or telephone number.
 const FEWEST_DIGITS: u32 = 9;
 
@@ -158,6 +142,8 @@ pub(super) struct Exposed {
     pub(super) telemetry: bool,
     /// A value of it is known by its format, not by its name alone.
     pub(super) sure: bool,
+    /// In a request target, only where the value looks random: the name often means something else.
+    pub(super) by_shape: bool,
 }
 
 /// A format and whose it is.
@@ -269,33 +255,6 @@ impl Ids {
 }
 
 impl RuleSet {
-    /// The packs that ship with hushtap.
-    pub fn built_in() -> Result<Self, RuleError> {
-        Self::compile(BUILT_IN.into_iter(), Ids::default())
-    }
-
-    /// The rules of all `*.toml` files in `dir`, in order of their names, in place of the packs that ship with hushtap; the
-    /// shared lists that ship stay unless `dir` has a `lists.toml` of its own. Ids of `previous` keep their meaning.
-    pub fn load(dir: &Path, previous: Option<&Self>) -> Result<Self, RuleError> {
-        let files = read_files(dir)?;
-        let ids = previous.map(|rules| rules.ids.clone()).unwrap_or_default();
-        let own_lists = dir.join("lists.toml").exists();
-        let lists = BUILT_IN.into_iter().take(usize::from(!own_lists));
-        Self::compile(
-            lists.chain(
-                files
-                    .iter()
-                    .map(|(name, text)| (name.as_str(), text.as_str())),
-            ),
-            ids,
-        )
-    }
-
-    /// The rules of texts, each with the name that errors give it.
-    pub fn from_texts(files: &[(&str, &str)]) -> Result<Self, RuleError> {
-        Self::compile(files.iter().copied(), Ids::default())
-    }
-
     /// The names of all sensitive types, by [`TypeId`].
     pub fn type_names(&self) -> &[String] {
         &self.ids.types
@@ -430,223 +389,4 @@ impl RuleSet {
     pub(super) fn near(&self, i: u16) -> Option<&Near> {
         self.near.get(usize::from(i))
     }
-
-    fn compile<'a>(
-        files: impl Iterator<Item = (&'a str, &'a str)>,
-        ids: Ids,
-    ) -> Result<Self, RuleError> {
-        let mut lists = Lists::default();
-        let mut parsed = Vec::new();
-        for (name, text) in files {
-            let (more, rules) = file::parse(name, text)?;
-            more.add_to(&mut lists);
-            parsed.extend(rules.into_iter().map(|rule| (name.to_owned(), rule)));
-        }
-        let (trial, active): (Vec<_>, Vec<_>) =
-            parsed.into_iter().partition(|(_, rule)| rule.dry_run);
-        let mut set = Self::empty(&lists, ids);
-        for (file, rule) in active {
-            set.add(&file, rule)?;
-        }
-        if !trial.is_empty() {
-            let mut tried = Self::empty(&lists, std::mem::take(&mut set.ids));
-            for (file, rule) in trial {
-                set.refuse_twin(&file, &rule, &tried)?;
-                tried.add(&file, rule)?;
-            }
-            set.ids = tried.ids.clone();
-            set.trial = Some(Arc::new(tried));
-        }
-        Ok(set)
-    }
-
-    fn empty(lists: &Lists, ids: Ids) -> Self {
-        Self {
-            rules: Vec::new(),
-            names: NameTable::new(lists),
-            formats: Vec::new(),
-            by_first: vec![SmallVec::new(); 128],
-            first_two: [0; 64],
-            loose: Vec::new(),
-            shortest: usize::MAX,
-            shortest_number: SHORTEST_CARD,
-            near: Vec::new(),
-            context: HashMap::default(),
-            context_two: [0; 64],
-            detectors: [None; Detector::ALL.len()],
-            ids,
-            examples: Vec::new(),
-            trial: None,
-            exceptions: Vec::new(),
-        }
-    }
-
-    /// A rule in dry run may not have the id of one in force. `tried` holds the names of all ids.
-    fn refuse_twin(&self, file: &str, rule: &Parsed, tried: &Self) -> Result<(), RuleError> {
-        let twin = |known: &Rule| tried.rule_name(known.id) == Some(rule.id.as_str());
-        if self.rules.iter().any(twin) {
-            return Err(taken(file, rule.line));
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, file: &str, rule: Parsed) -> Result<(), RuleError> {
-        let error = |what: &str, hint: &str| RuleError {
-            file: file.to_owned(),
-            line: rule.line,
-            what: what.to_owned(),
-            hint: hint.to_owned(),
-        };
-        let id = RuleId(Ids::of(&mut self.ids.rules, &rule.id));
-        if self.rules.iter().any(|known| known.id == id) {
-            return Err(taken(file, rule.line));
-        }
-        let slot = match Slot::try_from(self.rules.len()) {
-            Ok(slot) if self.ids.rules.len() <= MAX_RULES => slot,
-            _ => return Err(error("too many rules", "at most 16384 over all reloads")),
-        };
-        self.add_names(slot, &rule);
-        self.add_shapes(slot, &rule);
-        let kind = TypeId(Ids::of(&mut self.ids.types, &rule.kind));
-        self.rules.push(Rule {
-            id,
-            kind,
-            category: rule.category,
-            placeholder: ["MASKED-", rule.kind.as_str()].concat(),
-            keyed: rule.keyed,
-            accept: rule.accept,
-            shallow: rule.shallow,
-            confidence: rule.confidence,
-            exposed: rule.exposed,
-        });
-        self.examples.push(example::Examples {
-            file: file.to_owned(),
-            line: rule.line,
-            rule: rule.id,
-            slot,
-            positive: rule.positive,
-            negative: rule.negative,
-        });
-        Ok(())
-    }
-
-    fn add_names(&mut self, slot: Slot, rule: &Parsed) {
-        for name in rule.names.iter().chain(&rule.combined) {
-            self.names.add(name, slot, true);
-        }
-        for name in &rule.exact {
-            self.names.add(name, slot, false);
-        }
-        for word in &rule.tails {
-            self.names.add_tail(word, slot);
-        }
-        for (space, names) in [
-            (Space::Header, &rule.headers),
-            (Space::Cookie, &rule.cookies),
-            (Space::Param, &rule.params),
-        ] {
-            for name in names {
-                self.names.add_in(space, name, slot);
-            }
-        }
-    }
-
-    fn add_shapes(&mut self, slot: Slot, rule: &Parsed) {
-        if let Some(detector) = rule.detector {
-            if let Some(entry) = self.detectors.get_mut(detector.index()) {
-                *entry = Some(slot);
-            }
-            if detector == Detector::Cookie {
-                self.names.set_cookie_rule(slot);
-            }
-        }
-        for pattern in &rule.formats {
-            self.add_format(Format::new(slot, pattern, rule.validator));
-        }
-        if rule.near.is_empty() {
-            return;
-        }
-        let number = u16::try_from(self.near.len()).unwrap_or(u16::MAX);
-        self.near.push(Near {
-            slot,
-            patterns: rule.near.clone(),
-            validator: rule.validator,
-        });
-        for word in rule.context.iter().chain(&rule.names).chain(&rule.exact) {
-            let whole = Split::of(word.as_bytes()).whole();
-            if let Some(row) = self.context_two.get_mut(usize::from(at(&whole, 0) & 63)) {
-                *row |= 1_u64.wrapping_shl(u32::from(at(&whole, 1) & 63));
-            }
-            let list = self.context.entry(whole).or_default();
-            if !list.contains(&number) {
-                list.push(number);
-            }
-        }
-    }
-
-    fn add_format(&mut self, format: Format) {
-        let number = u16::try_from(self.formats.len()).unwrap_or(u16::MAX);
-        self.shortest = self.shortest.min(format.min_len);
-        if format.pattern.may_be_digits() {
-            self.shortest_number = self.shortest_number.min(format.min_len);
-        }
-        let prefix = format.pattern.prefix();
-        if prefix.is_empty() {
-            self.loose.push(number);
-        } else if let Some(list) = self.by_first.get_mut(usize::from(at(prefix, 0))) {
-            list.push(number);
-            let seconds = match prefix.get(1) {
-                Some(&second) => Set::of(&[second]),
-                None => Set::range(0, 127),
-            };
-            if let Some(row) = self.first_two.get_mut(usize::from(at(prefix, 0) & 63)) {
-                *row |= seconds
-                    .members()
-                    .fold(0, |bits, b| bits | 1_u64.wrapping_shl(u32::from(b & 63)));
-            }
-        }
-        self.formats.push(format);
-    }
-}
-
-fn taken(file: &str, line: usize) -> RuleError {
-    RuleError {
-        file: file.to_owned(),
-        line,
-        what: "this id is taken by another rule".to_owned(),
-        hint: "give each rule its own id".to_owned(),
-    }
-}
-
-fn read_files(dir: &Path) -> Result<Vec<(String, String)>, RuleError> {
-    let error = |path: &Path, error: &std::io::Error| RuleError {
-        file: path.to_string_lossy().into_owned(),
-        line: 0,
-        what: error.to_string(),
-        hint: "--rules names a directory with readable *.toml files".to_owned(),
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|e| error(dir, &e))? {
-        let path = entry.map_err(|e| error(dir, &e))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    if paths.is_empty() {
-        return Err(error(
-            dir,
-            &std::io::Error::other("no *.toml file in this directory"),
-        ));
-    }
-    paths
-        .into_iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(&path).map_err(|e| error(&path, &e))?;
-            Ok((path.to_string_lossy().into_owned(), text))
-        })
-        .collect()
 }

@@ -11,7 +11,7 @@ mod token;
 pub(in crate::cleartext::mask) use card::{card, luhn};
 pub(in crate::cleartext::mask) use iban::{iban, iban_length};
 pub(in crate::cleartext::mask) use identity::ssn;
-pub(in crate::cleartext::mask) use token::{crc_suffix, github_crc, jwt};
+pub(in crate::cleartext::mask) use token::{crc_suffix, github_crc, jwt, random};
 
 /// A check of a value of the right shape.
 pub(in crate::cleartext::mask) type Validator = fn(&[u8]) -> bool;
@@ -48,7 +48,7 @@ pub(in crate::cleartext::mask) const VALIDATORS: &[(&str, Validator)] = &[
     ("npi", identity::npi),
     ("nric", identity::nric),
     ("opaque", token::opaque),
-    ("random", token::random),
+    ("random", random),
     ("phone-like", token::phone_like),
     ("short-digits", token::short_digits),
     ("personnummer", identity::personnummer),

@@ -83,7 +83,7 @@ pub(super) fn opaque(value: &[u8]) -> bool {
 
 /// Looks like random text, as keys are: sixteen or more characters in which the kind of character changes all the time.
 /// Readable identifiers, URLs and UUIDs do not look so.
-pub(super) fn random(value: &[u8]) -> bool {
+pub(in crate::cleartext::mask) fn random(value: &[u8]) -> bool {
     const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
     let kind = |byte: u8| match byte {
         b'0'..=b'9' => 1_u8,

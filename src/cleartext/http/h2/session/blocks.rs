@@ -133,6 +133,7 @@ impl Session {
             mark: first.mark,
             cut: !whole || !is_read,
             losses: self.direction(role).losses,
+            websocket_limit: cx.limits.websocket_limit,
         };
         let mut draft = take(&mut self.draft);
         match (role, first.promised) {

@@ -1,7 +1,7 @@
 //! What a connection without loss carries.
 
 use super::*;
-use crate::cleartext::http::transaction::Grpc;
+use crate::cleartext::http::transaction::{Grpc, Message};
 use crate::observation::Notes;
 use crate::tally::Tally;
 
@@ -266,6 +266,10 @@ fn what_goes_through_a_granted_connect_is_no_body() {
         .c(frame(DATA, 0, 1, b"\x01\x02\x03\x04ij"))
         .s(frame(DATA, 0, 1, b"\x81\x02hi"));
     assert_eq!(script.lines(), ["CONNECT /chat 0 > 200 0 complete"]);
+    let tx = &script.seen[0];
+    let said = |message: &Message| tx.slice(message.body).to_vec();
+    assert_eq!(tx.request.as_ref().map(said), Some(b"hh".to_vec()));
+    assert_eq!(tx.response.as_ref().map(said), Some(b"hi".to_vec()));
     let count = |tally| script.tally.get(tally);
     assert_eq!(count(Tally::WebSocketMessages), 2, "RFC 8441");
     assert_eq!(count(Tally::WebSocketBytes), 4);

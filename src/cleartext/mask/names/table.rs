@@ -1,107 +1,14 @@
-//! Names first: what the name of a field, header, cookie or parameter says about its value.
-//!
-//! A name is folded to words (lower case, camel and snake split) and looked up whole, then without common prefixes, then by
-//! whole words inside it, unless its tail cancels that (`password_policy`). Never by substring: `monkey` holds no key.
+//! The names of all rules and the shared lists, compiled, and what they say of a name.
+
+use std::collections::{HashMap, HashSet};
 
 use ahash::RandomState;
 use smallvec::SmallVec;
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, Hasher as _};
 
-use super::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, cut, find, is, minus, plus};
-use super::shape;
-use super::spelling::{fold, is_filler};
-
-/// Names longer than this are judged by their last bytes.
-pub(super) const LONGEST_NAME: usize = 96;
-/// Names of more words are judged by their last ones.
-const MOST_WORDS: usize = 10;
-
-/// Index of a rule in the rule set; [`NO_RULE`] for none.
-pub(super) type Slot = u16;
-/// No rule.
-pub(super) const NO_RULE: Slot = Slot::MAX;
-
-/// Where a name stands; each place has names of its own besides the common ones.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Space {
-    /// A member, element or column of a body.
-    Field,
-    /// A header field.
-    Header,
-    /// A cookie.
-    Cookie,
-    /// A query, form or path parameter.
-    Param,
-}
-
-impl Space {
-    const fn number(self) -> u8 {
-        match self {
-            Self::Field => 0,
-            Self::Header => 1,
-            Self::Cookie => 2,
-            Self::Param => 3,
-        }
-    }
-}
-
-/// What a name says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Key {
-    /// The rule it triggers.
-    pub(super) slot: Slot,
-    flags: u8,
-}
-
-impl Key {
-    /// Says nothing.
-    pub(super) const NONE: Self = Self {
-        slot: NO_RULE,
-        flags: 0,
-    };
-    /// Describes a sensitive thing without being it, such as `card_brand`: never inherits.
-    pub(super) const NEUTRAL: u8 = 1;
-    /// May complete the name of its parent: `number` under `card`.
-    pub(super) const WEAK: u8 = 1 << 1;
-    /// Holds the name of a pair: `{"name": "password", "value": "x"}`.
-    pub(super) const PAIR_NAME: u8 = 1 << 2;
-    /// Holds the value of a pair.
-    pub(super) const PAIR_VALUE: u8 = 1 << 3;
-    /// Made of words of the vocabulary only: may be shown.
-    pub(super) const KNOWN: u8 = 1 << 4;
-    /// Holds an URL that is taken apart.
-    pub(super) const URL: u8 = 1 << 5;
-    /// On a list of names whose values are not looked into.
-    pub(super) const SAFE: u8 = 1 << 6;
-    /// The name itself holds nothing that could be sensitive by its looks.
-    pub(super) const PLAIN: u8 = 1 << 7;
-
-    /// A key that triggers a rule.
-    pub(super) const fn of(slot: Slot) -> Self {
-        Self { slot, flags: 0 }
-    }
-
-    /// Whether any of `flags` is set.
-    #[inline]
-    pub(super) const fn is(self, flags: u8) -> bool {
-        self.flags & flags != 0
-    }
-
-    /// Whether it triggers a rule.
-    #[inline]
-    pub(super) const fn hits(self) -> bool {
-        self.slot != NO_RULE
-    }
-
-    #[must_use]
-    const fn with(self, flags: u8) -> Self {
-        Self {
-            flags: self.flags | flags,
-            ..self
-        }
-    }
-}
+use super::split::{joined, without_digits};
+use super::{Key, Slot, Space, Split};
+use crate::cleartext::mask::bytes::{cut, find, minus, plus};
+use crate::cleartext::mask::shape;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -112,23 +19,23 @@ struct Entry {
 
 /// The lists that all rule files share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lists {
+pub(in crate::cleartext::mask) struct Lists {
     /// Tails that cancel a hit inside a longer name.
-    pub(super) neutral_tails: Vec<String>,
+    pub(in crate::cleartext::mask) neutral_tails: Vec<String>,
     /// Words that say whose a thing is, not what.
-    pub(super) prefixes: Vec<String>,
+    pub(in crate::cleartext::mask) prefixes: Vec<String>,
     /// Names of the name in a name/value pair.
-    pub(super) pair_names: Vec<String>,
+    pub(in crate::cleartext::mask) pair_names: Vec<String>,
     /// Names of the value in a name/value pair.
-    pub(super) pair_values: Vec<String>,
+    pub(in crate::cleartext::mask) pair_values: Vec<String>,
     /// Fields and headers that hold URLs.
-    pub(super) url_names: Vec<String>,
+    pub(in crate::cleartext::mask) url_names: Vec<String>,
     /// Headers that are not looked into.
-    pub(super) safe_headers: Vec<String>,
+    pub(in crate::cleartext::mask) safe_headers: Vec<String>,
     /// Cookies whose values are kept if nothing sensitive shows.
-    pub(super) preference_cookies: Vec<String>,
+    pub(in crate::cleartext::mask) preference_cookies: Vec<String>,
     /// Words of field names that may be shown.
-    pub(super) vocabulary: Vec<String>,
+    pub(in crate::cleartext::mask) vocabulary: Vec<String>,
 }
 
 type Map<V> = HashMap<Box<[u8]>, V, RandomState>;
@@ -136,7 +43,7 @@ type Words = HashSet<Box<[u8]>, RandomState>;
 
 /// The compiled name tables of a rule set.
 #[derive(Clone, Default)]
-pub(super) struct NameTable {
+pub(in crate::cleartext::mask) struct NameTable {
     common: Map<Entry>,
     /// Words that say it at the end of a longer name only: `unseal_key`.
     tails: Map<Slot>,
@@ -153,7 +60,7 @@ pub(super) struct NameTable {
 
 impl NameTable {
     /// A table with the shared lists in it.
-    pub(super) fn new(lists: &Lists) -> Self {
+    pub(in crate::cleartext::mask) fn new(lists: &Lists) -> Self {
         let mut table = Self::default();
         table
             .neutral
@@ -193,7 +100,7 @@ impl NameTable {
     }
 
     /// Adds a name that triggers `slot` in every space; `inside` also as whole words of longer names. The first rule wins.
-    pub(super) fn add(&mut self, name: &str, slot: Slot, inside: bool) {
+    pub(in crate::cleartext::mask) fn add(&mut self, name: &str, slot: Slot, inside: bool) {
         let split = Split::of(name.as_bytes());
         let entry = self
             .common
@@ -216,25 +123,25 @@ impl NameTable {
     }
 
     /// Adds a word that triggers `slot` where a longer name ends with it. The first rule wins.
-    pub(super) fn add_tail(&mut self, word: &str, slot: Slot) {
+    pub(in crate::cleartext::mask) fn add_tail(&mut self, word: &str, slot: Slot) {
         self.tails.entry(joined(word)).or_insert(slot);
         self.learn_words(&[word.to_owned()]);
     }
 
     /// Adds a name that triggers `slot` in one space only.
-    pub(super) fn add_in(&mut self, space: Space, name: &str, slot: Slot) {
+    pub(in crate::cleartext::mask) fn add_in(&mut self, space: Space, name: &str, slot: Slot) {
         self.special.entry((space, joined(name))).or_insert(slot);
         let split = Split::of(name.as_bytes());
         self.vocabulary.extend(split.words().map(Box::from));
     }
 
     /// The rule of every cookie that no other rule or list names.
-    pub(super) const fn set_cookie_rule(&mut self, slot: Slot) {
+    pub(in crate::cleartext::mask) const fn set_cookie_rule(&mut self, slot: Slot) {
         self.cookie_rule = Some(slot);
     }
 
     /// What a name says on its own.
-    pub(super) fn classify(&self, space: Space, raw: &[u8]) -> Key {
+    pub(in crate::cleartext::mask) fn classify(&self, space: Space, raw: &[u8]) -> Key {
         let plain = shape::survey(raw).is_plain(raw) && memchr::memchr(b'\\', raw).is_none();
         self.by_words(space, raw)
             .with(if plain { Key::PLAIN } else { 0 })
@@ -407,7 +314,7 @@ impl NameTable {
     }
 
     /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.
-    pub(super) fn under(&self, parent: &[u8], raw: &[u8]) -> Key {
+    pub(in crate::cleartext::mask) fn under(&self, parent: &[u8], raw: &[u8]) -> Key {
         let (parent, split) = (Split::of(parent), Split::of(raw));
         let tail = split.join(0, split.len());
         for from in (0..parent.len()).rev().take(3) {
@@ -469,215 +376,10 @@ impl NameTable {
     }
 }
 
-/// A name in words: lower case, without what stood between them.
-pub(super) struct Split {
-    text: SmallVec<[u8; LONGEST_NAME]>,
-    spans: SmallVec<[(usize, usize); MOST_WORDS]>,
-}
-
-impl Split {
-    /// Splits at anything that is no letter or digit, where lower case turns to upper, and before the last letter of an
-    /// upper-case run that a lower-case letter follows (`APIKey`). Words of digits only belong to the word before them
-    /// (`line_1`), but array indexes in brackets are dropped.
-    pub(super) fn of(raw: &[u8]) -> Self {
-        let raw = raw
-            .get(minus(raw.len(), LONGEST_NAME)..)
-            .unwrap_or_default();
-        if raw.is_ascii() {
-            Self::of_folded(raw)
-        } else {
-            Self::of_folded(&fold(raw))
-        }
-    }
-
-    fn of_folded(raw: &[u8]) -> Self {
-        let mut split = Self {
-            text: SmallVec::new(),
-            spans: SmallVec::new(),
-        };
-        let mut start = None;
-        for i in 0..=raw.len() {
-            let now = at(raw, i);
-            let inside = i < raw.len() && (is(now, ALNUM) || now >= 128);
-            let camel = is(now, UPPER)
-                && (is(before(raw, i), LOWER | DIGIT)
-                    || (is(before(raw, i), UPPER) && is(at(raw, plus(i, 1)), LOWER)));
-            if let Some(from) = start
-                && (!inside || camel)
-            {
-                split.push(cut(raw, from, i), before(raw, from));
-                start = None;
-            }
-            if inside && start.is_none() {
-                start = Some(i);
-            }
-        }
-        split
-    }
-
-    /// Adds a word that stands behind the byte `lead`.
-    fn push(&mut self, word: &[u8], lead: u8) {
-        let start = self.text.len();
-        if word.iter().all(u8::is_ascii_digit) {
-            if lead != b'['
-                && let Some((_, end)) = self.spans.last_mut()
-            {
-                self.text.extend_from_slice(word);
-                *end = self.text.len();
-            }
-            return;
-        }
-        self.text.extend(word.iter().map(u8::to_ascii_lowercase));
-        if self.spans.len() >= MOST_WORDS {
-            self.spans.remove(0);
-        }
-        self.spans.push((start, self.text.len()));
-    }
-
-    /// The name without words that only join others; none if there are no such words.
-    fn without_fillers(&self) -> Option<Self> {
-        let spans: SmallVec<[(usize, usize); MOST_WORDS]> = self
-            .spans
-            .iter()
-            .copied()
-            .filter(|&(start, end)| !is_filler(cut(&self.text, start, end)))
-            .collect();
-        let fewer = spans.len() < self.spans.len() && !spans.is_empty();
-        fewer.then(|| Self {
-            text: self.text.clone(),
-            spans,
-        })
-    }
-
-    /// How many words there are.
-    pub(super) fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// The whole name, joined.
-    pub(super) fn whole(&self) -> Box<[u8]> {
-        Box::from(self.join(0, self.len()).as_slice())
-    }
-
-    /// One word, empty beyond the last.
-    pub(super) fn word(&self, i: usize) -> &[u8] {
-        self.spans
-            .get(i)
-            .map_or(b"", |&(start, end)| cut(&self.text, start, end))
-    }
-
-    fn words(&self) -> impl Iterator<Item = &[u8]> {
-        self.spans
-            .iter()
-            .map(|&(start, end)| cut(&self.text, start, end))
-    }
-
-    /// Words `from..to` without anything between them.
-    fn join(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
-        (from..to)
-            .flat_map(|i| self.word(i).iter().copied())
-            .collect()
-    }
-
-    /// The same with trailing digits of each word removed.
-    fn join_plain(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
-        (from..to)
-            .flat_map(|i| without_digits(self.word(i)).iter().copied())
-            .collect()
-    }
-}
-
-fn without_digits(word: &[u8]) -> &[u8] {
-    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    cut(word, 0, minus(word.len(), digits))
-}
-
-fn joined(name: &str) -> Box<[u8]> {
-    Split::of(name.as_bytes()).whole()
-}
-
-/// A worker's memory of names it has seen, by keyed hash: the common case costs one hash and one look.
-pub(super) struct KeyCache {
-    state: RandomState,
-    /// Pairs of entries; within a pair the newer one stands first.
-    sets: Box<[[(u64, Key); 2]]>,
-}
-
-/// Pairs of the cache; a power of two.
-const CACHE_SETS: usize = 2_048;
-/// Selects a pair.
-const CACHE_MASK: u64 = 0x7ff;
-
-impl Default for KeyCache {
-    fn default() -> Self {
-        Self {
-            state: RandomState::new(),
-            sets: vec![[(0, Key::NONE); 2]; CACHE_SETS].into(),
-        }
-    }
-}
-
-impl KeyCache {
-    /// What `raw` says.
-    #[inline]
-    pub(super) fn classify(&mut self, names: &NameTable, space: Space, raw: &[u8]) -> Key {
-        let mut hasher = self.state.build_hasher();
-        hasher.write(raw);
-        hasher.write_u8(space.number());
-        self.remember(hasher.finish(), || names.classify(space, raw))
-    }
-
-    /// What `raw` says under `parent`.
-    pub(super) fn under(&mut self, names: &NameTable, parent: &[u8], raw: &[u8]) -> Key {
-        let hash = self.state.hash_one((parent, raw));
-        self.remember(hash, || names.under(parent, raw))
-    }
-
-    #[inline]
-    fn remember(&mut self, hash: u64, decide: impl FnOnce() -> Key) -> Key {
-        // 0 marks a free place; a name that hashes to it is simply never remembered.
-        let index = usize::try_from(hash & CACHE_MASK).unwrap_or(0);
-        let Some([first, second]) = self.sets.get_mut(index) else {
-            return decide();
-        };
-        if first.0 == hash && hash != 0 {
-            return first.1;
-        }
-        if second.0 != hash || hash == 0 {
-            *second = (hash, decide());
-        }
-        std::mem::swap(first, second);
-        first.1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(name: &str) -> Vec<String> {
-        let split = Split::of(name.as_bytes());
-        split
-            .words()
-            .map(|word| String::from_utf8_lossy(word).into_owned())
-            .collect()
-    }
-
-    #[test]
-    fn splits_as_people_write() {
-        assert_eq!(
-            words("passwordResetRequired"),
-            ["password", "reset", "required"]
-        );
-        assert_eq!(words("X-APIKey"), ["x", "api", "key"]);
-        assert_eq!(words("user[card][0].number"), ["user", "card", "number"]);
-        assert_eq!(words("userID"), ["user", "id"]);
-        assert_eq!(words("line1"), ["line1"]);
-        assert_eq!(words("line_1"), ["line1"]);
-        assert_eq!(words("PID-3.1 x"), ["pid31", "x"]);
-        assert_eq!(words("numéroDeCarte"), ["numero", "de", "carte"]);
-        assert!(words("__").is_empty());
-    }
+    use crate::cleartext::mask::names::NO_RULE;
 
     fn table() -> NameTable {
         let lists = Lists {

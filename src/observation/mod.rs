@@ -1,0 +1,136 @@
+//! Door 1: what may pass from the cleartext room into the analysis room. Numbers, enums and keyed pseudonyms; no text.
+//!
+//! Where analysis must be able to *name* something that came from the wire (a host, a release, a field), it carries a
+//! [`TextId`]: a keyed hash of the text. The text itself stays in the cleartext room's lexicon, which gives it back through
+//! [`Names`] only for ids that are known from configuration or vocabulary, or were used by enough principals ([`Admitted`]).
+//!
+//! ```text
+//! Observation      what analysis learns of one transaction                 (here)
+//!   ids, Names     who and what is meant, and what may be shown of it       (names)
+//!   Finding        what sensitive values were found, and what is exposed    (finding)
+//!   Method, ...    what HTTP says in words, as numbers                      (exchange)
+//! ```
+
+mod candidate;
+mod exchange;
+mod finding;
+mod names;
+pub(crate) mod vocabulary;
+
+pub use candidate::{Candidate, Class};
+pub use exchange::{AgentClass, Country, Method, Notes, Protocol, Status, TxState};
+pub use finding::{Category, ExposedIn, Exposure, Finding, Part, Sink, SinkField};
+pub use names::{
+    Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, ObjectKey, PrincipalKey,
+    PublicCell, PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
+};
+
+use crate::clock::EventTime;
+
+/// How far the token of a request is proven.
+///
+/// For detection, credentials answered 401, and those answered 403 before they were ever seen to succeed, count to the client
+/// instead, so that forged tokens can not fill its tables. What is released goes by the single observation
+/// (`analysis::clip::principal_of`): 401 counts to the client, anything else to the token.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Proof {
+    /// No token was presented.
+    NoToken,
+    /// Answered 401: counts to the client.
+    Refused,
+    /// Answered 403: counts to the token only if that token has succeeded before.
+    Forbidden,
+    /// Anything else: counts to the token.
+    Accepted,
+}
+
+/// One HTTP transaction as the analysis room sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// First byte of the request (or of what was seen).
+    pub start: EventTime,
+    /// Last byte of the response (or of what was seen).
+    pub end: EventTime,
+    /// The flow it was on.
+    pub flow: FlowId,
+    /// Its number within the flow, from 0.
+    pub index: u32,
+    /// Protocol version.
+    pub protocol: Protocol,
+    /// Method.
+    pub method: Method,
+    /// Final status.
+    pub status: Status,
+    /// How whole it is.
+    pub state: TxState,
+    /// Flags.
+    pub notes: Notes,
+    /// Seen inside TLS or in clear text.
+    pub encrypted: bool,
+    /// The token presented, if any.
+    pub token: Option<PrincipalKey>,
+    /// Its kind.
+    pub token_kind: Option<TokenKind>,
+    /// How far it is proven.
+    pub proof: Proof,
+    /// The client: address behind trusted proxies, IPv6 as /56.
+    pub client: PrincipalKey,
+    /// The country of the client.
+    pub country: Country,
+    /// Host group.
+    pub service: ServiceId,
+    /// Method + host group + path template.
+    pub endpoint: EndpointId,
+    /// Whether the endpoint is in an OpenAPI document or a hint.
+    pub documented: bool,
+    /// The public triple it counts in.
+    pub cell: PublicCell,
+    /// `Host` or authority.
+    pub host: TextId,
+    /// Agent product without version.
+    pub agent: TextId,
+    /// Agent class.
+    pub agent_class: AgentClass,
+    /// Client release, product/version.
+    pub release: TextId,
+    /// GraphQL operation, gRPC method, WebSocket and the like.
+    pub operation: TextId,
+    /// The listed integration this token belongs to.
+    pub integration: Option<IntegrationId>,
+    /// Body bytes after transfer coding, before content coding.
+    pub request_bytes: u64,
+    /// Likewise of the response.
+    pub response_bytes: u64,
+    /// Body bytes of the response after content coding, where it was decoded.
+    pub response_decoded: Option<u64>,
+    /// End minus start, in microseconds; none for half transactions.
+    pub duration_us: Option<u64>,
+    /// First response byte minus last request byte, in microseconds.
+    pub ttfb_us: Option<u64>,
+    /// The object asked for, where the path names one.
+    pub object: Option<ObjectKey>,
+    /// The label the request would have on the public listener if it were learned; none where it has one already.
+    pub candidate: Option<Candidate>,
+    /// `grpc-status` of a gRPC call.
+    pub grpc_status: Option<u8>,
+    /// Messages of the client in a gRPC call.
+    pub request_messages: Option<u32>,
+    /// Messages of the server in a gRPC call.
+    pub response_messages: Option<u32>,
+}
+
+impl Observation {
+    /// How the call came out: the status, but for gRPC, which answers 200 to everything and says in its trailer what became
+    /// of it.
+    pub const fn outcome(&self) -> Status {
+        match (self.status.0, self.grpc_status) {
+            (200, Some(code)) => Status::of_grpc(code),
+            _ => self.status,
+        }
+    }
+
+    /// The order in which observations of a tick are applied and records are written.
+    pub const fn order(&self) -> (EventTime, FlowId, u32) {
+        (self.end, self.flow, self.index)
+    }
+}
