@@ -9,6 +9,7 @@ failed=0
 tests/live_mirror.sh 1000000 "$HUSHTAP" || failed=$((failed + 1))
 OFFLOAD=offload tests/live_mirror.sh 200000 "$HUSHTAP" || failed=$((failed + 1))
 HUSHTAP_FUZZ_SECONDS=${FUZZ_SECONDS:-600} cargo test --release --lib mutations_ -- --show-output || failed=$((failed + 1))
+HUSHTAP_FUZZ_SECONDS=${FUZZ_SECONDS:-600} cargo test --release --test canary -- --show-output || failed=$((failed + 1))
 HUSHTAP_KILLS=1000 cargo test --release --test kill || failed=$((failed + 1))
 echo "nightly: $failed failed"
 [ "$failed" = 0 ]

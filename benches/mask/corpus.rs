@@ -271,6 +271,23 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         ("json base64", r#"["aGVsbG8gd29ybGQgaGVsbG8gd29ybGQg"]"#),
         ("form", "a=%2525&"),
         ("sse", "data:{}\n\n"),
+        ("hl7", "PID|1||a|\r"),
+        ("hl7 fields", "PID|1||a|||b|c|d||e|f|g|h\r|"),
+        ("cards", "BEGIN:VCARD\nN:a\n"),
+        ("folds", "BEGIN:VCARD\nX:a\n b\n c@d.ee\n"),
+        ("serialised", "s:9:\""),
+        ("serialised pairs", "s:3:\"pin\";i:4821;"),
+        ("logins", "machine a login b password c "),
+        ("paths", "/pin/12345678"),
+        ("csv", "pin,b\n\"1,2\n"),
+        (
+            "late names",
+            r#"{"value":{"value":["x"],"name":"pin"},"name":"pin"},"#,
+        ),
+        (
+            "late columns",
+            r#"{"rows":[[1,"a"],[2,"b"]],"columns":["id","pin"]}"#,
+        ),
     ]
     .into_iter()
     .map(|(name, unit)| (name, unit.repeat(size / unit.len())))

@@ -6,6 +6,7 @@
 mod http;
 mod input;
 mod json;
+mod lines;
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{cut, find, plus, trim};
+use super::bytes::{cut, trim};
 use super::format::Format;
 use super::placeholder;
 use super::rules::RuleSet;
@@ -163,6 +164,11 @@ impl Filter {
     /// Masks one text, without telling what was found where: for gateways and pipelines in which time counts.
     pub fn masked<'t>(&mut self, text: &'t [u8], format: Format) -> Masked<'t> {
         self.walk(text, format);
+        self.rendered(text)
+    }
+
+    /// A text after the walk over it.
+    fn rendered<'t>(&mut self, text: &'t [u8]) -> Masked<'t> {
         let (found, unfinished) = (self.state.hits.len(), self.state.unfinished);
         let mut walk = Walk {
             rules: &self.rules,
@@ -202,6 +208,11 @@ impl Filter {
 
     /// Looks at a text; what is to be replaced stands in the state then.
     fn walk(&mut self, text: &[u8], format: Format) {
+        self.anew().body(text, Stretch::new(0, text.len()), format);
+    }
+
+    /// A walk over another text.
+    fn anew(&mut self) -> Walk<'_> {
         if self
             .paths
             .lock()
@@ -217,11 +228,10 @@ impl Filter {
         }
         self.state.clear(Render::Text);
         self.state.part = Part::RequestBody;
-        let mut walk = Walk {
+        Walk {
             rules: &self.rules,
             s: &mut self.state,
-        };
-        walk.body(text, Stretch::new(0, text.len()), format);
+        }
     }
 
     fn found(&self, parts: bool) -> Vec<(super::names::Slot, FoundValue)> {
@@ -309,35 +319,6 @@ impl Filter {
         job.output.flush()
     }
 
-    /// Goes through lines; `more` may take further ones into the buffer and says how to read it.
-    fn lines<R: Read>(&mut self, job: &mut Job<'_, R>, format: Format) -> io::Result<()> {
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let mut whole = read_line(&mut job.input, &mut line)?;
-            if line.is_empty() && whole {
-                return job.output.flush();
-            }
-            self.line = self.line.saturating_add(1);
-            while whole && format == Format::Text && opens_key(&line) && line.len() < LONGEST_LINE {
-                let before = line.len();
-                whole = read_line(&mut job.input, &mut line)?;
-                if line.len() == before {
-                    break;
-                }
-            }
-            if whole {
-                job.line(self, &line, format)?;
-            } else {
-                job.too_long(self)?;
-                if skip_line(&mut job.input)? {
-                    job.output.write_all(b"\n")?;
-                }
-            }
-            job.breathe()?;
-        }
-    }
-
     fn envelopes<R: Read>(
         &mut self,
         input: &mut BufReader<R>,
@@ -398,15 +379,6 @@ impl Filter {
     }
 }
 
-/// A PEM block is taken whole, since its lines do not show what they are.
-fn opens_key(text: &[u8]) -> bool {
-    find(text, 0, b"-----BEGIN ").is_some_and(|begin| {
-        let label = cut(text, begin, text.len().min(plus(begin, 80)));
-        find(label, 0, b"PRIVATE KEY").is_some()
-            && find(text, plus(begin, 11), b"-----END ").is_none()
-    })
-}
-
 /// What a run reads and writes.
 struct Job<'a, R: Read> {
     input: BufReader<Utf8<R>>,
@@ -445,34 +417,6 @@ impl<R: Read> Job<'_, R> {
             self.output.flush()?;
         }
         Ok(())
-    }
-}
-
-/// Appends a line with its end; false if it is too long, and then what was read of it is dropped again.
-fn read_line<R: BufRead>(input: &mut R, line: &mut Vec<u8>) -> io::Result<bool> {
-    let before = line.len();
-    let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
-    let read = input.by_ref().take(limit).read_until(b'\n', line)?;
-    let whole = read < LONGEST_LINE || line.last() == Some(&b'\n');
-    if !whole {
-        line.truncate(before);
-    }
-    Ok(whole)
-}
-
-/// Skips to the next line; false if there is none.
-fn skip_line<R: BufRead>(input: &mut R) -> io::Result<bool> {
-    loop {
-        let chunk = input.fill_buf()?;
-        let (end, len) = match memchr::memchr(b'\n', chunk) {
-            Some(end) => (true, plus(end, 1)),
-            None => (chunk.is_empty(), chunk.len()),
-        };
-        let found = end && len > 0;
-        input.consume(len);
-        if end {
-            return Ok(found);
-        }
     }
 }
 

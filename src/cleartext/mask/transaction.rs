@@ -217,7 +217,8 @@ impl One<'_> {
         let (bytes, render) = (self.bytes, self.render);
         let go = |walk: &mut Walk<'_>| {
             if !response {
-                walk.target(bytes, stretch(target));
+                let connect = stretch(head).of(bytes).starts_with(b"CONNECT ");
+                walk.target(bytes, stretch(target), connect);
             }
             for field in fields {
                 let before = walk.s.hits.len();
@@ -352,11 +353,6 @@ impl One<'_> {
 const MOST_FINDINGS: usize = 256;
 
 impl Walk<'_> {
-    /// The request target. `*` and the authority of CONNECT have nothing to hide but by their looks.
-    fn target(&mut self, buffer: &[u8], at: Stretch) {
-        self.url(buffer, at, super::format::Filing::Target);
-    }
-
     /// The part of `buffer` at `at` with every edit applied.
     fn render(&mut self, buffer: &[u8], at: Stretch) -> Masked {
         Masked::vouch(self.apply_within(buffer, at).into_owned())

@@ -119,6 +119,7 @@ pub(super) struct State {
     path_cache: Box<[(u64, TextId)]>,
     /// Hashes of header fields that were found clean: clients send the same ones again and again.
     clean: Box<[u64]>,
+    suffixes: placeholder::Suffixes,
     key: [u8; 32],
 }
 
@@ -144,6 +145,7 @@ impl State {
             path_hash: RandomState::new(),
             path_cache: vec![(0, TextId::NONE); PATH_SLOTS].into(),
             clean: vec![0; CLEAN_SLOTS].into(),
+            suffixes: placeholder::Suffixes::default(),
             key,
         }
     }
@@ -151,6 +153,7 @@ impl State {
     /// Forgets names under the rules that were in force so far.
     pub(super) fn forget(&mut self) {
         self.cache = KeyCache::default();
+        self.suffixes = placeholder::Suffixes::default();
         self.clean.fill(0);
     }
 
@@ -261,7 +264,15 @@ impl Walk<'_> {
         }
         let from = self.s.arena.len();
         match self.rules.rule(slot) {
-            Some(rule) => placeholder::write(rule, &self.s.key, value, &mut self.s.arena),
+            Some(rule) if rule.keyed => {
+                let hash = self.s.path_hash.hash_one((slot, value));
+                let suffix = self
+                    .s
+                    .suffixes
+                    .get(hash, || placeholder::suffix(rule, &self.s.key, value));
+                placeholder::write(rule, Some(suffix), &mut self.s.arena);
+            }
+            Some(rule) => placeholder::write(rule, None, &mut self.s.arena),
             None => self.s.arena.extend_from_slice(placeholder::UNPARSED),
         }
         self.push_edit(at, from);
@@ -404,6 +415,7 @@ impl Walk<'_> {
         match decide(self.rules, key, &decoded) {
             Decision::Keep => {}
             Decision::Mask(slot) => self.mask(at, slot, &decoded),
+            Decision::Look if self.rules.is_tiny(decoded.len()) => {}
             Decision::Look => self.within(&decoded, at, codec, |walk, text| {
                 walk.look(text, Stretch::new(0, text.len()), key);
             }),
@@ -500,7 +512,9 @@ impl Walk<'_> {
             edit.at.start < edit.at.end && edit.at.start >= at.start && edit.at.end <= at.end
         };
         for edit in edits.iter().filter(inside) {
+            // What reaches out of the one before it goes with it.
             if edit.at.start < done {
+                done = done.max(edit.at.end);
                 continue;
             }
             out.extend_from_slice(cut(text, done, edit.at.start));
@@ -539,6 +553,9 @@ impl Walk<'_> {
     /// The same where the survey was already made.
     pub(super) fn look_surveyed(&mut self, buffer: &[u8], at: Stretch, key: Key, survey: Survey) {
         let text = at.of(buffer);
+        if self.rules.is_tiny(text.len()) {
+            return;
+        }
         if survey.is_plain(text)
             || self
                 .rules

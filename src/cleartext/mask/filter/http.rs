@@ -4,7 +4,8 @@
 
 use std::io::{self, Read};
 
-use super::{Filter, Job, LONGEST_DOCUMENT, read_line, skip_line};
+use super::lines::{read_line, skip_line};
+use super::{Filter, Job, LONGEST_DOCUMENT};
 use crate::cleartext::mask::bytes::{cut, find, plus, rest, trim};
 use crate::cleartext::mask::charset;
 use crate::cleartext::mask::format::{Format, opens_message};

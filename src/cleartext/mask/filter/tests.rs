@@ -256,3 +256,88 @@ fn a_cut_document_in_a_line_hides_nothing() {
         }
     }
 }
+
+#[test]
+fn the_head_of_a_table_is_remembered_while_rows_fit() {
+    for (input, output) in [
+        (
+            "id,email_x,password\n1,a,hunter2\n\n2,b,\"hun\nter\"\n3,c,x y\nthat was all, folks\n4,d,kept\n",
+            "id,email_x,password\n1,MASKED-email-?,MASKED-password\n\n2,MASKED-email-?,\"MASKED-password\"\n3,MASKED-email-?,MASKED-password\nthat was all, folks\n4,d,kept\n",
+        ),
+        (
+            "some log line\nname;ssn;city_x\r\nx;536451234;y\r\n",
+            "some log line\nname;ssn;city_x\r\nx;MASKED-us-ssn-?;y\r\n",
+        ),
+        (
+            "| pin | n |\n|---|---|\n| 4821 | 1 |\n",
+            "| pin | n |\n|---|---|\n| MASKED-pin | 1 |\n",
+        ),
+        // Prose is no table, but for the first line, which may be the head of one.
+        (
+            "x\nmail me, password, or else.\nyes, no, or\n",
+            "x\nmail me, password, or else.\nyes, no, or\n",
+        ),
+        // A lone quote ends nothing.
+        (
+            "size,password\n5\",hunter2\n6\",hunter3\n",
+            "size,password\n5\",MASKED-password\n6\",MASKED-password\n",
+        ),
+    ] {
+        assert_eq!(unkeyed(&run(input, As::Text)), output);
+        assert_eq!(unkeyed(&run(&run(input, As::Text), As::Text)), output);
+    }
+}
+
+#[test]
+fn cards_and_logins_are_remembered_over_lines() {
+    for (input, output) in [
+        (
+            "BEGIN:VCARD\nVERSION:3.0\nFN:Jane Doe\nNOTE:one\n two\nEND:VCARD\nFN:kept\n",
+            "BEGIN:VCARD\nVERSION:3.0\nFN:MASKED-person-name-?\nNOTE:MASKED-demographic\nEND:VCARD\nFN:kept\n",
+        ),
+        (
+            "machine h.test\n  login jane\n\tpassword hunter2\npassword policy\nend\npassword policy\n",
+            "machine h.test\n  login MASKED-username-?\n\tpassword MASKED-password\npassword MASKED-password\nend\npassword policy\n",
+        ),
+        (
+            "MSH|^~\\&|A|B\nPID|1||77^^^H||DOE^JANE||19610615\n",
+            "MSH|^~\\&|A|B\nPID|1||MASKED-medical-record-number-?||MASKED-patient-name-?||MASKED-birth-date\n",
+        ),
+    ] {
+        assert_eq!(unkeyed(&run(input, As::Text)), output);
+    }
+}
+
+#[test]
+fn lines_are_counted_behind_keys_and_folds() {
+    let input = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\npassword=hunter2\n";
+    let (mut out, mut explained) = (Vec::new(), Vec::new());
+    filter()
+        .run(input.as_bytes(), &mut out, As::Text, Some(&mut explained))
+        .unwrap();
+    let explained = String::from_utf8(explained).unwrap();
+    assert!(
+        explained.contains("{\"line\":1,") && explained.contains("{\"line\":4,"),
+        "{explained}"
+    );
+}
+
+/// Without the digits of keyed placeholders.
+fn unkeyed(text: &str) -> String {
+    let mut out = String::new();
+    for (n, part) in text.split("MASKED-").enumerate() {
+        if n > 0 {
+            out += "MASKED-";
+        }
+        let end = part
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .unwrap_or(part.len());
+        let (word, rest) = part.split_at(end);
+        let hex = |s: &str| s.len() == 10 && s.bytes().all(|b| b.is_ascii_hexdigit());
+        match word.rsplit_once('-') {
+            Some((name, suffix)) if n > 0 && hex(suffix) => out += &[name, "-?", rest].concat(),
+            _ => out += part,
+        }
+    }
+    out
+}

@@ -63,6 +63,10 @@ impl Walk<'_> {
         let value = after_scheme(buffer, text, value);
         if text.len() > 4 && text.ends_with(b"-bin") && !key.hits() {
             self.binary_metadata(buffer, value);
+        } else if text.eq_ignore_ascii_case(b"content-disposition") {
+            self.disposition(buffer, value, &|walk, buffer, rest| {
+                walk.leaf(buffer, rest, Codec::Plain, key);
+            });
         } else if key.is(Key::URL) && !key.hits() {
             self.url(buffer, value, Filing::Inside);
         } else {
@@ -179,16 +183,22 @@ impl Walk<'_> {
             _ => text.len(),
         };
         let target = Stretch::new(plus(line.start, first.min(last)), plus(line.start, last));
-        // The authority of CONNECT has no user part (RFC 9112 section 3.2.3): where there is one, it is masked.
-        if text.starts_with(b"CONNECT ")
-            && let Some(sign) = memchr::memrchr(b'@', target.of(buffer))
+        self.target(buffer, target, text.starts_with(b"CONNECT "));
+    }
+
+    /// The request target; `*` has nothing to hide. The authority of CONNECT has no user part (RFC 9112 section 3.2.3): where
+    /// there is one, it is masked.
+    pub(in crate::cleartext::mask) fn target(&mut self, buffer: &[u8], at: Stretch, connect: bool) {
+        if connect
+            && let Some(sign) = memchr::memrchr(b'@', at.of(buffer))
             && let Some(slot) = self.rules.detector(Detector::UrlPassword)
         {
-            let user = Stretch::new(target.start, plus(target.start, sign));
+            let user = Stretch::new(at.start, plus(at.start, sign));
+            self.s.part = Part::RequestPath;
             self.mask(user, slot, user.of(buffer));
             return;
         }
-        self.url(buffer, target, Filing::Target);
+        self.url(buffer, at, Filing::Target);
     }
 }
 

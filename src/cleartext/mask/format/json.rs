@@ -1,9 +1,15 @@
 //! JSON (RFC 8259), read byte by byte: nested, escaped, truncated, several documents in a row. Nothing is built.
 
+mod pair;
+mod table;
+
 use smallvec::SmallVec;
 
+use pair::{Again, Waits};
+use table::{Role, Tables};
+
 use crate::cleartext::mask::bytes::{
-    ALNUM, DIGIT, JOIN, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
+    DIGIT, QUOTE, at, class, cut, digit, is, minus, plus, quote_or_backslash, rest,
 };
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
@@ -39,12 +45,16 @@ struct Frame {
     shown: Shown,
     /// What the name in a name/value pair says.
     pair: Key,
-    /// A value that waits for the name of its pair.
-    waiting: Option<(Stretch, bool)>,
+    /// First byte.
+    start: usize,
+    /// Its part in a table.
+    role: Role,
+    /// In a row: the column at hand.
+    column: u32,
 }
 
 impl Frame {
-    const fn new(object: bool, inherit: Slot) -> Self {
+    const fn new(object: bool, inherit: Slot, start: usize, role: Role) -> Self {
         Self {
             object,
             key_next: object,
@@ -53,7 +63,9 @@ impl Frame {
             class: Key::NONE,
             shown: Shown::Known,
             pair: Key::NONE,
-            waiting: None,
+            start,
+            role,
+            column: 0,
         }
     }
 }
@@ -78,6 +90,15 @@ struct Reader<'w, 'r, 'b> {
     values: usize,
     /// The last string has no end.
     cut: bool,
+    tables: Tables,
+    /// Values that came before their names.
+    waits: Waits,
+    /// There are columns, or this is a second look: values need more than one glance.
+    special: bool,
+    /// This is a second look, at what the names behind it say.
+    again: Option<Again>,
+    /// Bytes that may still be looked at twice.
+    budget: usize,
 }
 
 /// A string as it stands between its quotes.
@@ -148,15 +169,7 @@ impl Walk<'_> {
         } else {
             None
         };
-        let mut reader = Reader {
-            walk: self,
-            buffer,
-            i: at.start,
-            end: at.end,
-            stack: SmallVec::new(),
-            values: 0,
-            cut: false,
-        };
+        let mut reader = Reader::new(self, buffer, at);
         let read = reader.read();
         let unfinished = reader.cut || !reader.stack.is_empty();
         self.s.unfinished = unfinished;
@@ -236,7 +249,24 @@ fn prefix(text: &[u8]) -> usize {
     }
 }
 
-impl Reader<'_, '_, '_> {
+impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
+    fn new(walk: &'w mut Walk<'r>, buffer: &'b [u8], at: Stretch) -> Self {
+        Self {
+            walk,
+            buffer,
+            i: at.start,
+            end: at.end,
+            stack: SmallVec::new(),
+            values: 0,
+            cut: false,
+            tables: Tables::default(),
+            waits: Waits::default(),
+            special: false,
+            again: None,
+            budget: minus(at.end, at.start),
+        }
+    }
+
     fn read(&mut self) -> Result<(), NotJson> {
         while self.i < self.end {
             let byte = at(self.buffer, self.i);
@@ -268,7 +298,10 @@ impl Reader<'_, '_, '_> {
 
     fn comma(&mut self) -> Result<(), NotJson> {
         match self.stack.last_mut() {
-            Some(top) => top.key_next = top.object,
+            Some(top) => {
+                top.key_next = top.object;
+                top.column = top.column.saturating_add(1);
+            }
             None => return self.fault(),
         }
         self.i = plus(self.i, 1);
@@ -300,8 +333,9 @@ impl Reader<'_, '_, '_> {
                 .rules
                 .rule(key.slot)
                 .is_some_and(|rule| rule.shallow);
-        self.stack
-            .push(Frame::new(object, if shallow { NO_RULE } else { key.slot }));
+        let role = self.role(object);
+        let inherit = if shallow { NO_RULE } else { key.slot };
+        self.stack.push(Frame::new(object, inherit, self.i, role));
         self.values = plus(self.values, 1);
         self.i = plus(self.i, 1);
         Ok(())
@@ -311,6 +345,7 @@ impl Reader<'_, '_, '_> {
         match self.stack.pop() {
             Some(frame) if frame.object == object => {
                 self.i = plus(self.i, 1);
+                self.closed(&frame);
                 Ok(())
             }
             _ => self.fault(),
@@ -326,6 +361,9 @@ impl Reader<'_, '_, '_> {
                 top.class
             }
             Some(top) if top.inherit != NO_RULE => Key::of(top.inherit),
+            Some(top) if self.special && top.role == Role::Row => {
+                self.tables.key(self.stack.len(), top.column)
+            }
             Some(top) => top.class,
         }
     }
@@ -397,6 +435,9 @@ impl Reader<'_, '_, '_> {
     }
 
     fn key(&mut self, text: &Text) {
+        if self.special && self.again.is_some() {
+            return self.key_again(text.at);
+        }
         let raw = text.at.of(self.buffer);
         let mut class = self.walk.classify(Space::Field, raw);
         let plain = class.is(Key::PLAIN);
@@ -451,6 +492,9 @@ impl Reader<'_, '_, '_> {
         if text.at.start >= text.at.end {
             return;
         }
+        if self.special && self.special_value(text.at, true) {
+            return;
+        }
         let mut key = self.effective();
         if let Some(top) = self.stack.last()
             && top.object
@@ -489,80 +533,6 @@ impl Reader<'_, '_, '_> {
         });
     }
 
-    /// `[["x-api-key", "x"]]`: a name and a value as an array within an array.
-    fn row(&mut self, at: Stretch, own: Key) -> Key {
-        let is_row =
-            matches!(self.stack.as_slice(), [.., outer, top] if !outer.object && !top.object);
-        let Some(top) = self.stack.last().filter(|_| is_row) else {
-            return own;
-        };
-        let raw = at.of(self.buffer);
-        if top.pair.hits() {
-            // Two names side by side are no pair: `["email", "asc"]`.
-            let word = raw.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
-            return if word && raw.len() < 12 {
-                own
-            } else {
-                top.pair
-            };
-        }
-        let name = cut(self.buffer, minus(at.start, 2), at.start).trim_ascii_start() == b"[\""
-            && raw.len() <= 48
-            && raw.iter().all(|b| is(*b, ALNUM | JOIN));
-        if name {
-            let named = self.walk.classify(Space::Header, raw);
-            if let Some(top) = self.stack.last_mut() {
-                top.pair = named;
-            }
-        }
-        own
-    }
-
-    /// `{"name": "password", "value": "x"}`, in either order.
-    fn pair(&mut self, at: Stretch, text: bool, own: Key) -> Key {
-        let Some(top) = self.stack.last_mut() else {
-            return own;
-        };
-        if top.class.is(Key::PAIR_VALUE) && !own.hits() {
-            if top.pair.hits() {
-                return top.pair;
-            }
-            top.waiting = Some((at, text));
-            return own;
-        }
-        if top.class.is(Key::PAIR_NAME) && text && !top.pair.hits() {
-            let named = self.walk.classify(Space::Field, at.of(self.buffer));
-            if let Some(top) = self.stack.last_mut() {
-                top.pair = named;
-                if named.hits()
-                    && let Some((waiting, is_text)) = top.waiting.take()
-                {
-                    self.late(waiting, is_text, named);
-                }
-            }
-        }
-        own
-    }
-
-    /// Masks the value of a pair whose name came after it.
-    fn late(&mut self, at: Stretch, text: bool, key: Key) {
-        self.masked(|walk, buffer| {
-            // Hits come in the order of the text: those of this value are the last.
-            let mut late = walk
-                .s
-                .hits
-                .iter()
-                .rev()
-                .take_while(|hit| hit.at.start >= at.start);
-            let noted = late.any(|hit| hit.at == at);
-            match decide(walk.rules, key, at.of(buffer)) {
-                Decision::Mask(slot) if !noted && text => walk.mask(at, slot, at.of(buffer)),
-                Decision::Mask(slot) if !noted => walk.mask_number(at, slot, at.of(buffer)),
-                Decision::Mask(_) | Decision::Keep | Decision::Look => {}
-            }
-        });
-    }
-
     fn number(&mut self) -> Result<(), NotJson> {
         if self.stack.last().is_some_and(|top| top.key_next) {
             return self.fault();
@@ -577,6 +547,9 @@ impl Reader<'_, '_, '_> {
         let stretch = Stretch::new(start, plus(start, len));
         self.i = stretch.end;
         self.values = plus(self.values, 1);
+        if self.special && self.special_value(stretch, false) {
+            return Ok(());
+        }
         let mut key = self.effective();
         if self
             .stack
@@ -632,6 +605,9 @@ impl Reader<'_, '_, '_> {
         let mark = self.walk.s.enter(&[], true);
         for frame in &self.stack {
             let key = frame.key.of(self.buffer);
+            if frame.role == Role::Outside {
+                continue;
+            }
             match (frame.object, frame.shown) {
                 (false, _) => self.walk.s.push(&[b"[]"], true),
                 (true, Shown::Known) => self.walk.s.push(&[b".", key], true),

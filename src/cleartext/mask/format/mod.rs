@@ -1,18 +1,27 @@
 //! The formats that values come in. Each only finds values, their names and their encoding; none decides.
 
+mod card;
+mod carried;
 mod cookie;
 mod csv;
+mod disposition;
 mod header;
+mod hl7;
 mod json;
+mod links;
 mod lists;
+mod logins;
 mod multipart;
 mod protobuf;
+mod records;
+mod serialised;
 mod sse;
 mod text;
 mod url;
 mod xml;
 
-pub(super) use url::Filing;
+pub(super) use carried::{Carried, GoesOn};
+pub(super) use csv::{LONGEST_ROW, MOST_LINES};
 
 use super::bytes::{cut, find, trim};
 use super::walk::{Stretch, Walk};

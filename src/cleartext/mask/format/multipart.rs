@@ -4,7 +4,7 @@ use crate::cleartext::mask::bytes::{at, cut, find, minus, plus, rest, trim};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::placeholder;
-use crate::cleartext::mask::walk::{Stretch, Walk};
+use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
 
 use super::Format;
 
@@ -66,16 +66,7 @@ impl Walk<'_> {
             minus(at.end, tail).max(plus(at.start, body.min(text.len()))),
         );
         let name = parameter(fields, b" name=").map_or(&b""[..], |name| name.of(fields));
-        // The star marks a charset and percent escapes (RFC 5987).
-        for (parameter_name, codec) in [
-            (&b"filename="[..], Codec::Plain),
-            (b"filename*=", Codec::Percent),
-        ] {
-            if let Some(file) = parameter(fields, parameter_name) {
-                let file = Stretch::new(plus(at.start, file.start), plus(at.start, file.end));
-                self.leaf(buffer, file, codec, Key::NONE);
-            }
-        }
+        self.part_fields(buffer, Stretch::new(at.start, plus(at.start, head)));
         let key = self.classify(Space::Param, name);
         let mark = self.s.enter(&[name], key.is(Key::KNOWN));
         let format = field(fields, b"content-type").map_or(Format::Auto, Format::from_content_type);
@@ -93,6 +84,35 @@ impl Walk<'_> {
             _ => self.part_value(buffer, value, key, format),
         }
         self.s.leave(mark);
+    }
+
+    /// What the fields of a part hold besides its name.
+    fn part_fields(&mut self, buffer: &[u8], at: Stretch) {
+        let mut i = at.start;
+        while i < at.end {
+            let text = cut(buffer, i, at.end);
+            let len = memchr::memchr(b'\n', text).unwrap_or(text.len());
+            let line = Stretch::new(i, plus(i, len));
+            i = plus(line.end, 1);
+            let Some(colon) = memchr::memchr(b':', line.of(buffer)) else {
+                self.looks(buffer, line);
+                continue;
+            };
+            let name = trim(cut(line.of(buffer), 0, colon));
+            let value = trimmed(
+                buffer,
+                Stretch::new(plus(line.start, plus(colon, 1)), line.end),
+            );
+            if name.eq_ignore_ascii_case(b"content-disposition") {
+                // The name of the part is a name, whatever it is: no pair.
+                self.disposition(buffer, value, &|walk, buffer, rest| {
+                    walk.looks(buffer, rest);
+                });
+            } else if value.start < value.end {
+                let key = self.classify(Space::Header, name);
+                self.leaf(buffer, value, Codec::Plain, key);
+            }
+        }
     }
 
     fn part_value(&mut self, buffer: &[u8], value: Stretch, key: Key, format: Format) {

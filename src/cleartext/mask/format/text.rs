@@ -27,6 +27,13 @@ pub(super) type Taken = SmallVec<[Stretch; 8]>;
 impl Walk<'_> {
     /// A text whose format says no more than that.
     pub(in crate::cleartext::mask) fn text(&mut self, buffer: &[u8], at: Stretch, key: Key) {
+        if !self.records(buffer, at, key) {
+            self.running_text(buffer, at, key);
+        }
+    }
+
+    /// A text without records.
+    pub(super) fn running_text(&mut self, buffer: &[u8], at: Stretch, key: Key) {
         let text = at.of(buffer);
         let mut taken = Taken::new();
         if memchr::memchr2(b'=', b':', text).is_some() {
@@ -35,6 +42,12 @@ impl Walk<'_> {
         let pairs = taken.len();
         if memchr::memchr(b' ', text).is_some() {
             self.apart(buffer, at, &mut taken);
+        }
+        if memchr::memchr(b'/', text).is_some() {
+            self.paths(buffer, at, &mut taken);
+        }
+        if memchr::memchr(b'"', text).is_some() && find(text, 0, b":\"").is_some() {
+            self.serialised(buffer, at, &mut taken);
         }
         if taken.len() > pairs {
             taken.sort_unstable_by_key(|t| (t.start, t.end));
@@ -70,6 +83,9 @@ impl Walk<'_> {
         }
         if find(text, 0, b" -").is_some() {
             self.options(buffer, at, taken);
+        }
+        if find(text, 0, b"password ").is_some() {
+            self.logins(buffer, at, taken);
         }
         if memchr::memchr(b'$', text).is_some() {
             self.echoed_variables(buffer, at, taken);

@@ -52,7 +52,7 @@ impl Space {
 pub(super) struct Key {
     /// The rule it triggers.
     pub(super) slot: Slot,
-    flags: u8,
+    flags: u16,
 }
 
 impl Key {
@@ -62,21 +62,25 @@ impl Key {
         flags: 0,
     };
     /// Describes a sensitive thing without being it, such as `card_brand`: never inherits.
-    pub(super) const NEUTRAL: u8 = 1;
+    pub(super) const NEUTRAL: u16 = 1;
     /// May complete the name of its parent: `number` under `card`.
-    pub(super) const WEAK: u8 = 1 << 1;
+    pub(super) const WEAK: u16 = 1 << 1;
     /// Holds the name of a pair: `{"name": "password", "value": "x"}`.
-    pub(super) const PAIR_NAME: u8 = 1 << 2;
+    pub(super) const PAIR_NAME: u16 = 1 << 2;
     /// Holds the value of a pair.
-    pub(super) const PAIR_VALUE: u8 = 1 << 3;
+    pub(super) const PAIR_VALUE: u16 = 1 << 3;
     /// Made of words of the vocabulary only: may be shown.
-    pub(super) const KNOWN: u8 = 1 << 4;
+    pub(super) const KNOWN: u16 = 1 << 4;
     /// Holds an URL that is taken apart.
-    pub(super) const URL: u8 = 1 << 5;
+    pub(super) const URL: u16 = 1 << 5;
     /// On a list of names whose values are not looked into.
-    pub(super) const SAFE: u8 = 1 << 6;
+    pub(super) const SAFE: u16 = 1 << 6;
     /// The name itself holds nothing that could be sensitive by its looks.
-    pub(super) const PLAIN: u8 = 1 << 7;
+    pub(super) const PLAIN: u16 = 1 << 7;
+    /// Holds the names of columns: `{"columns": ["email"], "rows": [["x"]]}`.
+    pub(super) const COLUMNS: u16 = 1 << 8;
+    /// Holds rows whose cells fall under the columns beside it.
+    pub(super) const ROWS: u16 = 1 << 9;
 
     /// A key that triggers a rule.
     pub(super) const fn of(slot: Slot) -> Self {
@@ -85,7 +89,7 @@ impl Key {
 
     /// Whether any of `flags` is set.
     #[inline]
-    pub(super) const fn is(self, flags: u8) -> bool {
+    pub(super) const fn is(self, flags: u16) -> bool {
         self.flags & flags != 0
     }
 
@@ -96,7 +100,7 @@ impl Key {
     }
 
     #[must_use]
-    const fn with(self, flags: u8) -> Self {
+    pub(super) const fn with(self, flags: u16) -> Self {
         Self {
             flags: self.flags | flags,
             ..self

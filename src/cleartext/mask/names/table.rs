@@ -17,6 +17,37 @@ struct Entry {
     inside: bool,
 }
 
+/// Members that list the columns of a table: of data frames, SQL gateways, time series, spreadsheets.
+const COLUMN_NAMES: [&str; 12] = [
+    "columns",
+    "column",
+    "cols",
+    "fields",
+    "header",
+    "headers",
+    "head",
+    "column_names",
+    "field_names",
+    "row_type",
+    "meta",
+    "schema",
+];
+/// Members that list the rows.
+const ROW_NAMES: [&str; 12] = [
+    "rows",
+    "values",
+    "data",
+    "records",
+    "data_array",
+    "row_set",
+    "cells",
+    "items",
+    "result",
+    "results",
+    "body",
+    "points",
+];
+
 /// The lists that all rule files share.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cleartext::mask) struct Lists {
@@ -53,8 +84,8 @@ pub(in crate::cleartext::mask) struct NameTable {
     vocabulary: Words,
     neutral: Words,
     prefixes: Words,
-    flagged: HashMap<(Space, Box<[u8]>), u8, RandomState>,
-    roles: Map<u8>,
+    flagged: HashMap<(Space, Box<[u8]>), u16, RandomState>,
+    roles: Map<u16>,
     cookie_rule: Option<Slot>,
 }
 
@@ -73,6 +104,11 @@ impl NameTable {
             (&lists.pair_values, Key::PAIR_VALUE),
             (&lists.url_names, Key::URL),
         ] {
+            for name in names {
+                *table.roles.entry(joined(name)).or_default() |= role;
+            }
+        }
+        for (names, role) in [(&COLUMN_NAMES, Key::COLUMNS), (&ROW_NAMES, Key::ROWS)] {
             for name in names {
                 *table.roles.entry(joined(name)).or_default() |= role;
             }
@@ -179,7 +215,7 @@ impl NameTable {
         self.fallback(space, key.with(flags))
     }
 
-    fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u8 {
+    fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u16 {
         let plain = || split.join_plain(0, split.len());
         let mut flags = self
             .flagged

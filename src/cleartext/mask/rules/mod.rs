@@ -254,6 +254,9 @@ impl Ids {
     }
 }
 
+/// The shortest text that is looked at (bytes): `k=v` says nothing yet.
+const TINY: usize = 4;
+
 impl RuleSet {
     /// The names of all sensitive types, by [`TypeId`].
     pub fn type_names(&self) -> &[String] {
@@ -319,6 +322,13 @@ impl RuleSet {
         let number = classes == DIGIT && len < self.shortest_number;
         let run = classes & !RUN == 0 && len < self.shortest && digits < FEWEST_DIGITS;
         number || run
+    }
+
+    /// Whether nothing can be found in a text so short by its looks, however it is encoded: an address takes more, and so do a
+    /// name and its value.
+    #[inline]
+    pub(super) fn is_tiny(&self, len: usize) -> bool {
+        len < TINY && len < self.shortest
     }
 
     /// The format that matches at `start`, a place where a run of letters and digits begins, and where it ends.

@@ -4,6 +4,7 @@ use super::{Found, FoundList, is_boundary};
 use crate::cleartext::mask::bytes::{
     ALNUM, HIGH, Set, at, before, cut, find, is, minus, plus, rest, skip_set,
 };
+use crate::cleartext::mask::decide::is_placeholder;
 use crate::cleartext::mask::names::Slot;
 use crate::cleartext::mask::rules::{Detector, RuleSet};
 
@@ -36,7 +37,11 @@ pub(super) fn emails(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
             .and_then(|i| known.get(i))
             .is_some_and(|found| found.end >= sign);
         if !taken {
-            out.extend(email(slot, text, sign));
+            out.extend(email(slot, text, sign).filter(|found| {
+                // The user part of an URL that was masked before is none either.
+                before(text, found.start) != b'/'
+                    || !is_placeholder(rules, cut(text, found.start, sign))
+            }));
         }
     }
 }
@@ -75,14 +80,19 @@ fn email(slot: Slot, text: &[u8], sign: usize) -> Option<Found> {
     (named && alphabetic).then_some(found)
 }
 
-/// `scheme://user:password@host`: the user part of every URL that has a password in it.
-pub(super) fn userinfo(rules: &RuleSet, text: &[u8], first_colon: usize, out: &mut FoundList) {
+/// `scheme://user:password@host`, `//user:password@host`: the user part of every URL that has a password in it.
+pub(super) fn userinfo(rules: &RuleSet, text: &[u8], out: &mut FoundList) {
     let Some(slot) = rules.detector(Detector::UrlPassword) else {
         return;
     };
-    let mut from = first_colon;
-    while let Some(scheme) = find(text, from, b"://") {
-        let start = plus(scheme, 3);
+    let mut from = 0;
+    while let Some(slashes) = find(text, from, b"//") {
+        let start = plus(slashes, 2);
+        let lead = before(text, slashes);
+        if lead != b':' && !is_boundary(lead) {
+            from = start;
+            continue;
+        }
         let authority = rest(text, start).iter().take(1_024);
         let len = authority
             .take_while(|b| {

@@ -119,8 +119,8 @@ pub(super) fn scan(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: 
 
 fn scan_plain(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut FoundList) {
     let mut colons = memchr::memchr_iter(b':', text);
-    if let Some(first) = colons.next() {
-        address::userinfo(rules, text, first, out);
+    if colons.next().is_some() {
+        address::userinfo(rules, text, out);
         if colons.next().is_some() {
             address::colon_separated(rules, text, out);
         }
