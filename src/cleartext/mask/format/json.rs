@@ -20,6 +20,9 @@ use crate::cleartext::mask::shape::{self, Survey};
 use crate::cleartext::mask::validate;
 use crate::cleartext::mask::walk::{PathMark, Stretch, Walk, trimmed};
 
+/// The longest code of a kind of identifier (bytes).
+const LONGEST_CODE: usize = 5;
+
 /// Nesting deeper than this is masked whole.
 const DEEPEST: usize = 96;
 
@@ -447,7 +450,7 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
             class = self.walk.classify(Space::Field, &name);
         }
         if class.is(Key::WEAK)
-            && !class.hits()
+            && !self.walk.rules.is_sure(class)
             && let Some(parent) = self.parent_key()
         {
             let names = &self.walk.rules.names;
@@ -494,6 +497,9 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         }
         if self.special && self.special_value(text.at, true) {
             return;
+        }
+        if self.stack.len() > 2 && minus(text.at.end, text.at.start) <= LONGEST_CODE {
+            self.identifier_type(text.at);
         }
         let mut key = self.effective();
         if let Some(top) = self.stack.last()
@@ -562,7 +568,7 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         let slot = match decide(self.walk.rules, key, raw) {
             Decision::Mask(slot) => Some(slot),
             Decision::Keep => None,
-            Decision::Look => is_card(raw)
+            Decision::Look => (is_card(raw) && !(key.is(Key::ARTICLE) && validate::gtin(raw)))
                 .then(|| self.walk.rules.detector(Detector::Card))
                 .flatten(),
         };

@@ -6,10 +6,11 @@ use super::url::Filing;
 use crate::cleartext::mask::bytes::{
     ALNUM, JOIN, at, before, cut, find, hex, is, minus, plus, rest, trim,
 };
-use crate::cleartext::mask::codec::Codec;
+use crate::cleartext::mask::codec::{Codec, is_track};
 use crate::cleartext::mask::decide::{Decision, decide};
 use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::rules::Detector;
+use crate::cleartext::mask::validate;
 use crate::cleartext::mask::walk::{Stretch, Walk, is_url, trimmed};
 use crate::observation::Category;
 
@@ -57,8 +58,12 @@ impl Walk<'_> {
         }
         // Beside a name such as `version`, four numbers with points are no address.
         let no_address = key
-            .is(Key::NEUTRAL)
+            .is(Key::VERSION)
             .then(|| self.rules.detector(Detector::Ipv4))
+            .flatten();
+        let no_card = key
+            .is(Key::ARTICLE)
+            .then(|| self.rules.detector(Detector::Card))
             .flatten();
         let mut taken = taken.iter().peekable();
         for found in self.shapes(text) {
@@ -66,6 +71,9 @@ impl Walk<'_> {
                 continue;
             }
             let stretch = Stretch::new(plus(at.start, found.start), plus(at.start, found.end));
+            if Some(found.slot) == no_card && validate::gtin(stretch.of(buffer)) {
+                continue;
+            }
             while taken.peek().is_some_and(|taken| taken.end <= stretch.start) {
                 taken.next();
             }
@@ -479,7 +487,7 @@ fn has_escape(text: &[u8]) -> bool {
 fn escape_at(text: &[u8], i: usize) -> Option<Codec> {
     let pair = |i: usize| hex(at(text, i)).is_some() && hex(at(text, plus(i, 1))).is_some();
     match at(text, i) {
-        b'%' if pair(plus(i, 1)) => Some(Codec::Percent),
+        b'%' if pair(plus(i, 1)) && !is_track(text, i) => Some(Codec::Percent),
         b'\\' if at(text, plus(i, 1)) == b'u' && pair(plus(i, 2)) && pair(plus(i, 4)) => {
             Some(Codec::Json)
         }

@@ -164,7 +164,7 @@ impl Reader<'_, '_, '_> {
         let raw = name.of(self.buffer);
         let class = self.walk.classify(Space::Field, raw);
         if class.is(Key::WEAK)
-            && !class.hits()
+            && !self.walk.rules.is_sure(class)
             && let Some(parent) = self.stack.last()
         {
             let under =
@@ -238,10 +238,10 @@ impl Reader<'_, '_, '_> {
             && (named.hits() || !top.pair.hits())
         {
             top.pair = named;
-            top.inherit = if named.hits() {
-                named.slot
-            } else {
-                top.inherit
+            top.inherit = match named.slot {
+                // `<Property name="TokenType">`: no secret, whatever it lies in.
+                NO_RULE if !named.is(Key::NEUTRAL) => top.inherit,
+                slot => slot,
             };
         }
     }

@@ -52,7 +52,13 @@ impl Space {
 pub(super) struct Key {
     /// The rule it triggers.
     pub(super) slot: Slot,
-    flags: u16,
+    pub(super) flags: u16,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Key {
@@ -81,6 +87,12 @@ impl Key {
     pub(super) const COLUMNS: u16 = 1 << 8;
     /// Holds rows whose cells fall under the columns beside it.
     pub(super) const ROWS: u16 = 1 << 9;
+    /// Holds a version or an object identifier: four numbers with points are no address.
+    pub(super) const VERSION: u16 = 1 << 10;
+    /// Holds a number of trade (GTIN, EAN, ISBN): thirteen digits are no card.
+    pub(super) const ARTICLE: u16 = 1 << 11;
+    /// Of a cookie: its words are those of a preference.
+    pub(super) const PREFERENCE: u16 = 1 << 12;
 
     /// A key that triggers a rule.
     pub(super) const fn of(slot: Slot) -> Self {

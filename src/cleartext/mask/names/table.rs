@@ -9,6 +9,7 @@ use super::split::{joined, without_digits};
 use super::{Key, Slot, Space, Split};
 use crate::cleartext::mask::bytes::{cut, find, minus, plus};
 use crate::cleartext::mask::shape;
+use crate::cleartext::mask::validate::is_article;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -16,6 +17,15 @@ struct Entry {
     /// Whether it also counts as whole words inside a longer name.
     inside: bool,
 }
+
+/// The shortest ending of a word that says anything (bytes).
+const SHORTEST_ENDING: usize = 3;
+
+/// Words of names that hold a version or an object identifier.
+const VERSION_WORDS: [&[u8]; 9] = [
+    b"version", b"versions", b"ver", b"build", b"release", b"firmware", b"semver", b"revision",
+    b"oid",
+];
 
 /// Members that list the columns of a table: of data frames, SQL gateways, time series, spreadsheets.
 const COLUMN_NAMES: [&str; 12] = [
@@ -65,6 +75,10 @@ pub(in crate::cleartext::mask) struct Lists {
     pub(in crate::cleartext::mask) safe_headers: Vec<String>,
     /// Cookies whose values are kept if nothing sensitive shows.
     pub(in crate::cleartext::mask) preference_cookies: Vec<String>,
+    /// Words that make a cookie a preference, if its other words are fillers.
+    pub(in crate::cleartext::mask) preference_words: Vec<String>,
+    /// Words beside those that say no more than whose or which preference it is.
+    pub(in crate::cleartext::mask) preference_fillers: Vec<String>,
     /// Words of field names that may be shown.
     pub(in crate::cleartext::mask) vocabulary: Vec<String>,
 }
@@ -78,12 +92,16 @@ pub(in crate::cleartext::mask) struct NameTable {
     common: Map<Entry>,
     /// Words that say it at the end of a longer name only: `unseal_key`.
     tails: Map<Slot>,
+    /// What says it at the end of a last word that holds more: `benutzerkennwort`.
+    endings: Map<Slot>,
     special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
     weak: Words,
     words: Words,
     vocabulary: Words,
     neutral: Words,
     prefixes: Words,
+    preferences: Words,
+    beside_preferences: Words,
     flagged: HashMap<(Space, Box<[u8]>), u16, RandomState>,
     roles: Map<u16>,
     cookie_rule: Option<Slot>,
@@ -121,6 +139,12 @@ impl NameTable {
                 .flagged
                 .extend(names.iter().map(|name| ((space, joined(name)), Key::SAFE)));
             table.learn_words(names);
+        }
+        for (names, words) in [
+            (&lists.preference_words, &mut table.preferences),
+            (&lists.preference_fillers, &mut table.beside_preferences),
+        ] {
+            words.extend(names.iter().map(|name| joined(name)));
         }
         table.learn_words(&lists.vocabulary);
         table.learn_words(&lists.neutral_tails);
@@ -162,6 +186,11 @@ impl NameTable {
     pub(in crate::cleartext::mask) fn add_tail(&mut self, word: &str, slot: Slot) {
         self.tails.entry(joined(word)).or_insert(slot);
         self.learn_words(&[word.to_owned()]);
+    }
+
+    /// Adds an ending that triggers `slot` where the last word of a name is longer than it. The first rule wins.
+    pub(in crate::cleartext::mask) fn add_ending(&mut self, ending: &str, slot: Slot) {
+        self.endings.entry(joined(ending)).or_insert(slot);
     }
 
     /// Adds a name that triggers `slot` in one space only.
@@ -208,7 +237,7 @@ impl NameTable {
             key = if again.hits() { again } else { key };
         }
         if key == Key::NONE
-            && let Some(slot) = self.tail(&split)
+            && let Some(slot) = self.tail(&split).or_else(|| self.word_ending(&split))
         {
             key = Key::of(slot);
         }
@@ -241,12 +270,29 @@ impl NameTable {
         if self.weak.contains(all) {
             flags |= Key::WEAK;
         }
+        if split.words().any(|word| VERSION_WORDS.contains(&word)) {
+            flags |= Key::VERSION;
+        }
+        if split.words().any(is_article) {
+            flags |= Key::ARTICLE;
+        }
+        if space == Space::Cookie && self.is_preference(split) {
+            flags |= Key::PREFERENCE;
+        }
         if split.words().all(|word| {
             self.vocabulary.contains(word) || self.vocabulary.contains(without_digits(word))
         }) {
             flags |= Key::KNOWN;
         }
         flags
+    }
+
+    /// Whether a cookie's name is that of a preference with words around it that only say whose or which.
+    fn is_preference(&self, split: &Split) -> bool {
+        let known = |word: &[u8]| self.preferences.contains(word);
+        let beside = |word: &[u8]| self.beside_preferences.contains(word);
+        let words = || split.words().map(without_digits);
+        words().all(|word| known(word) || beside(word)) && words().any(known)
     }
 
     fn fallback(&self, space: Space, key: Key) -> Key {
@@ -347,6 +393,17 @@ impl NameTable {
             .get(last)
             .or_else(|| self.tails.get(without_digits(last)));
         known.copied().filter(|_| split.len() > 1)
+    }
+
+    /// What the end of the last word says: names that are written without any break are no words of any vocabulary.
+    fn word_ending(&self, split: &Split) -> Option<Slot> {
+        let last = without_digits(split.word(minus(split.len(), 1)));
+        let starts = 1..=minus(last.len(), SHORTEST_ENDING);
+        let longer = last.len() > SHORTEST_ENDING;
+        starts
+            .filter(|_| longer)
+            .find_map(|start| self.endings.get(cut(last, start, last.len())))
+            .copied()
     }
 
     /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.

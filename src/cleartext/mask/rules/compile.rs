@@ -134,6 +134,9 @@ impl RuleSet {
         for word in &rule.tails {
             self.names.add_tail(word, slot);
         }
+        for word in &rule.endings {
+            self.names.add_ending(word, slot);
+        }
         for (space, names) in [
             (Space::Header, &rule.headers),
             (Space::Cookie, &rule.cookies),

@@ -51,6 +51,8 @@ pub(super) struct ListsFile {
     url_names: Vec<String>,
     safe_headers: Vec<String>,
     preference_cookies: Vec<String>,
+    preference_words: Vec<String>,
+    preference_fillers: Vec<String>,
     vocabulary: Vec<String>,
 }
 
@@ -64,6 +66,8 @@ impl ListsFile {
         all.url_names.extend(self.url_names);
         all.safe_headers.extend(self.safe_headers);
         all.preference_cookies.extend(self.preference_cookies);
+        all.preference_words.extend(self.preference_words);
+        all.preference_fillers.extend(self.preference_fillers);
         all.vocabulary.extend(self.vocabulary);
     }
 }
@@ -88,6 +92,8 @@ pub(super) struct RuleText {
     combine: Vec<String>,
     #[serde(default)]
     tails: Vec<String>,
+    #[serde(default)]
+    endings: Vec<String>,
     #[serde(default)]
     headers: Vec<String>,
     #[serde(default)]
@@ -128,6 +134,8 @@ pub(super) struct Parsed {
     /// What `combine` comes to: names only, no context words.
     pub(super) combined: Vec<String>,
     pub(super) tails: Vec<String>,
+    /// Ends of a last word that is written without any break: `benutzerkennwort`.
+    pub(super) endings: Vec<String>,
     pub(super) headers: Vec<String>,
     pub(super) cookies: Vec<String>,
     pub(super) params: Vec<String>,
@@ -201,6 +209,7 @@ impl Place<'_> {
             names: rule.names,
             combined,
             tails: rule.tails,
+            endings: rule.endings,
             exact: rule.exact,
             headers: rule.headers,
             cookies: rule.cookies,

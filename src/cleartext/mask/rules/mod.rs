@@ -22,7 +22,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use super::bytes::{DIGIT, RUN, at, is};
-use super::names::{NameTable, Slot};
+use super::names::{Key, NameTable, Slot};
 use super::validate::Validator;
 use crate::observation::{Category, RuleId, TypeId};
 use pattern::Pattern;
@@ -308,6 +308,15 @@ impl RuleSet {
     /// The rule behind a slot.
     pub(super) fn rule(&self, slot: Slot) -> Option<&Rule> {
         self.rules.get(usize::from(slot))
+    }
+
+    /// Whether a name triggers a rule whatever the value is.
+    #[inline]
+    pub(super) fn is_sure(&self, key: Key) -> bool {
+        key.hits()
+            && self
+                .rule(key.slot)
+                .is_some_and(|rule| rule.accept.is_none())
     }
 
     /// The rule that switched a detector on.

@@ -237,14 +237,32 @@ impl Runs<'_, '_> {
                 self.context.end_line();
                 None
             }
+            b'.' => {
+                self.context.end_sentence(self.text, i);
+                None
+            }
             b'=' | b':' => {
                 self.context.separator(i);
                 None
             }
+            128.. if self.in_words => return self.other_word(i),
             b'%' | b';' => number::track(self.rules, self.text, i),
             _ => None,
         };
         self.keep(found).unwrap_or_else(|| plus(i, 1))
+    }
+
+    /// A word that starts with a letter beyond ASCII, or goes on with one: it only counts as a context word.
+    fn other_word(&mut self, start: usize) -> usize {
+        let word = |b: &&u8| is(**b, ALNUM) || **b >= 128;
+        let end = plus(start, rest(self.text, start).iter().take_while(word).count());
+        let within = before(self.text, start);
+        if !is(within, ALNUM) && within < 128 {
+            self.context.word(self.rules, self.text, start, end);
+        }
+        // Latin words end here; behind letters of other scripts a number may follow without a space.
+        let other = |b: &&u8| **b >= 128;
+        plus(start, rest(self.text, start).iter().take_while(other).count())
     }
 
     fn keep(&mut self, found: Option<Found>) -> Option<usize> {
@@ -292,7 +310,8 @@ impl Runs<'_, '_> {
                 slot,
             });
         }
-        if run.classes & (DIGIT | UPPER | LOWER) == LOWER {
+        let next = at(text, run.end);
+        if run.classes & (DIGIT | UPPER | LOWER) == LOWER && next != b'+' && next != b'/' {
             return None;
         }
         if is(at(text, run.start), UPPER | LOWER)
@@ -317,7 +336,6 @@ impl Runs<'_, '_> {
                 slot,
             });
         }
-        let next = at(text, run.end);
         let digits = run.classes & DIGIT != 0;
         let telling =
             matches!(next, b'.' | b':' | b'~') || run.classes & JOIN != 0 || len >= SHORTEST_ID;
@@ -357,7 +375,15 @@ impl Runs<'_, '_> {
         if let Some(found) = self.credentials(start, end) {
             return Some(found);
         }
-        self.context.word(rules, text, start, end);
+        // The rest of a word whose other letters are beyond ASCII counts no more.
+        if before(text, start) < 128 {
+            let letter = |b: &&u8| is(**b, ALNUM) || **b >= 128;
+            let more = match at(text, end) {
+                128.. => rest(text, end).iter().take_while(letter).count(),
+                _ => 0,
+            };
+            self.context.word(rules, text, start, plus(end, more));
+        }
         None
     }
 
