@@ -38,7 +38,10 @@ impl Walk<'_> {
         let any = self.rules.detector(Detector::Cookie);
         let by_default = any.is_some() && Some(key.slot) == any;
         if by_default && key.is(Key::PREFERENCE) && is_preference(value) {
-            return Key { slot: NO_RULE, ..key };
+            return Key {
+                slot: NO_RULE,
+                ..key
+            };
         }
         match any {
             Some(slot) if key.hits() && decide(self.rules, key, value) == Decision::Look => {

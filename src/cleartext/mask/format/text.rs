@@ -464,6 +464,12 @@ fn unquoted_len(line: &[u8], reach: Reach) -> usize {
                 || at(line, next).is_ascii_digit()
                 || at(line, next) >= 128);
         let len = word_len(next);
+        // A long number with a full stop ends its sentence.
+        let ends = cut(line, minus(end, 4), end);
+        if ends.len() == 4 && ends.ends_with(b".") && cut(ends, 0, 3).iter().all(u8::is_ascii_digit)
+        {
+            break;
+        }
         let is_pair = matches!(before(line, plus(next, len)), b':')
             || find(cut(line, next, plus(next, len)), 0, b"=").is_some();
         if !goes_on || len == 0 || is_pair {

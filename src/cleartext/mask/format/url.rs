@@ -117,8 +117,11 @@ impl Walk<'_> {
             let mut end = plus(i, len);
             // What takes several segments to know: `services/T.../B.../...`, whatever host the message names elsewhere.
             let wide = cut(buffer, 0, at.end);
+            let narrow = cut(buffer, 0, end);
             if len > 0
-                && let Some((slot, stop)) = self.rules.format_at(wide, i).filter(|(_, stop)| *stop > end)
+                && let Some((slot, stop)) = self.rules.format_at(wide, i)
+                && stop > end
+                && self.rules.format_at(narrow, i).is_none()
             {
                 let mark = self.s.enter(&[b"{segment}"], true);
                 self.mask(Stretch::new(i, stop), slot, cut(buffer, i, stop));
@@ -197,9 +200,17 @@ impl Walk<'_> {
     }
 
     /// What the value of a pair falls under: `UserAttributes[0][Name]=birthdate&UserAttributes[0][Value]=...`, in any order.
-    fn paired(&mut self, buffer: &[u8], key: Key, name: &[u8], value: Stretch, next: Stretch, pair: &mut NamePair) -> Key {
+    fn paired(
+        &mut self,
+        buffer: &[u8],
+        key: Key,
+        name: &[u8],
+        value: Stretch,
+        next: Stretch,
+        pair: &mut NamePair,
+    ) -> Key {
         let stem = stem(name);
-        if key.is(Key::PAIR_NAME) && !key.hits() {
+        if key.is(Key::PAIR_NAME) && !self.rules.is_sure(key) {
             pair.key = self.pair_name(value.of(buffer));
             pair.stem = SmallVec::from_slice(stem);
             return key;

@@ -23,7 +23,14 @@ const SHORTEST_ENDING: usize = 3;
 
 /// Words of names that hold a version or an object identifier.
 const VERSION_WORDS: [&[u8]; 9] = [
-    b"version", b"versions", b"ver", b"build", b"release", b"firmware", b"semver", b"revision",
+    b"version",
+    b"versions",
+    b"ver",
+    b"build",
+    b"release",
+    b"firmware",
+    b"semver",
+    b"revision",
     b"oid",
 ];
 

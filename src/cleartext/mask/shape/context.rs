@@ -6,9 +6,9 @@ use super::{Found, is_boundary};
 use crate::cleartext::mask::bytes::{
     ALNUM, DIGIT, JOIN, LOWER, UPPER, at, before, cut, is, minus, plus, rest,
 };
-use crate::cleartext::mask::spelling::fold;
 use crate::cleartext::mask::names::LONGEST_NAME;
 use crate::cleartext::mask::rules::RuleSet;
+use crate::cleartext::mask::spelling::fold;
 
 /// How far, in bytes, a context word reaches.
 const REACH: usize = 40;
@@ -118,10 +118,18 @@ impl Context {
         }
         let head = text.get(minus(stop, 4)..stop).unwrap_or_default();
         let letters = head.iter().rev().take_while(|b| is(**b, UPPER | LOWER));
-        match letters.count() {
-            1..=3 => {}
-            0 => self.end_line(),
-            _ => self.open.retain(|open| open.end == stop),
+        let letters = letters.count();
+        let lead = before(head, minus(head.len(), letters));
+        // `no. 12` and `J. Doe` go on; `30659802C. article 12` and `RZ 20 99 33 A. order 12` do not.
+        let goes_on = match letters {
+            1 => !is(at(text, plus(stop, 2)), LOWER) && !is(lead, DIGIT),
+            2 | 3 => !is(lead, DIGIT),
+            _ => false,
+        };
+        match letters {
+            _ if goes_on => {}
+            4.. => self.open.retain(|open| open.end == stop),
+            _ => self.end_line(),
         }
     }
 

@@ -255,14 +255,20 @@ impl Runs<'_, '_> {
     /// A word that starts with a letter beyond ASCII, or goes on with one: it only counts as a context word.
     fn other_word(&mut self, start: usize) -> usize {
         let word = |b: &&u8| is(**b, ALNUM) || **b >= 128;
-        let end = plus(start, rest(self.text, start).iter().take_while(word).count());
+        let end = plus(
+            start,
+            rest(self.text, start).iter().take_while(word).count(),
+        );
         let within = before(self.text, start);
         if !is(within, ALNUM) && within < 128 {
             self.context.word(self.rules, self.text, start, end);
         }
         // Latin words end here; behind letters of other scripts a number may follow without a space.
         let other = |b: &&u8| **b >= 128;
-        plus(start, rest(self.text, start).iter().take_while(other).count())
+        plus(
+            start,
+            rest(self.text, start).iter().take_while(other).count(),
+        )
     }
 
     fn keep(&mut self, found: Option<Found>) -> Option<usize> {
@@ -336,13 +342,16 @@ impl Runs<'_, '_> {
                 slot,
             });
         }
-        let digits = run.classes & DIGIT != 0;
+        // Base64 may do without digits: the first part of the token of a bot.
+        let mixed = run.classes & (UPPER | LOWER) == UPPER | LOWER;
+        let digits = run.classes & DIGIT != 0 || (mixed && next == b'.' && len >= SHORTEST_TOKEN);
         let telling =
             matches!(next, b'.' | b':' | b'~') || run.classes & JOIN != 0 || len >= SHORTEST_ID;
         // Base64 with `/` or `+` in it: only from its true start.
         let base64 = matches!(next, b'/' | b'+') && !BASE64.has(before(text, run.start));
         if ((digits && telling) || base64)
             && let Some((slot, end)) = rules.loose_format_at(text, run.start, run.end)
+            && !within_base64(text, run.start, end)
         {
             return Some(Found {
                 start: run.start,
@@ -467,6 +476,25 @@ fn read_run(text: &[u8], start: usize) -> Run {
         classes,
     }
 }
+
+/// Whether `start..end` is a stretch of something longer in base64: a digest, a certificate.
+fn within_base64(text: &[u8], start: usize, end: usize) -> bool {
+    let joined = |sign: usize, other: u8| at(text, sign) == b'+' && is(other, ALNUM);
+    let next = joined(end, at(text, plus(end, 1)));
+    let previous = start > 1 && joined(minus(start, 1), at(text, minus(start, 2)));
+    if !next && !previous {
+        return false;
+    }
+    let head = text
+        .get(minus(start, LONG_BASE64)..start)
+        .unwrap_or_default();
+    let back = head.iter().rev().take_while(|b| BASE64.has(**b)).count();
+    let stop = skip_set(text, start, BASE64, LONG_BASE64);
+    minus(plus(stop, back), start) >= LONG_BASE64
+}
+
+/// Text in base64 that is longer than an address or a key (bytes).
+const LONG_BASE64: usize = 60;
 
 /// Bytes of a `token68` (RFC 9110 section 11.2).
 const CREDENTIAL: Set = BASE62.and(Set::of(b"-._~+/="));

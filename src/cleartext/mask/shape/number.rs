@@ -118,15 +118,18 @@ fn card(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
 
 /// Whether the word right before `start` names a number of trade: `EAN 5018537331240`, `gtin-13: ...`.
 fn is_article(text: &[u8], start: usize) -> bool {
-    let head = text.get(minus(start, 16)..start).unwrap_or_default();
-    let is_gap = |b: &&u8| !is(**b, UPPER | LOWER);
-    let gap = head.iter().rev().take_while(is_gap).count();
-    let head = cut(head, 0, minus(head.len(), gap));
-    let letters = head.iter().rev().take_while(|b| is(**b, UPPER | LOWER));
-    let word = head
-        .get(minus(head.len(), letters.count())..)
-        .unwrap_or_default();
-    gap <= 6 && validate::is_article(&word.to_ascii_lowercase())
+    let head = text.get(minus(start, 24)..start).unwrap_or_default();
+    let mut words = head
+        .rsplit(|b| !is(*b, UPPER | LOWER))
+        .filter(|word| !word.is_empty());
+    let last = words.next().unwrap_or_default().to_ascii_lowercase();
+    let code = [&b"code"[..], b"number", b"no", b"nr", b"id"].contains(&last.as_slice());
+    let word = if code {
+        words.next().unwrap_or_default().to_ascii_lowercase()
+    } else {
+        last
+    };
+    validate::is_article(&word)
 }
 
 /// `1.2.36.146` behind `urn:oid:` is an object identifier (RFC 3061).
@@ -150,7 +153,11 @@ fn ipv4(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
     // `Chrome/126.0.0.0` is a product version (RFC 9110 section 10.1.5).
     let product = before(text, start) == b'/' && is(at(text, minus(start, 2)), ALNUM) && start >= 2;
     let harmless = parsed.is_loopback() || parsed.is_unspecified() || parsed.is_broadcast();
-    (free && !product && !harmless && !is_identifier(text, start)).then_some(Found { start, end, slot })
+    (free && !product && !harmless && !is_identifier(text, start)).then_some(Found {
+        start,
+        end,
+        slot,
+    })
 }
 
 /// Social security and North American telephone numbers by their groups.

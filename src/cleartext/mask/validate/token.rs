@@ -91,7 +91,9 @@ fn readable(value: &[u8]) -> bool {
     while i < value.len() {
         let head = rest(value, i);
         let upper = head.iter().take_while(|b| b.is_ascii_uppercase()).count();
-        let lower = rest(head, upper).iter().take_while(|b| b.is_ascii_lowercase());
+        let lower = rest(head, upper)
+            .iter()
+            .take_while(|b| b.is_ascii_lowercase());
         let len = plus(upper, lower.count());
         let word = cut(head, 0, len);
         letters = plus(letters, len);

@@ -170,7 +170,8 @@ impl Reader<'_, '_, '_> {
     /// `"identifier": {"type": {"coding": [{"code": "MR"}]}, "value": "x"}`: the code names the identifier (HL7 table 0203).
     pub(super) fn identifier_type(&mut self, at: Stretch) {
         let code = at.of(self.buffer);
-        let is_code = (2..=LONGEST_CODE).contains(&code.len()) && code.iter().all(u8::is_ascii_uppercase);
+        let is_code =
+            (2..=LONGEST_CODE).contains(&code.len()) && code.iter().all(u8::is_ascii_uppercase);
         let depth = self.stack.len();
         let key_of = |frame: &Frame| frame.key.of(self.buffer);
         if !is_code || self.stack.last().is_none_or(|top| key_of(top) != b"code") {
