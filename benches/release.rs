@@ -20,7 +20,7 @@ use hushtap::release::budget::Variance;
 use hushtap::release::exporter::Exposition;
 use hushtap::release::ledger::{Namespace, Opening};
 use hushtap::release::mechanism::Noise;
-use hushtap::release::plan::{Plan, Settings};
+use hushtap::release::plan::{Integration, Plan, Settings};
 use hushtap::release::releaser::Releaser;
 
 fn observation(cell: u32) -> Observation {
@@ -150,5 +150,53 @@ fn window(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sampler, clip, window);
+/// 50,000 series of correlated noise: 25 integrations on 99 endpoints and `other`, at 20 cells each.
+fn correlated(c: &mut Criterion) {
+    let mut triples: Vec<_> = (0..99)
+        .map(|number| PublicTriple {
+            service: "shop".to_owned(),
+            endpoint: format!("/v1/things/{number:03}/{{id}}"),
+            method: "GET".to_owned(),
+        })
+        .collect();
+    triples.push(PublicTriple::other());
+    let settings = Settings {
+        triples,
+        max_series: usize::MAX,
+        integrations: (0..25)
+            .map(|number| Integration {
+                name: format!("partner-{number:02}"),
+                ..Integration::default()
+            })
+            .collect(),
+        ..Settings::default()
+    };
+    let plan = Arc::new(Plan::new(&settings).unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let opening = Opening {
+        namespace: Namespace::Live,
+        init: true,
+    };
+    let (mut releaser, _) = Releaser::open(plan, dir.path(), opening).unwrap();
+    let mut index = 0;
+    let mut group = c.benchmark_group("release");
+    group.sample_size(20);
+    group.bench_function(
+        "a window of 50,000 series of integrations, noise, ledger and sync",
+        |bench| {
+            bench.iter(|| {
+                index += 1;
+                let window = Window {
+                    period: 1 + index / 1_440,
+                    index: u32::try_from(index % 1_440).unwrap() + 1,
+                };
+                let outcome = releaser.release(window, &WindowSums::default());
+                assert!(outcome.fault.is_none());
+            });
+        },
+    );
+    group.finish();
+}
+
+criterion_group!(benches, sampler, clip, window, correlated);
 criterion_main!(benches);

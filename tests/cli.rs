@@ -561,7 +561,7 @@ fn own_rules_add_to_ours_and_check_says_which_comes_from_where() {
             "[[rule]]\nid = \"{id}\"\ntype = \"badge\"\ncategory = \"pii\"\nnames = [\"badge_no\"]\npositive = [\"badge_no => {{digit:5}}\"]\nnegative = [\"colour => {{lower:4}}\"]\n"
         )
     };
-    place.write("rules/own.toml", &rule("own.badge"));
+    place.write("rules/own.toml", rule("own.badge"));
     let text = r#"{"badge_no":"4711","email":"jo@example.org"}"#;
     let masked = |flags: &[&str]| {
         let output = place
@@ -583,7 +583,7 @@ fn own_rules_add_to_ours_and_check_says_which_comes_from_where() {
     };
     check("rules built in, secrets.toml\n");
     check("      own.badge from rules/own.toml:1\n");
-    place.write("rules/own.toml", &rule("pii.person-name"));
+    place.write("rules/own.toml", rule("pii.person-name"));
     check("      pii.person-name from rules/own.toml:1, in place of the built-in rule\n");
     fs::rename(place.path("rules/own.toml"), place.path("rules/hipaa.toml")).expect("a move");
     check("      rules/hipaa.toml stands in place of the built-in hipaa.toml\n");

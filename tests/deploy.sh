@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what deploy/ ships: scrape configs and alert rules by promtool, the unit's exposure by systemd-analyze, the sample
+# Checks what deploy/ ships: scrape configs, alert rules and the queries of the dashboard by promtool, the unit's exposure by systemd-analyze, the sample
 # config by hushtap itself.
 # usage: tests/deploy.sh [HUSHTAP]
 set -uo pipefail
@@ -16,6 +16,18 @@ sed -i "s#/etc/prometheus/hushtap-operator.token#$WORK/token#" "$WORK/operator.y
 cd "$WORK" || exit 1
 promtool check rules --lint-fatal hushtap.rules.yml hushtap-operator.rules.yml || fault "alert rules"
 promtool test rules hushtap.test.yml || fault "alert rule tests"
+# Every query of the dashboard must parse, and every metric it names must be one that we serve or record.
+python3 - "$OLDPWD/deploy/grafana/hushtap.json" "$OLDPWD/src/release/metric.rs" hushtap.rules.yml >dashboard.rules.yml <<'PY' || fault "the dashboard"
+import json, re, sys
+panels = json.load(open(sys.argv[1]))["panels"]
+known = set(re.findall(r'= "(hushtap_\w+)"', open(sys.argv[2]).read())) | set(re.findall(r"record: (\S+)", open(sys.argv[3]).read()))
+known |= {f"{name}_bucket" for name in known}
+queries = [re.sub(r"\$\w+", ".*", target["expr"]) for panel in panels for target in panel["targets"]]
+named = {name for query in queries for name in re.findall(r"\bhushtap[\w:]+", query)}
+assert queries and named <= known, named - known
+print(json.dumps({"groups": [{"name": "dashboard", "rules": [{"record": f"q{n}", "expr": query} for n, query in enumerate(queries)]}]}))
+PY
+promtool check rules dashboard.rules.yml || fault "queries of the dashboard"
 for config in public.yml operator.yml; do promtool check config "$config" || fault "$config"; done
 cd - >/dev/null || exit 1
 "$HUSHTAP" check -c deploy/hushtap.toml >"$WORK/check" 2>&1 || { fault "deploy/hushtap.toml"; tail -3 "$WORK/check" >&2; }

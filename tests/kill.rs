@@ -1,5 +1,5 @@
-//! Kills a process that releases windows, at random moments, again and again: no window may be released twice, and no
-//! published counter may fall. `HUSHTAP_KILLS` sets how often (the nightly run does a thousand).
+//! Kills a process that releases windows, at random moments, again and again: no window may be released twice, no published
+//! counter may fall, no budget may be refunded, and no principal may count twice in a day. `HUSHTAP_KILLS` sets how often (the nightly run does a thousand).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,8 +13,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushtap::analysis::clip::WindowSums;
+use hushtap::analysis::clip::{ClipTable, WindowSums};
 use hushtap::analysis::window::{Schedule, Window};
+use hushtap::clock::EventTime;
+use hushtap::observation::{
+    AgentClass, Country, EndpointId, FlowId, Method, Notes, Observation, PrincipalKey, Proof,
+    Protocol, PublicCell, ServiceId, Status, TextId, TxState,
+};
 use hushtap::release::budget::{MicroRho, Split};
 use hushtap::release::ledger::{Namespace, Opening};
 use hushtap::release::plan::{Plan, Settings};
@@ -22,6 +27,10 @@ use hushtap::release::releaser::{Exportable, Release, Releaser};
 use hushtap::release::render::Format;
 
 const DIR: &str = "HUSHTAP_KILL_DIR";
+const TOKENS: &str = "hushtap_tokens_today";
+const SPENT: &str = "hushtap_dp_rho_spent";
+/// Principals of the child, all of them active in every window.
+const PRINCIPALS: u32 = 1_000;
 const DEFAULT_KILLS: usize = 60;
 
 /// Days of 20 windows, so that every life of the child sees rollovers.
@@ -41,7 +50,8 @@ fn published(release: &Release) -> String {
     for sample in text.lines().filter(|sample| !sample.starts_with('#')) {
         let (series, value) = sample.rsplit_once(' ').unwrap();
         let name = series.split('{').next().unwrap();
-        if name.ends_with("_total") || name.ends_with("_bucket") || name.ends_with("_sum") {
+        let counts = ["_total", "_bucket", "_sum"];
+        if counts.iter().any(|end| name.ends_with(end)) || name == SPENT || name == TOKENS {
             line.extend(["\t", &series.replace(' ', "_"), "=", value]);
         }
     }
@@ -69,8 +79,18 @@ fn child() {
     let mut window = start
         .high_water
         .map_or(first, |mark| plan.schedule().next(mark));
+    let mut table = ClipTable::new(plan.clip(), start.high_water);
+    let mut life = 0;
     loop {
-        let outcome = releaser.release(window, &WindowSums::default());
+        // A few times in a life, since a process that only counts is seldom killed while it writes.
+        if life < 2 {
+            for principal in 0..PRINCIPALS {
+                table.observe(&request(principal), &[]);
+            }
+        }
+        life += 1;
+        let sums: WindowSums = table.close_window(window);
+        let outcome = releaser.release(window, &sums);
         assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
         writeln!(out, "released\t{}", published(&outcome.release)).unwrap();
         out.flush().unwrap();
@@ -82,6 +102,10 @@ fn child() {
 #[derive(Default)]
 struct Seen {
     last: Option<(u64, u32)>,
+    /// The period that the last line was about.
+    period: Option<u64>,
+    /// The largest count of principals of a day.
+    principals: f64,
     counters: BTreeMap<String, f64>,
     releases: usize,
 }
@@ -101,9 +125,21 @@ impl Seen {
             self.last = Some(window);
             self.releases += 1;
         }
+        let period = window
+            .split_once(',')
+            .map(|(period, _)| period.parse().unwrap());
+        if period != self.period {
+            // What is spent is of a period.
+            self.counters.retain(|series, _| !series.starts_with(SPENT));
+            self.period = period;
+        }
         for field in fields {
             let (series, value) = field.rsplit_once('=').unwrap();
             let value: f64 = value.parse().unwrap();
+            if series == TOKENS {
+                self.principals = self.principals.max(value);
+                continue;
+            }
             let before = self.counters.insert(series.to_owned(), value);
             assert!(
                 Some(value) >= before,
@@ -153,4 +189,48 @@ fn a_killed_process_releases_no_window_twice_and_no_counter_falls() {
     }
     assert!(seen.releases >= 3 * kills);
     assert!(seen.counters.len() > 200);
+    // The noise has a standard deviation of 10 or so; who counted twice would be another thousand.
+    let counted = seen.principals;
+    assert!((800.0..1_300.0).contains(&counted), "{counted} principals");
+}
+
+/// A request of a principal.
+fn request(principal: u32) -> Observation {
+    Observation {
+        start: EventTime::ZERO,
+        end: EventTime::ZERO,
+        flow: FlowId(0),
+        index: 0,
+        protocol: Protocol::Http11,
+        method: Method::Get,
+        status: Status(200),
+        state: TxState::Complete,
+        notes: Notes::default(),
+        encrypted: false,
+        token: Some(PrincipalKey(principal.into())),
+        token_kind: None,
+        proof: Proof::Accepted,
+        client: PrincipalKey(0),
+        country: Country::UNKNOWN,
+        service: ServiceId(0),
+        endpoint: EndpointId(0),
+        documented: false,
+        object: None,
+        candidate: None,
+        cell: PublicCell(0),
+        host: TextId::NONE,
+        agent: TextId::NONE,
+        agent_class: AgentClass::Unknown,
+        release: TextId::NONE,
+        operation: TextId::NONE,
+        integration: None,
+        request_bytes: 0,
+        response_bytes: 0,
+        response_decoded: None,
+        duration_us: None,
+        ttfb_us: None,
+        grpc_status: None,
+        request_messages: None,
+        response_messages: None,
+    }
 }

@@ -232,7 +232,7 @@ fn sighup_reloads_too() {
     assert_eq!((types.len(), changes(&types)), (REQUESTS, 1));
 }
 
-/// A rules directory as Kubernetes mounts a ConfigMap: `..data` leads to a directory of one version, files lead into `..data`.
+/// A rules directory as Kubernetes mounts a `ConfigMap`: `..data` leads to a directory of one version, files lead into it.
 fn mount_version(base: &Path, version: &str, text: &str) {
     fs::create_dir_all(base.join(version)).unwrap();
     fs::write(base.join(version).join("own.toml"), text).unwrap();

@@ -61,6 +61,7 @@ step leak python3 -B tests/leak.py
 step scrub python3 -B tests/scrub_corpus.py
 step mask python3 -B tests/mask_plain.py
 step mask-wire python3 -B tests/mask_wire.py
+step privacy python3 -B tests/privacy_audit.py
 step demo python3 -B tests/demo.py
 step browser python3 -B tests/browser.py
 step rules tests/deploy.sh "$HUSHTAP"

@@ -242,17 +242,18 @@ impl Exchange {
         self.windows.remove(&window);
         let mut gap = self.next_window.unwrap_or(window);
         while gap < window && !self.abandoned {
+            // Whole periods without a packet split the time range: releasing them one by one would take a capture with a
+            // leap of years as long as those years have windows.
+            if gap.index == 1 && gap.period < window.period {
+                gap.period = window.period;
+                continue;
+            }
             self.send(Output::Window {
                 window: gap,
                 sums: WindowSums::default(),
                 last: false,
             });
             gap = schedule.next(gap);
-            // Whole periods without a packet split the time range: releasing them one by one would take a capture with a
-            // leap of years as long as those years have windows.
-            if gap.index == 1 && gap.period < window.period {
-                gap.period = window.period;
-            }
         }
         self.send(Output::Window { window, sums, last });
         self.next_window = Some(schedule.next(window));

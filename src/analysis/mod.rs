@@ -52,7 +52,7 @@ mod table;
 mod toplist;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use exchange::Output;
 pub use settings::Settings;

@@ -28,7 +28,7 @@ use crate::observation::{
 use crate::tally::{Tallies, Tally};
 
 /// A plain GET by a token, one second into `tick`'s predecessor... at `nanos` of packet time.
-pub(super) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
+pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
     Observation {
         start: EventTime::from_nanos(nanos.saturating_sub(1_000_000)),
         end: EventTime::from_nanos(nanos),

@@ -21,7 +21,7 @@ const QUIET_NANOS: u64 = NANOS_PER_SECOND / 5;
 const PATIENCE_NANOS: u64 = 2 * NANOS_PER_SECOND;
 /// Reads of the event queue in one look; what is left waits for the next.
 const MOST_READS: usize = 64;
-/// Symbolic links followed on the way to a directory, as many as the kernel follows (path_resolution(7)).
+/// Symbolic links followed on the way to a directory, as many as the kernel follows (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
 /// A watched directory.

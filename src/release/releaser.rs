@@ -324,17 +324,14 @@ fn due(
     Ok((key, charges))
 }
 
-/// Whether the period's selection of learned endpoints falls on `window`: once, at its end, or early where nothing is learned.
+/// Whether the period's selection of learned endpoints falls on `window`: once, at its end; the very first of a ledger is made
+/// early, so that who just started sees endpoints within minutes. It may find nothing, when few are awake; an early selection
+/// every such day would then find nothing ever.
 fn is_selection(committed: &Committed, plan: &Plan, window: Window, age: u64) -> bool {
     let is_last = window.index == plan.schedule().windows();
-    let has_none = committed
-        .layout
-        .learned()
-        .iter()
-        .all(PublicTriple::is_blank);
     plan.clip().is_selection(window, age)
         && committed.selected_in != Some(window.period)
-        && (is_last || has_none)
+        && (is_last || committed.selected_in.is_none())
 }
 
 /// Windows that will never be released, with those between the last and `window`.
@@ -371,7 +368,9 @@ fn average(noise: &mut Noise, plan: &Plan) -> Result<Numbers, NoiseError> {
         }
     }
     for values in [&mut sum.volume, &mut sum.once, &mut sum.partners] {
-        values.iter_mut().for_each(|value| *value /= 8);
+        for value in values.iter_mut() {
+            *value /= 8;
+        }
     }
     Ok(sum)
 }

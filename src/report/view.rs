@@ -9,7 +9,7 @@ use crate::analysis::alert::Alert;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Quantiles, Summary};
 use crate::clock::EventTime;
 use crate::observation::{Names, Part, Status};
-use crate::sinks::{AlertEncoder, Lines};
+use crate::sinks::{AlertEncoder, Lines, Resolver};
 use crate::tally::{Group, Tallies, Tally};
 
 /// Counts by name, in order of name.
@@ -538,8 +538,10 @@ fn alerts(outcome: &Outcome) -> Vec<serde_json::Value> {
     for alert in sorted {
         encoder.encode(alert, &mut lines);
     }
+    let admitted = outcome.summary.admitted.clone();
+    let mut resolver = Resolver::new(std::sync::Arc::clone(&outcome.names), admitted);
     lines
         .iter()
-        .filter_map(|(_, line)| serde_json::from_slice(line).ok())
+        .filter_map(|(_, line)| serde_json::from_str(&resolver.line(line)).ok())
         .collect()
 }

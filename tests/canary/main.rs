@@ -9,6 +9,9 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_collect,
+    clippy::single_match_else,
     clippy::arithmetic_side_effects,
     clippy::missing_panics_doc,
     clippy::print_stdout,
@@ -172,8 +175,15 @@ fn without_rules_canaries_are_found() {
     let rules = tempfile::tempdir().unwrap();
     let rule = "[[rule]]\nid = \"own.none\"\ntype = \"none\"\ncategory = \"secret\"\nexact = [\"nothing_at_all\"]\npositive = [\"nothing_at_all => {lower:5}\"]\nnegative = [\"other => {lower:5}\"]\n";
     fs::write(rules.path().join("none.toml"), rule).unwrap();
+    let config = tempfile::NamedTempFile::new().unwrap();
+    fs::write(config.path(), "[mask]\nbuilt_in = false\n").unwrap();
     let places = places();
-    let flags = ["--rules", rules.path().to_str().unwrap()];
+    let flags = [
+        "-c",
+        config.path().to_str().unwrap(),
+        "--rules",
+        rules.path().to_str().unwrap(),
+    ];
     let blind: Vec<&str> = places
         .iter()
         .filter(|place| leaks(std::slice::from_ref(*place), 1, &flags).0.is_empty())

@@ -75,7 +75,10 @@ impl LearnedBoard {
 /// What a principal proposes: of all candidates it has asked for in a period, the three that come first under a key that
 /// nobody knows. Which those are does not depend on when or how often it asked, nor on anybody else.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Proposals(Option<Box<[Option<(u64, Candidate)>; PER_PRINCIPAL]>>);
+pub(super) struct Proposals(Option<Box<[Proposal; PER_PRINCIPAL]>>);
+
+/// A candidate with its rank, if there is one in this place.
+type Proposal = Option<(u64, Candidate)>;
 
 impl Proposals {
     /// Takes a candidate into account.

@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(a.involved.client, Some(PrincipalKey(5)));
         let told = a.involved.exposed.map(|(_, place)| place.path());
         assert_eq!(told, Some(TextId(5)), "the field of the first");
-        assert_eq!(a.evidence[0].value, 2.0);
+        assert_eq!(a.evidence[0], evidence("observed_values", 2.0));
     }
 
     #[test]

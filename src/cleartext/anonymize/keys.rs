@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -189,8 +190,8 @@ impl SubKey {
     }
 }
 
-/// Keyed 128-bit hash for caches that must not hold the value: two hashes with keys of their own. It never leaves the
-/// worker. Who could make two values collide would make them one token; both would have to be their own, since meeting
+/// Keyed 128-bit hash for caches and counts that must not hold the value: two hashes with keys of their own. It never
+/// leaves the process' memory. Who could make two values collide would make them one token; both would have to be their own, since meeting
 /// the hash of a value one does not know is a guess.
 pub(in crate::cleartext) struct CacheKey([ahash::RandomState; 2]);
 
@@ -205,6 +206,22 @@ impl CacheKey {
     pub(in crate::cleartext) fn hash(&self, value: &[u8]) -> [u64; 2] {
         let [a, b] = &self.0;
         [a.hash_one(value), b.hash_one(value)]
+    }
+
+    /// Keyed 64-bit hash of a number and a list of values.
+    pub(in crate::cleartext) fn hash_list<'a>(
+        &self,
+        number: u64,
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> u64 {
+        let [state, _] = &self.0;
+        let mut hasher = state.build_hasher();
+        hasher.write_u64(number);
+        for value in values {
+            hasher.write_usize(value.len());
+            hasher.write(value);
+        }
+        hasher.finish()
     }
 }
 
@@ -243,7 +260,7 @@ pub struct Keys {
     placeholder: SubKey,
     pub(in crate::cleartext) text: SubKey,
     pub(in crate::cleartext) endpoint: SubKey,
-    pub(in crate::cleartext) object: SubKey,
+    pub(in crate::cleartext) object: CacheKey,
     pub(in crate::cleartext) cache: CacheKey,
     rotate_nanos: Option<u64>,
     epoch: AtomicU64,
@@ -260,7 +277,7 @@ impl Keys {
             placeholder: state.derive("hushtap 2026-11 placeholder"),
             text: state.derive("hushtap 2026-11 text"),
             endpoint: state.derive("hushtap 2026-11 endpoint"),
-            object: state.derive("hushtap 2026-11 object"),
+            object: CacheKey::new(&state.derive("hushtap 2026-11 object")),
             cache: CacheKey::new(&state.derive("hushtap 2026-11 cache")),
             rotate_nanos: rotate_nanos.filter(|nanos| *nanos > 0 && !state.fixed),
             epoch: AtomicU64::new(0),

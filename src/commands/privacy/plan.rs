@@ -65,7 +65,7 @@ fn page(config: &Config, outlook: &Outlook<'_>, hourly: &Outlook<'_>, args: &Pla
         Unit::PrincipalDay => ("principal-day", "day"),
         Unit::PrincipalHour => ("principal-hour (the weaker unit)", "hour"),
     };
-    let _ = write!(
+    write!(
         text,
         "In force: unit {whose}, rho {} a {period} (epsilon {:.2} at delta 1e-6), windows of {} s,\n          \
          privacy.requests_per_minute = {}.\n\
@@ -77,14 +77,15 @@ fn page(config: &Config, outlook: &Outlook<'_>, hourly: &Outlook<'_>, args: &Pla
         args.tokens,
         args.rate,
         percent(args.on_endpoint),
-    );
+    ).unwrap_or_default();
     text.push_str("Standard deviation of the noise in the increase of a series over a range; in brackets, in parts of what\nthat endpoint adds.\n\n");
     table(&mut text, outlook);
-    let _ = writeln!(
+    writeln!(
         text,
         "\nThe bias of the clip on that endpoint: {}.\n\nAdvice",
         percent(1.0 - outlook.kept())
-    );
+    )
+    .unwrap_or_default();
     advise(
         &mut text,
         outlook,
@@ -98,9 +99,9 @@ fn page(config: &Config, outlook: &Outlook<'_>, hourly: &Outlook<'_>, args: &Pla
 /// One line a family.
 fn table(text: &mut String, outlook: &Outlook<'_>) {
     let mut line = |name: &str, unit: &str, cells: [String; RANGES.len()]| {
-        let _ = write!(text, "{name:<25}{unit:<10}");
+        write!(text, "{name:<25}{unit:<10}").unwrap_or_default();
         for cell in cells {
-            let _ = write!(text, "{cell:>16}");
+            write!(text, "{cell:>16}").unwrap_or_default();
         }
         while text.ends_with(' ') {
             text.pop();
@@ -169,7 +170,7 @@ fn advise(
 ) {
     let bound = outlook.advised_requests_per_minute();
     let mut point = |words: String| {
-        let _ = writeln!(text, "- {words}");
+        writeln!(text, "- {words}").unwrap_or_default();
     };
     match bound.cmp(&in_force) {
         std::cmp::Ordering::Equal => point(format!(

@@ -48,8 +48,9 @@ fn exposed() -> Finding {
         rule: RuleId(0),
         count: 1,
         exposure: Some(Exposure {
-            place: ExposedIn::Response,
+            place: ExposedIn::Response(TextId::NONE),
             sure: true,
+            taken: true,
         }),
         dry_run: false,
     }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use smallvec::SmallVec;
 
+use self::object::LastParameter;
 use self::openapi::OpenApi;
 pub(in crate::cleartext::anonymize) use self::operation::Asked;
 use self::path::{Form, PathBuf};
@@ -315,6 +316,7 @@ struct Known {
     id: EndpointId,
     /// Only where the template describes the path: then it follows from the template.
     candidate: Option<Candidate>,
+    parameter: Option<LastParameter>,
 }
 
 type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
@@ -323,6 +325,8 @@ type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
 #[derive(Default)]
 pub(in crate::cleartext::anonymize) struct Resolver {
     path: PathBuf,
+    /// Of the template resolved last.
+    parameter: Option<LastParameter>,
     key: Vec<u8>,
     template: String,
     endpoints: Map<Known>,
@@ -370,6 +374,7 @@ impl Resolver {
             candidate: None,
         };
         self.template.clear();
+        self.parameter = None;
         let origin = match self.path.read(sought.target) {
             Form::Missing => return out,
             Form::Authority => Origin::fixed("{authority}", &mut self.template),
@@ -378,6 +383,7 @@ impl Resolver {
         };
         let known = self.known(endpoints, lexicon, origin, (out.service, sought.method));
         out.endpoint = known.id;
+        self.parameter = known.parameter;
         if out.cell == endpoints.other() {
             out.candidate = match origin {
                 Origin::Path => known.candidate,
@@ -395,7 +401,7 @@ impl Resolver {
         keys: &Keys,
         service: ServiceId,
     ) -> Option<ObjectKey> {
-        object::of(keys, service, &self.template, &self.path)
+        self.parameter?.object(keys, service, &self.path)
     }
 
     fn candidate(&self, service: ServiceId, method: Method) -> Option<Candidate> {
@@ -449,7 +455,11 @@ impl Resolver {
         self.key.clear();
         // A document may spell a template as a description is spelt: each has its own entry, so that what is found never
         // depends on what was asked before.
-        self.key.push(u8::from(origin == Origin::Path));
+        self.key.push(match origin {
+            Origin::Document => 0,
+            Origin::Path => 1,
+            Origin::Fixed => 2,
+        });
         self.key.extend_from_slice(&service.0.to_le_bytes());
         self.key.extend_from_slice(method.name().as_bytes());
         self.key.extend_from_slice(self.template.as_bytes());
@@ -470,6 +480,10 @@ impl Resolver {
             candidate: match origin {
                 Origin::Path => self.candidate(service, method),
                 Origin::Document | Origin::Fixed => None,
+            },
+            parameter: match origin {
+                Origin::Path | Origin::Document => LastParameter::of(&self.template),
+                Origin::Fixed => None,
             },
         };
         remember(&mut self.endpoints, &self.key, known);

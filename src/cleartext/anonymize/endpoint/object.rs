@@ -1,42 +1,47 @@
 //! The object a path names: a keyed hash of the service and of the path up to its last parameter.
 
-use smallvec::SmallVec;
-
 use super::path::{MAX_DEPTH, PathBuf};
 use crate::cleartext::anonymize::keys::Keys;
 use crate::observation::{ObjectKey, ServiceId};
 
-/// The object of a path, given the template it fits; none where no segment of the template is a parameter.
-///
-/// `/users/7` and `/users/7/orders` name the same object, `/orders/7` another.
-pub(super) fn of(
-    keys: &Keys,
-    service: ServiceId,
-    template: &str,
-    path: &PathBuf,
-) -> Option<ObjectKey> {
-    if !template.contains('{') {
-        return None;
+/// Where in a template its last parameter stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LastParameter {
+    place: usize,
+    /// How many segments of a path name the object: all, where the parameter takes the rest of the path.
+    end: usize,
+}
+
+impl LastParameter {
+    /// None where no segment of the template is a parameter.
+    pub(super) fn of(template: &str) -> Option<Self> {
+        let segments = template.split('/').filter(|segment| !segment.is_empty());
+        let (place, segment) = segments
+            .enumerate()
+            .filter(|(_, segment)| segment.contains('{'))
+            .last()?;
+        let rest = segment.contains("+}") || segment == "{rest}";
+        let end = if rest {
+            MAX_DEPTH
+        } else {
+            place.saturating_add(1)
+        };
+        Some(Self { place, end })
     }
-    let wanted = template.split('/').filter(|segment| !segment.is_empty());
-    let last = wanted
-        .enumerate()
-        .filter(|(_, segment)| segment.contains('{'))
-        .last();
-    let (place, segment) = last?;
-    // A parameter that takes the rest of the path.
-    let rest = segment.contains("+}") || segment == "{rest}";
-    let end = if rest {
-        MAX_DEPTH
-    } else {
-        place.saturating_add(1)
-    };
-    let service = service.0.to_le_bytes();
-    let mut parts: SmallVec<[&[u8]; MAX_DEPTH]> = SmallVec::new();
-    parts.push(&service);
-    parts.extend(path.segments().take(end));
-    // The parameter may have taken nothing: then there is no object.
-    (parts.len() > place.saturating_add(1)).then(|| ObjectKey(keys.object.hash64(b'o', &parts)))
+
+    /// The object of a path that fits the template. None where the parameter took nothing.
+    ///
+    /// `/users/7` and `/users/7/orders` name the same object, `/orders/7` another.
+    pub(super) fn object(
+        self,
+        keys: &Keys,
+        service: ServiceId,
+        path: &PathBuf,
+    ) -> Option<ObjectKey> {
+        let named = path.segments().take(self.end);
+        (path.segments().count() > self.place)
+            .then(|| ObjectKey(keys.object.hash_list(u64::from(service.0), named)))
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +61,7 @@ mod tests {
         let object = |service, template: &str, target: &str| {
             let mut path = PathBuf::default();
             path.read(target.as_bytes());
-            of(&keys, ServiceId(service), template, &path)
+            LastParameter::of(template)?.object(&keys, ServiceId(service), &path)
         };
         let seven = object(0, "/users/{id}", "/users/7");
         assert!(seven.is_some());

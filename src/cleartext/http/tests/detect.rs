@@ -62,14 +62,14 @@ fn what_a_websocket_says_becomes_the_bodies_of_its_upgrade() {
         .c("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
         .s(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
         .c(b"\x81\x85\0\0\0\0hello")
-        // Of a binary message that is no text only its being there is told; a message in two frames is one.
+        // Of a binary message that is no JSON only its being there is told; a message in two frames is one.
         .s(b"\x82\x03\x00\x01\x02\x01\x02yo\x80\x01!");
     assert!(script.seen.is_empty(), "it waits for what is said");
     script.fin(true).fin(false);
     assert_eq!(script.lines(), ["GET /ws 0 > 101 0 complete"]);
     let tx = &script.seen[0];
     assert_eq!(body(tx, tx.request.as_ref()), "hello");
-    assert_eq!(body(tx, tx.response.as_ref()), "hi\nMASKED-binary\nyo!");
+    assert_eq!(body(tx, tx.response.as_ref()), "hi\n\"MASKED-binary\"\nyo!");
 }
 
 #[test]

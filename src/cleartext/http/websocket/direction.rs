@@ -9,8 +9,8 @@ use crate::tally::{Tally, TallySheet};
 const LONGEST_HEADER: usize = 14;
 /// Bytes unmasked at once.
 const PIECE: usize = 4 << 10;
-/// What stands for a message that is no text: what the masker writes for such data.
-const BINARY: &[u8] = b"MASKED-binary";
+/// What stands for a message that is no text, among lines of JSON too: what the masker writes for such data.
+const BINARY: &[u8] = b"\"MASKED-binary\"";
 
 /// One direction of a WebSocket.
 pub(super) struct Direction {
@@ -42,6 +42,10 @@ struct Frame {
 
 /// A message of which at least one frame has begun.
 #[derive(Clone, Copy, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, not one state"
+)]
 struct Message {
     bytes: u64,
     compressed: bool,
@@ -49,7 +53,7 @@ struct Message {
     broken: bool,
     /// Where in `said` it begins; none if it is not kept at all.
     said_from: Option<usize>,
-    /// It was sent as binary data, which may be text all the same.
+    /// It was sent as binary data, which may be JSON all the same.
     binary: bool,
     /// Not all of it was kept.
     cut: bool,
@@ -306,12 +310,14 @@ impl Message {
         }
     }
 
-    /// Puts the placeholder in the place of what is no text.
+    /// Puts the placeholder in the place of binary data that is no JSON.
     fn settle(&self, said: &mut Vec<u8>) {
         let Some(from) = self.said_from.filter(|_| self.binary) else {
             return;
         };
-        if !is_text(said.get(from..).unwrap_or_default()) {
+        let sent = said.get(from..).unwrap_or_default();
+        let is_json = matches!(sent.trim_ascii_start(), [b'{' | b'[', ..]) && is_text(sent);
+        if !is_json {
             said.truncate(from);
             said.extend_from_slice(BINARY);
         }

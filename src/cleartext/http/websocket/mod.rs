@@ -5,8 +5,8 @@
 //!         Direction   frame headers, payload as it comes, messages over several frames        (direction)
 //!         Inflater    permessage-deflate, with or without context between messages             (inflate)
 //! ```
-//! What the first messages say becomes the bodies of the exchange that upgraded, a line each; of one that is no text, only
-//! that it was there. A hole inside a payload of known length costs its
+//! What the first messages say becomes the bodies of the exchange that upgraded, a line each; of binary data that is no
+//! JSON, only that it was there. A hole inside a payload of known length costs its
 //! message; a hole over a frame boundary ends the direction. Read first: RFC 6455 section 5, RFC 7692 section 7.
 
 mod direction;

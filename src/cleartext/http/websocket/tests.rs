@@ -240,7 +240,7 @@ fn mutations_of_websockets() {
 }
 
 #[test]
-fn binary_messages_are_kept_where_they_are_text() {
+fn binary_messages_are_kept_where_they_are_json() {
     let mut seen = Seen::new(None)
         .client(&frame(0x82, br#"{"a":1}"#, true))
         .client(&frame(0x82, b"\x0a\x03abc\xff", true))
@@ -248,17 +248,20 @@ fn binary_messages_are_kept_where_they_are_text() {
         .client(&frame(0x02, b"half\x00", true));
     let said = seen.session.take_said(Role::Client);
     let said = String::from_utf8(said).unwrap();
-    assert_eq!(said, "{\"a\":1}\nMASKED-binary\ntext\nMASKED-binary");
+    assert_eq!(
+        said,
+        "{\"a\":1}\n\"MASKED-binary\"\ntext\n\"MASKED-binary\""
+    );
     let deflate = Deflate {
         client_forgets: false,
         server_forgets: false,
     };
     let mut seen = Seen::new(Some(deflate));
-    for message in compressed(&[b"\x00\x01", b"plain"], false) {
+    for message in compressed(&[b"\x00\x01", b"[1]", b"plain"], false) {
         seen = seen.client(&frame(0xc2, &message, true));
     }
     let said = seen.session.take_said(Role::Client);
-    assert_eq!(said, b"MASKED-binary\nplain");
+    assert_eq!(said, b"\"MASKED-binary\"\n[1]\n\"MASKED-binary\"");
 }
 
 #[test]

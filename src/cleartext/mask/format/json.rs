@@ -270,6 +270,12 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         }
     }
 
+    /// Reads to the end.
+    #[allow(
+        clippy::inline_always,
+        reason = "the first look is the hot loop, and must not share its code with the second"
+    )]
+    #[inline(always)]
     fn read(&mut self) -> Result<(), NotJson> {
         while self.i < self.end {
             let byte = at(self.buffer, self.i);

@@ -139,7 +139,8 @@ impl Walk<'_> {
                 }
                 taken.push(at);
             }
-            Token::Text(at) if at.end > at.start => {
+            // Pairs and looks are judged with the text around; a document only shows on its own.
+            Token::Text(at) if matches!(at.of(buffer).first(), Some(b'{' | b'[')) => {
                 let hits = self.s.hits.len();
                 self.leaf(buffer, at, Codec::Plain, Key::NONE);
                 if self.s.hits.len() > hits {

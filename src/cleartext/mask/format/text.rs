@@ -39,19 +39,19 @@ impl Walk<'_> {
         let mut taken = Taken::new();
         if memchr::memchr2(b'=', b':', text).is_some() {
             self.pairs(buffer, at, &mut taken);
+            if memchr::memchr(b'"', text).is_some() && find(text, 0, b":\"").is_some() {
+                self.serialised(buffer, at, &mut taken);
+            }
         }
         let pairs = taken.len();
         if memchr::memchr(b' ', text).is_some() {
             self.apart(buffer, at, &mut taken);
         }
-        if memchr::memchr(b'/', text).is_some() {
-            self.paths(buffer, at, &mut taken);
-        }
-        if memchr::memchr(b'"', text).is_some() && find(text, 0, b":\"").is_some() {
-            self.serialised(buffer, at, &mut taken);
-        }
         if taken.len() > pairs {
             taken.sort_unstable_by_key(|t| (t.start, t.end));
+        }
+        if memchr::memchr(b'/', text).is_some() {
+            self.paths(buffer, at, &mut taken);
         }
         if memchr::memchr2(b'%', b'\\', text).is_some() {
             self.escaped_tokens(buffer, at, &mut taken);

@@ -149,12 +149,12 @@ impl RuleSet {
     }
 
     fn add_shapes(&mut self, slot: Slot, rule: &Parsed) {
-        if let Some(detector) = rule.detector {
-            if let Some(entry @ None) = self.detectors.get_mut(detector.index()) {
-                *entry = Some(slot);
-                if detector == Detector::Cookie {
-                    self.names.set_cookie_rule(slot);
-                }
+        if let Some(detector) = rule.detector
+            && let Some(entry @ None) = self.detectors.get_mut(detector.index())
+        {
+            *entry = Some(slot);
+            if detector == Detector::Cookie {
+                self.names.set_cookie_rule(slot);
             }
         }
         for pattern in &rule.formats {

@@ -212,6 +212,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// Masks the value of a pair whose name came after it.
+    #[cold]
     pub(super) fn late(&mut self, at: Stretch, kind: Wait, key: Key) {
         if kind == Wait::Nested {
             return self.nested_again(at, key);
@@ -231,16 +232,22 @@ impl Reader<'_, '_, '_> {
         self.budget = minus(self.budget, len);
         let noted = Again::noted(&self.walk.s.hits, at);
         let mark = self.enter_path();
-        let mut reader = Reader::new(self.walk, self.buffer, at);
         let around = Frame::new(false, key.slot, at.start, Role::Outside);
-        reader.stack.push(around);
-        reader.again = Some(noted);
-        reader.special = true;
-        let read = reader.read().is_ok();
-        if !read {
+        let reader = Reader::new(self.walk, self.buffer, at);
+        if !reader.read_again(around, noted) {
             self.walk.fail_closed(at, QUOTED_UNPARSED);
         }
         self.walk.s.leave(mark);
+    }
+
+    /// A second look, within what lies `around`; whether it came to the end.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read_again(mut self, around: Frame, noted: Again) -> bool {
+        self.stack.push(around);
+        self.again = Some(noted);
+        self.special = true;
+        self.read().is_ok()
     }
 
     /// A value where there are columns, or at the second look; whether it is judged already.

@@ -151,6 +151,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// All columns are named: rows that came before them get a second look. If none of them counts, they are forgotten.
+    #[cold]
     fn columns_closed(&mut self, depth: usize) {
         let counts = |table: &Table| table.keys.iter().any(|key| key.hits());
         if !self.tables.of(depth).is_some_and(counts) {
@@ -175,16 +176,12 @@ impl Reader<'_, '_, '_> {
         self.budget = minus(self.budget, len);
         let noted = Again::noted(&self.walk.s.hits, at);
         let mark = self.enter_path();
-        let mut reader = Reader::new(self.walk, self.buffer, at);
         let mut around = Frame::new(true, super::NO_RULE, at.start, Role::Outside);
         around.key_next = false;
         around.class = Key::NONE.with(Key::ROWS);
-        reader.stack.push(around);
+        let mut reader = Reader::new(self.walk, self.buffer, at);
         reader.tables.open.push(Table { depth: 1, keys });
-        reader.again = Some(noted);
-        reader.special = true;
-        let read = reader.read().is_ok();
-        if !read {
+        if !reader.read_again(around, noted) {
             self.walk.fail_closed(at, QUOTED_UNPARSED);
         }
         self.walk.s.leave(mark);

@@ -321,3 +321,6 @@ fn only_one_process_may_release() {
     assert!(matches!(start.fault, Some(LedgerError::Locked(_))));
     assert!(second.current().is_stale());
 }
+
+mod principals;
+mod utility;
