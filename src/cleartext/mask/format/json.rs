@@ -5,7 +5,7 @@ mod table;
 
 use smallvec::SmallVec;
 
-use pair::{Again, Waits};
+use pair::{Again, SecondLook, Waits};
 use table::{Role, Tables};
 
 use crate::cleartext::mask::bytes::{
@@ -172,13 +172,27 @@ impl Walk<'_> {
         } else {
             None
         };
-        let mut reader = Reader::new(self, buffer, at);
-        let read = reader.read();
-        let unfinished = reader.cut || !reader.stack.is_empty();
-        self.s.unfinished = unfinished;
+        let read = self.json_within(buffer, at, None);
         if let Some(root) = root {
             self.s.leave(root);
         }
+        read
+    }
+
+    /// Reads a stretch, or takes a second look at it. One function for both: the hot loop is to stand in it once, and whole.
+    fn json_within(
+        &mut self,
+        buffer: &[u8],
+        at: Stretch,
+        second: Option<SecondLook>,
+    ) -> Result<(), NotJson> {
+        let mut reader = Reader::new(self, buffer, at);
+        if let Some(second) = second {
+            reader.begin_again(second);
+        }
+        let read = reader.read();
+        let unfinished = reader.cut || !reader.stack.is_empty();
+        self.s.unfinished = unfinished;
         read
     }
 }
@@ -271,11 +285,6 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
     }
 
     /// Reads to the end.
-    #[allow(
-        clippy::inline_always,
-        reason = "the first look is the hot loop, and must not share its code with the second"
-    )]
-    #[inline(always)]
     fn read(&mut self) -> Result<(), NotJson> {
         while self.i < self.end {
             let byte = at(self.buffer, self.i);

@@ -16,6 +16,9 @@ const LONGEST_VALUE: usize = 2_048;
 /// The shortest: in running text, `key/1` is more often a file than a secret.
 const SHORTEST_VALUE: usize = 8;
 
+/// A path with a name and a value in it is longer than this.
+pub(super) const SHORTEST_PATH: usize = 10;
+
 impl Walk<'_> {
     /// Values in paths by the names before them.
     pub(super) fn paths(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {

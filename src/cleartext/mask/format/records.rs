@@ -7,12 +7,15 @@ use crate::cleartext::mask::bytes::{at, cut, minus, plus};
 use crate::cleartext::mask::names::Key;
 use crate::cleartext::mask::walk::{Stretch, Walk};
 
+/// The shortest record (bytes): `PID|1||a`.
+const SHORTEST: usize = 8;
+
 impl Walk<'_> {
     /// Reads a text that holds records, line by line; false, and nothing done, if there are none.
     pub(super) fn records(&mut self, buffer: &[u8], all: Stretch, key: Key) -> bool {
         let text = all.of(buffer);
         // Segments and properties have signs that most values lack altogether.
-        if memchr::memchr3(b'|', b'\n', b'\r', text).is_none() {
+        if text.len() < SHORTEST || memchr::memchr3(b'|', b'\n', b'\r', text).is_none() {
             return false;
         }
         let cards = Card::is_in(text);

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::links::SHORTEST_PATH;
 use super::url::Filing;
 use crate::cleartext::mask::bytes::{
     ALNUM, JOIN, at, before, cut, find, hex, is, minus, plus, rest, trim,
@@ -50,7 +51,7 @@ impl Walk<'_> {
         if taken.len() > pairs {
             taken.sort_unstable_by_key(|t| (t.start, t.end));
         }
-        if memchr::memchr(b'/', text).is_some() {
+        if text.len() > SHORTEST_PATH && memchr::memchr(b'/', text).is_some() {
             self.paths(buffer, at, &mut taken);
         }
         if memchr::memchr2(b'%', b'\\', text).is_some() {

@@ -109,6 +109,16 @@ impl Again {
     }
 }
 
+/// What a second look begins with.
+pub(super) struct SecondLook {
+    /// Stands for what the stretch lies in.
+    pub(super) around: Frame,
+    /// What was found there already.
+    pub(super) noted: Again,
+    /// What the columns say, if the stretch is rows.
+    pub(super) columns: Option<SmallVec<[Key; 16]>>,
+}
+
 impl Reader<'_, '_, '_> {
     /// `[["x-api-key", "x"]]`: a name and a value as an array within an array.
     pub(super) fn row(&mut self, at: Stretch, own: Key) -> Key {
@@ -233,24 +243,45 @@ impl Reader<'_, '_, '_> {
         let noted = Again::noted(&self.walk.s.hits, at);
         let mark = self.enter_path();
         let around = Frame::new(false, key.slot, at.start, Role::Outside);
-        let reader = Reader::new(self.walk, self.buffer, at);
-        if !reader.read_again(around, noted) {
-            self.walk.fail_closed(at, QUOTED_UNPARSED);
-        }
+        self.look_again(
+            at,
+            SecondLook {
+                around,
+                noted,
+                columns: None,
+            },
+        );
         self.walk.s.leave(mark);
     }
 
-    /// A second look, within what lies `around`; whether it came to the end.
+    /// Takes a second look at a stretch; what cannot be read is masked whole.
+    pub(super) fn look_again(&mut self, at: Stretch, second: SecondLook) {
+        let unfinished = self.walk.s.unfinished;
+        let read = self.walk.json_within(self.buffer, at, Some(second));
+        self.walk.s.unfinished = unfinished;
+        if read.is_err() {
+            self.walk.fail_closed(at, QUOTED_UNPARSED);
+        }
+    }
+
+    /// Begins a second look.
     #[cold]
-    #[inline(never)]
-    pub(super) fn read_again(mut self, around: Frame, noted: Again) -> bool {
+    pub(super) fn begin_again(&mut self, second: SecondLook) {
+        let SecondLook {
+            around,
+            noted,
+            columns,
+        } = second;
         self.stack.push(around);
+        if let Some(keys) = columns {
+            self.tables.begin(keys);
+        }
         self.again = Some(noted);
         self.special = true;
-        self.read().is_ok()
     }
 
     /// A value where there are columns, or at the second look; whether it is judged already.
+    #[cold]
     pub(super) fn special_value(&mut self, at: Stretch, text: bool) -> bool {
         if self.again.is_some() {
             self.value_again(at, text);
@@ -281,6 +312,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// A key at the second look: it was judged before, and here it only names the value in paths.
+    #[cold]
     pub(super) fn key_again(&mut self, at: Stretch) {
         if let Some(top) = self.stack.last_mut() {
             top.key = at;

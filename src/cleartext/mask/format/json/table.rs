@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::pair::{Again, Wait};
+use super::pair::{Again, SecondLook, Wait};
 use super::{Frame, Reader};
 use crate::cleartext::mask::bytes::{minus, plus};
 use crate::cleartext::mask::names::{Key, Space};
@@ -57,6 +57,11 @@ impl Tables {
                 .unwrap_or(Key::NONE),
             _ => Key::NONE,
         }
+    }
+
+    /// Begins with the columns of the outermost object.
+    pub(super) fn begin(&mut self, keys: SmallVec<[Key; 16]>) {
+        self.open.push(Table { depth: 1, keys });
     }
 
     /// The table of the object at `depth`.
@@ -179,11 +184,14 @@ impl Reader<'_, '_, '_> {
         let mut around = Frame::new(true, super::NO_RULE, at.start, Role::Outside);
         around.key_next = false;
         around.class = Key::NONE.with(Key::ROWS);
-        let mut reader = Reader::new(self.walk, self.buffer, at);
-        reader.tables.open.push(Table { depth: 1, keys });
-        if !reader.read_again(around, noted) {
-            self.walk.fail_closed(at, QUOTED_UNPARSED);
-        }
+        self.look_again(
+            at,
+            SecondLook {
+                around,
+                noted,
+                columns: Some(keys),
+            },
+        );
         self.walk.s.leave(mark);
     }
 }
