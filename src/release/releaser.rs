@@ -14,7 +14,7 @@ use super::plan::{Plan, line, once_line};
 use crate::analysis::clip::{OnceFamily, PartnerFamily, VolumeFamily, WindowSums};
 use crate::analysis::window::Window;
 use crate::fault::{Fault, planted};
-use crate::observation::{Candidate, PublicTriple};
+use crate::observation::Candidate;
 use correlated::Correlated;
 pub use selection::DELTA_SELECTION;
 use selection::{Threshold, select};

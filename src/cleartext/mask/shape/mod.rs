@@ -130,8 +130,8 @@ fn scan_plain(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut 
     Runs {
         rules,
         text,
-        // A single token has no words beside it.
-        in_words: memchr::memchr3(b' ', b'\n', b'\t', text).is_some(),
+        // A single token has no words beside it, but in some scripts none are set apart.
+        in_words: memchr::memchr3(b' ', b'\n', b'\t', text).is_some() || !text.is_ascii(),
         context: Context::default(),
         out,
         unwrapped,
@@ -254,21 +254,15 @@ impl Runs<'_, '_> {
 
     /// A word that starts with a letter beyond ASCII, or goes on with one: it only counts as a context word.
     fn other_word(&mut self, start: usize) -> usize {
-        let word = |b: &&u8| is(**b, ALNUM) || **b >= 128;
-        let end = plus(
-            start,
-            rest(self.text, start).iter().take_while(word).count(),
-        );
-        let within = before(self.text, start);
-        if !is(within, ALNUM) && within < 128 {
+        let lead = before(self.text, start);
+        let tail = rest(self.text, start).iter();
+        if !is(lead, ALNUM) && lead < 128 {
+            // Behind letters of other scripts a number may follow without a space.
+            let letter = |b: &&u8| is(**b, UPPER | LOWER) || **b >= 128;
+            let end = plus(start, tail.clone().take_while(letter).count());
             self.context.word(self.rules, self.text, start, end);
         }
-        // Latin words end here; behind letters of other scripts a number may follow without a space.
-        let other = |b: &&u8| **b >= 128;
-        plus(
-            start,
-            rest(self.text, start).iter().take_while(other).count(),
-        )
+        plus(start, tail.take_while(|b| **b >= 128).count())
     }
 
     fn keep(&mut self, found: Option<Found>) -> Option<usize> {

@@ -134,7 +134,7 @@ fn webhooks_are_known_without_their_host() {
 fn a_sentence_ends_what_its_words_say() {
     kept(
         Format::Text,
-        "the tax. paid 69755476 EUR. SIN is wanted. clock was 1761627601909",
+        "the tax office. paid 69755476 EUR. SIN is wanted. clock was 1761627601909",
     );
     gone(
         Format::Text,
