@@ -244,6 +244,13 @@ impl NameTable {
             key = if again.hits() { again } else { key };
         }
         if key == Key::NONE
+            && split.len() > 1
+            && let Some(long) = split.written_out()
+        {
+            let again = self.common_key(&long, false);
+            key = if again.hits() { again } else { key };
+        }
+        if key == Key::NONE
             && let Some(slot) = self.tail(&split).or_else(|| self.word_ending(&split))
         {
             key = Key::of(slot);
