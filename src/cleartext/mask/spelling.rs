@@ -12,7 +12,7 @@ const FILLERS: [&[u8]; 20] = [
 ];
 
 /// How words of names are shortened, and spelt elsewhere: `acctNbr`, `sort_cd`, `numero_carta`.
-const SHORT_FORMS: [(&[u8], &[u8]); 22] = [
+const SHORT_FORMS: [(&[u8], &[u8]); 21] = [
     (b"cd", b"code"),
     (b"nbr", b"number"),
     (b"nr", b"number"),
@@ -32,7 +32,6 @@ const SHORT_FORMS: [(&[u8], &[u8]); 22] = [
     (b"lic", b"license"),
     (b"ins", b"insurance"),
     (b"sec", b"security"),
-    (b"doc", b"document"),
     (b"pymt", b"payment"),
     (b"exp", b"expiry"),
 ];
