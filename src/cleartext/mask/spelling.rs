@@ -12,7 +12,7 @@ const FILLERS: [&[u8]; 20] = [
 ];
 
 /// How words of names are shortened, and spelt elsewhere: `acctNbr`, `sort_cd`, `numero_carta`.
-const SHORT_FORMS: [(&[u8], &[u8]); 21] = [
+const SHORT_FORMS: [(&[u8], &[u8]); 22] = [
     (b"cd", b"code"),
     (b"nbr", b"number"),
     (b"nr", b"number"),
@@ -21,6 +21,7 @@ const SHORT_FORMS: [(&[u8], &[u8]); 21] = [
     (b"nro", b"number"),
     (b"numero", b"number"),
     (b"nummer", b"number"),
+    (b"numer", b"number"),
     (b"nm", b"name"),
     (b"dt", b"date"),
     (b"addr", b"address"),

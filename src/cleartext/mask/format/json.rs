@@ -353,7 +353,11 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
                 .is_some_and(|rule| rule.shallow);
         let role = self.role(object);
         let inherit = if shallow { NO_RULE } else { key.slot };
-        self.stack.push(Frame::new(object, inherit, self.i, role));
+        let mut frame = Frame::new(object, inherit, self.i, role);
+        if !object {
+            frame.class = key.kind();
+        }
+        self.stack.push(frame);
         self.values = plus(self.values, 1);
         self.i = plus(self.i, 1);
         Ok(())

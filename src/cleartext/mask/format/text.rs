@@ -297,6 +297,7 @@ impl Pair {
             && !digits_only
             && follows != b'='
             && follows != b':'
+            && !(separator == b':' && is_group(buffer, name, sign))
             && cut(buffer, start, plus(start, 2)) != b"//";
         if !is_pair {
             return None;
@@ -341,6 +342,16 @@ impl Pair {
         };
         Stretch::new(start, plus(start, len))
     }
+}
+
+/// Whether a name before `:` is a group of an IPv6 address: up to four hexadecimal digits, between or before others.
+fn is_group(buffer: &[u8], name: Stretch, sign: usize) -> bool {
+    let hex_run = |text: &[u8]| text.iter().take_while(|b| hex(**b).is_some()).count();
+    let own = name.of(buffer);
+    let next = hex_run(cut(buffer, plus(sign, 1), plus(sign, 6)));
+    let joined = before(buffer, name.start) == b':'
+        || (next <= 4 && at(buffer, plus(sign, plus(next, 1))) == b':');
+    own.len() <= 4 && hex_run(own) == own.len() && joined
 }
 
 /// A block scalar or a list under a name (YAML 1.2 sections 8.1 and 8.2.1): its values.

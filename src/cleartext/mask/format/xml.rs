@@ -286,7 +286,17 @@ impl Reader<'_, '_, '_> {
         if !key.is(Key::PAIR_NAME) || key.hits() {
             return;
         }
-        let named = self.walk.classify(Space::Field, value.of(self.buffer));
+        let raw = value.of(self.buffer);
+        let mut named = self.walk.classify(Space::Field, raw);
+        if let [.., outer, _] = self.stack.as_slice()
+            && named.is(Key::WEAK)
+            && !named.hits()
+        {
+            let names = &self.walk.rules.names;
+            let outer = outer.name.of(self.buffer);
+            let under = self.walk.s.cache.under(names, outer, raw);
+            named = if under.hits() { under } else { named };
+        }
         if let Some(top) = self.stack.last_mut()
             && (named.hits() || !top.pair.hits())
         {

@@ -105,6 +105,14 @@ impl Key {
         self.flags & flags != 0
     }
 
+    /// Only what it says about the kind of number or text that its values are.
+    pub(super) const fn kind(self) -> Self {
+        Self {
+            slot: NO_RULE,
+            flags: self.flags & (Self::VERSION | Self::ARTICLE),
+        }
+    }
+
     /// Whether it triggers a rule.
     #[inline]
     pub(super) const fn hits(self) -> bool {

@@ -18,6 +18,9 @@ struct Entry {
     inside: bool,
 }
 
+/// The shortest word for people that is known by its end (bytes).
+const SHORTEST_AGENT: usize = 5;
+
 /// The shortest ending of a word that says anything (bytes).
 const SHORTEST_ENDING: usize = 3;
 
@@ -82,6 +85,8 @@ pub(in crate::cleartext::mask) struct Lists {
     pub(in crate::cleartext::mask) safe_headers: Vec<String>,
     /// Cookies whose values are kept if nothing sensitive shows.
     pub(in crate::cleartext::mask) preference_cookies: Vec<String>,
+    /// Words that end like those for people, but mean things: `container`.
+    pub(in crate::cleartext::mask) technical_agents: Vec<String>,
     /// Words that make a cookie a preference, if its other words are fillers.
     pub(in crate::cleartext::mask) preference_words: Vec<String>,
     /// Words beside those that say no more than whose or which preference it is.
@@ -101,6 +106,9 @@ pub(in crate::cleartext::mask) struct NameTable {
     tails: Map<Slot>,
     /// What says it at the end of a last word that holds more: `benutzerkennwort`.
     endings: Map<Slot>,
+    /// Ends of words for people, before `name`.
+    agents: Map<Slot>,
+    technical_agents: Words,
     special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
     weak: Words,
     words: Words,
@@ -148,6 +156,7 @@ impl NameTable {
             table.learn_words(names);
         }
         for (names, words) in [
+            (&lists.technical_agents, &mut table.technical_agents),
             (&lists.preference_words, &mut table.preferences),
             (&lists.preference_fillers, &mut table.beside_preferences),
         ] {
@@ -193,6 +202,11 @@ impl NameTable {
     pub(in crate::cleartext::mask) fn add_tail(&mut self, word: &str, slot: Slot) {
         self.tails.entry(joined(word)).or_insert(slot);
         self.learn_words(&[word.to_owned()]);
+    }
+
+    /// Adds an end of words for people: what is called their name triggers `slot`. The first rule wins.
+    pub(in crate::cleartext::mask) fn add_agent(&mut self, ending: &str, slot: Slot) {
+        self.agents.entry(joined(ending)).or_insert(slot);
     }
 
     /// Adds an ending that triggers `slot` where the last word of a name is longer than it. The first rule wins.
@@ -255,7 +269,31 @@ impl NameTable {
         {
             key = Key::of(slot);
         }
+        if !key.hits()
+            && let Some(slot) = self.agent_name(&split)
+        {
+            key = Key::of(slot);
+        }
         self.fallback(space, key.with(flags))
+    }
+
+    /// `bailiff_name`: by its end, the word before `name` may be one for a person.
+    fn agent_name(&self, split: &Split) -> Option<Slot> {
+        let names = [&b"name"[..], b"names", b"nm"];
+        let is_name = names.contains(&without_digits(split.word(minus(split.len(), 1))));
+        (split.len() > 1 && is_name)
+            .then(|| self.agent(split.word(minus(split.len(), 2))))
+            .flatten()
+    }
+
+    fn agent(&self, word: &[u8]) -> Option<Slot> {
+        let word = without_digits(word);
+        if word.len() < SHORTEST_AGENT || self.technical_agents.contains(word) {
+            return None;
+        }
+        (2..word.len())
+            .find_map(|start| self.agents.get(cut(word, start, word.len())))
+            .copied()
     }
 
     fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u16 {
@@ -435,7 +473,10 @@ impl NameTable {
                 }
             }
         }
-        Key::NONE
+        match self.agent(parent.word(minus(parent.len(), 1))) {
+            Some(slot) if tail.as_slice() == b"name" => Key::of(slot),
+            _ => Key::NONE,
+        }
     }
 
     /// Cuts a long lower-case word into known words, fewest first; nothing if that is not possible without rest.

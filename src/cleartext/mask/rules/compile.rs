@@ -134,6 +134,9 @@ impl RuleSet {
         for word in &rule.tails {
             self.names.add_tail(word, slot);
         }
+        for word in &rule.agents {
+            self.names.add_agent(word, slot);
+        }
         for word in &rule.endings {
             self.names.add_ending(word, slot);
         }

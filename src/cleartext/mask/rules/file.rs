@@ -52,6 +52,7 @@ pub(super) struct ListsFile {
     safe_headers: Vec<String>,
     preference_cookies: Vec<String>,
     preference_words: Vec<String>,
+    technical_agents: Vec<String>,
     preference_fillers: Vec<String>,
     vocabulary: Vec<String>,
 }
@@ -66,6 +67,7 @@ impl ListsFile {
         all.url_names.extend(self.url_names);
         all.safe_headers.extend(self.safe_headers);
         all.preference_cookies.extend(self.preference_cookies);
+        all.technical_agents.extend(self.technical_agents);
         all.preference_words.extend(self.preference_words);
         all.preference_fillers.extend(self.preference_fillers);
         all.vocabulary.extend(self.vocabulary);
@@ -94,6 +96,8 @@ pub(super) struct RuleText {
     tails: Vec<String>,
     #[serde(default)]
     endings: Vec<String>,
+    #[serde(default)]
+    agents: Vec<String>,
     #[serde(default)]
     headers: Vec<String>,
     #[serde(default)]
@@ -136,6 +140,8 @@ pub(super) struct Parsed {
     pub(super) tails: Vec<String>,
     /// Ends of a last word that is written without any break: `benutzerkennwort`.
     pub(super) endings: Vec<String>,
+    /// Ends of words for people, whose `name` is meant: `bailiff_name`.
+    pub(super) agents: Vec<String>,
     pub(super) headers: Vec<String>,
     pub(super) cookies: Vec<String>,
     pub(super) params: Vec<String>,
@@ -210,6 +216,7 @@ impl Place<'_> {
             combined,
             tails: rule.tails,
             endings: rule.endings,
+            agents: rule.agents,
             exact: rule.exact,
             headers: rule.headers,
             cookies: rule.cookies,

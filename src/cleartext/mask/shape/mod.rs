@@ -403,7 +403,8 @@ impl Runs<'_, '_> {
         let to = skip_set(self.text, from, CREDENTIAL, usize::MAX);
         let value = cut(self.text, from, to);
         // `token_type=bearer shipment=123` is two pairs.
-        let pair = memchr::memchr(b'=', value).is_some_and(|i| is(at(value, plus(i, 1)), ALNUM));
+        let behind = |i: usize| value.get(plus(i, 1)).is_some_and(|next| *next != b'=');
+        let pair = memchr::memchr(b'=', value).is_some_and(behind);
         let looks = !pair
             && value.len() >= 8
             && value

@@ -211,6 +211,33 @@ fn a_code_is_an_authorization_only_where_it_looks_like_one() {
 }
 
 #[test]
+fn groups_of_addresses_and_pairs_behind_bearer_are_no_names() {
+    let line = "2607:fb90:a2fb:cf59:9c2f::1:7ee - - token_type=bearer chunk=/static/logo.df537273f2ba6843e08d.svg";
+    let masked = mask(line, Format::Text);
+    assert!(
+        !masked.contains("2607") && !masked.contains("7ee"),
+        "{masked}"
+    );
+    assert!(
+        masked.ends_with("chunk=/static/logo.df537273f2ba6843e08d.svg"),
+        "{masked}"
+    );
+}
+
+#[test]
+fn shortened_words_are_written_out_and_people_known_by_their_ends() {
+    gone(
+        Format::Json,
+        r#"{"acctNbr":"lantern-1","sortCd":"lantern-2","bailiffName":"Lantern Seven","skipper":{"name":"Lantern Eight"}}"#,
+        &["antern"],
+    );
+    kept(
+        Format::Json,
+        r#"{"containerName":"Lantern Seven","bailiffName":"lantern","seqNo":"12","server":{"name":"Lantern Eight"}}"#,
+    );
+}
+
+#[test]
 fn names_are_read_without_breaks_and_with_parents() {
     gone(
         Format::Json,

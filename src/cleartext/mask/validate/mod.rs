@@ -49,6 +49,7 @@ pub(in crate::cleartext::mask) const VALIDATORS: &[(&str, Validator)] = &[
     ("nric", identity::nric),
     ("opaque", opaque),
     ("random", random),
+    ("person-like", token::person_like),
     ("phone-like", token::phone_like),
     ("short-digits", token::short_digits),
     ("personnummer", identity::personnummer),

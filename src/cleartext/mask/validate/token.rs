@@ -104,7 +104,8 @@ fn readable(value: &[u8]) -> bool {
         }
         i = plus(i, len.max(1));
     }
-    in_words.saturating_mul(2) >= letters
+    // Base64 that was filled up is no text.
+    in_words.saturating_mul(2) >= letters && !value.ends_with(b"=")
 }
 
 fn is_spoken(word: &[u8]) -> bool {
@@ -152,6 +153,22 @@ pub(super) fn phone_like(value: &[u8]) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     digits >= 6 && letters <= 4
+}
+
+/// Two to five words with capitals, as a person's name is written: `Dr. Giulia Eriksen`, `HAUGEN, TOBIAS`.
+pub(super) fn person_like(value: &[u8]) -> bool {
+    let mut words = 0_usize;
+    for word in value.split(|b| matches!(b, b' ' | b',')) {
+        let Some((first, rest)) = word.split_first() else {
+            continue;
+        };
+        let letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 128 || b"'.-".contains(b);
+        if !(first.is_ascii_uppercase() || *first >= 128) || !rest.iter().all(letter) {
+            return false;
+        }
+        words = plus(words, 1);
+    }
+    (2..=5).contains(&words) && value.len() <= 64
 }
 
 /// Three to twelve digits and nothing else.
