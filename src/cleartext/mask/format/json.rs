@@ -469,13 +469,13 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
             class = self.walk.classify(Space::Field, &name);
         }
         if class.is(Key::WEAK)
-            && !self.walk.rules.is_sure(class)
             && let Some(parent) = self.parent_key()
+            && !self.walk.rules.is_sure(class)
         {
             let names = &self.walk.rules.names;
             let under = self.walk.s.cache.under(names, parent.of(self.buffer), raw);
             if under.hits() {
-                class = under;
+                class = under.below(class);
             }
         }
         let mut shown = if class.is(Key::KNOWN) {
@@ -501,13 +501,15 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         }
     }
 
-    /// The key of the object or array at hand, through arrays.
+    /// The key of the object or array at hand, through arrays, if it may be the first part of a name.
     fn parent_key(&self) -> Option<Stretch> {
         let outer = self.stack.iter().rev().skip(1);
         outer
             .filter(|frame| frame.object)
-            .map(|frame| frame.key)
+            .map(|frame| (frame.key, frame.class))
             .next()
+            .filter(|(_, class)| class.is(Key::PARENT))
+            .map(|(key, _)| key)
     }
 
     fn value(&mut self, text: &Text) {

@@ -93,6 +93,8 @@ impl Key {
     pub(super) const ARTICLE: u16 = 1 << 11;
     /// Of a cookie: its words are those of a preference.
     pub(super) const PREFERENCE: u16 = 1 << 12;
+    /// May be completed by a weak name below it.
+    pub(super) const PARENT: u16 = 1 << 13;
 
     /// A key that triggers a rule.
     pub(super) const fn of(slot: Slot) -> Self {
@@ -103,6 +105,11 @@ impl Key {
     #[inline]
     pub(super) const fn is(self, flags: u16) -> bool {
         self.flags & flags != 0
+    }
+
+    /// The same, for what is below it, as `name`, which alone says something else.
+    pub(super) const fn below(self, name: Self) -> Self {
+        self.with(name.flags & Self::PARENT)
     }
 
     /// Only what it says about the kind of number or text that its values are.

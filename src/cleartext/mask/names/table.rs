@@ -111,6 +111,8 @@ pub(in crate::cleartext::mask) struct NameTable {
     technical_agents: Words,
     special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
     weak: Words,
+    /// What names of several words begin with, up to three words of it.
+    heads: Words,
     words: Words,
     vocabulary: Words,
     neutral: Words,
@@ -191,6 +193,9 @@ impl NameTable {
         for from in 1..split.len() {
             self.weak
                 .insert(Box::from(split.join(from, split.len()).as_slice()));
+            if from <= 3 {
+                self.heads.insert(Box::from(split.join(0, from).as_slice()));
+            }
         }
         for word in split.words() {
             self.vocabulary.insert(word.into());
@@ -321,6 +326,9 @@ impl NameTable {
         }
         if self.weak.contains(all) {
             flags |= Key::WEAK;
+        }
+        if self.is_parent(split) {
+            flags |= Key::PARENT;
         }
         if split.words().any(|word| VERSION_WORDS.contains(&word)) {
             flags |= Key::VERSION;
@@ -456,6 +464,17 @@ impl NameTable {
             .filter(|_| longer)
             .find_map(|start| self.endings.get(cut(last, start, last.len())))
             .copied()
+    }
+
+    /// Whether its last words may be the first of a name: `card` of `card_number`.
+    fn is_parent(&self, split: &Split) -> bool {
+        let len = split.len();
+        let heads = |from: usize| {
+            self.heads.contains(split.join(from, len).as_slice())
+                || self.heads.contains(split.join_plain(from, len).as_slice())
+        };
+        let starts = (0..len).rev().take(3);
+        starts.into_iter().any(heads) || self.agent(split.word(minus(len, 1))).is_some()
     }
 
     /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.
