@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::bytes::{at, cut, find, hex, minus, plus, rest};
+use super::bytes::{DIGIT, at, cut, find, hex, is, minus, plus, rest};
 use super::shape::unwrap_bytes;
 
 /// How a value was encoded where it stood.
@@ -140,7 +140,7 @@ fn percent(text: &[u8], plus_is_space: bool, out: &mut Vec<u8>) {
         let byte = at(text, i);
         let pair = (hex(at(text, plus(i, 1))), hex(at(text, plus(i, 2))));
         match (byte, pair) {
-            (b'%', (Some(high), Some(low))) => {
+            (b'%', (Some(high), Some(low))) if !is_track(text, i) => {
                 out.push(high << 4 | low);
                 i = plus(i, 3);
                 continue;
@@ -150,6 +150,21 @@ fn percent(text: &[u8], plus_is_space: bool, out: &mut Vec<u8>) {
         }
         i = plus(i, 1);
     }
+}
+
+/// `%B4111111111111111^`: the first track of a card (ISO/IEC 7813), whose number would be lost if `%B4` were an escape.
+pub(super) fn is_track(text: &[u8], percent: usize) -> bool {
+    let start = plus(percent, 2);
+    if at(text, plus(percent, 1)) != b'B' || !is(at(text, start), DIGIT) {
+        return false;
+    }
+    let digits = cut(text, start, plus(start, 20))
+        .iter()
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let end = plus(start, digits);
+    (12..=19).contains(&digits)
+        && (at(text, end) == b'^' || cut(text, end, plus(end, 3)).eq_ignore_ascii_case(b"%5e"))
 }
 
 /// `=40`, and `=` at the end of a line that goes on (RFC 2045 section 6.7).
@@ -296,8 +311,11 @@ fn entity(name: &[u8]) -> Option<u32> {
 /// JSON escapes inside a string. Only if it is really there.
 pub(super) fn layer(text: &[u8]) -> Option<Codec> {
     memchr::memchr3(b'%', b'\\', b'&', text)?;
-    let escape =
-        |i: usize| hex(at(text, plus(i, 1))).is_some() && hex(at(text, plus(i, 2))).is_some();
+    let escape = |i: usize| {
+        hex(at(text, plus(i, 1))).is_some()
+            && hex(at(text, plus(i, 2))).is_some()
+            && !is_track(text, i)
+    };
     if memchr::memchr_iter(b'%', text).take(64).any(escape) {
         return Some(Codec::Percent);
     }

@@ -2,13 +2,39 @@
 
 use smallvec::SmallVec;
 
-use super::bytes::{at, cut, plus};
+use super::bytes::{at, cut, minus, plus};
 use super::names::LONGEST_NAME;
 
 /// Words within a name that only join others: `data_di_nascita`, `numero de tarjeta`.
 const FILLERS: [&[u8]; 20] = [
     b"of", b"the", b"de", b"del", b"della", b"di", b"da", b"do", b"dos", b"du", b"des", b"der",
     b"la", b"le", b"el", b"van", b"und", b"y", b"et", b"for",
+];
+
+/// How words of names are shortened, and spelt elsewhere: `acctNbr`, `sort_cd`, `numero_carta`.
+const SHORT_FORMS: [(&[u8], &[u8]); 22] = [
+    (b"cd", b"code"),
+    (b"nbr", b"number"),
+    (b"nr", b"number"),
+    (b"num", b"number"),
+    (b"no", b"number"),
+    (b"nro", b"number"),
+    (b"numero", b"number"),
+    (b"nummer", b"number"),
+    (b"numer", b"number"),
+    (b"nm", b"name"),
+    (b"dt", b"date"),
+    (b"addr", b"address"),
+    (b"acct", b"account"),
+    (b"acc", b"account"),
+    (b"tok", b"token"),
+    (b"usr", b"user"),
+    (b"cust", b"customer"),
+    (b"lic", b"license"),
+    (b"ins", b"insurance"),
+    (b"sec", b"security"),
+    (b"pymt", b"payment"),
+    (b"exp", b"expiry"),
 ];
 
 /// Plain letters of U+00C0 to U+00FF; `.` where there is none.
@@ -39,6 +65,14 @@ pub(super) fn fold(name: &[u8]) -> SmallVec<[u8; LONGEST_NAME]> {
         }
     }
     out
+}
+
+/// What a word is short for, the digits at its end left out.
+pub(super) fn long_form(word: &[u8]) -> Option<&'static [u8]> {
+    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let plain = cut(word, 0, minus(word.len(), digits));
+    let known = SHORT_FORMS.iter().find(|(short, _)| *short == plain);
+    known.map(|(_, long)| *long)
 }
 
 /// Whether a word only joins others.

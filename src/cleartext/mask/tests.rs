@@ -3,6 +3,7 @@
 mod dictionary;
 mod exceptions;
 mod exposure;
+mod heldout;
 mod places;
 mod unseen;
 

@@ -2,8 +2,14 @@
 
 use crate::cleartext::mask::bytes::{at, minus, plus, rest};
 use crate::cleartext::mask::codec::Codec;
-use crate::cleartext::mask::names::{Key, Space};
+use crate::cleartext::mask::decide::{Decision, decide};
+use crate::cleartext::mask::names::{Key, NO_RULE, Space};
+use crate::cleartext::mask::rules::Detector;
+use crate::cleartext::mask::validate::opaque;
 use crate::cleartext::mask::walk::{Stretch, Walk, trimmed};
+
+/// The longest value of a preference (bytes).
+const LONGEST_PREFERENCE: usize = 32;
 
 impl Walk<'_> {
     /// The value of `Cookie`.
@@ -22,6 +28,29 @@ impl Walk<'_> {
         self.cookie(buffer, trimmed(buffer, Stretch::new(at.start, end)));
     }
 
+    /// What a cookie falls under. By default none is kept: neither one whose name says what its value does not look like,
+    /// nor what calls itself a preference and looks like a key.
+    fn cookie_key(&mut self, name: &[u8], value: &[u8]) -> Key {
+        let key = self.classify(Space::Cookie, name);
+        if key.is(Key::SAFE) {
+            return key;
+        }
+        let any = self.rules.detector(Detector::Cookie);
+        let by_default = any.is_some() && Some(key.slot) == any;
+        if by_default && key.is(Key::PREFERENCE) && is_preference(value) {
+            return Key {
+                slot: NO_RULE,
+                ..key
+            };
+        }
+        match any {
+            Some(slot) if key.hits() && decide(self.rules, key, value) == Decision::Look => {
+                Key { slot, ..key }
+            }
+            _ => key,
+        }
+    }
+
     fn cookie(&mut self, buffer: &[u8], at: Stretch) {
         let text = at.of(buffer);
         let (name, value) = match memchr::memchr(b'=', text) {
@@ -31,11 +60,16 @@ impl Walk<'_> {
             ),
             None => (Stretch::new(at.start, at.start), at),
         };
-        let key = self.classify(Space::Cookie, name.of(buffer));
+        let key = self.cookie_key(name.of(buffer), unquoted(buffer, value).of(buffer));
         let mark = self.s.enter(&[name.of(buffer)], key.is(Key::KNOWN));
         self.leaf(buffer, unquoted(buffer, value), Codec::Percent, key);
         self.s.leave(mark);
     }
+}
+
+/// Whether a value may be a choice somebody made: short, and not random.
+fn is_preference(value: &[u8]) -> bool {
+    value.len() <= LONGEST_PREFERENCE && !opaque(value)
 }
 
 fn pair_end(buffer: &[u8], start: usize, end: usize) -> usize {

@@ -20,6 +20,9 @@ use crate::cleartext::mask::shape::{self, Survey};
 use crate::cleartext::mask::validate;
 use crate::cleartext::mask::walk::{PathMark, Stretch, Walk, trimmed};
 
+/// The longest code of a kind of identifier (bytes).
+const LONGEST_CODE: usize = 5;
+
 /// Nesting deeper than this is masked whole.
 const DEEPEST: usize = 96;
 
@@ -350,7 +353,11 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
                 .is_some_and(|rule| rule.shallow);
         let role = self.role(object);
         let inherit = if shallow { NO_RULE } else { key.slot };
-        self.stack.push(Frame::new(object, inherit, self.i, role));
+        let mut frame = Frame::new(object, inherit, self.i, role);
+        if !object {
+            frame.class = key.kind();
+        }
+        self.stack.push(frame);
         self.values = plus(self.values, 1);
         self.i = plus(self.i, 1);
         Ok(())
@@ -462,13 +469,13 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
             class = self.walk.classify(Space::Field, &name);
         }
         if class.is(Key::WEAK)
-            && !class.hits()
             && let Some(parent) = self.parent_key()
+            && !self.walk.rules.is_sure(class)
         {
             let names = &self.walk.rules.names;
             let under = self.walk.s.cache.under(names, parent.of(self.buffer), raw);
             if under.hits() {
-                class = under;
+                class = under.below(class);
             }
         }
         let mut shown = if class.is(Key::KNOWN) {
@@ -494,13 +501,15 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         }
     }
 
-    /// The key of the object or array at hand, through arrays.
+    /// The key of the object or array at hand, through arrays, if it may be the first part of a name.
     fn parent_key(&self) -> Option<Stretch> {
         let outer = self.stack.iter().rev().skip(1);
         outer
             .filter(|frame| frame.object)
-            .map(|frame| frame.key)
+            .map(|frame| (frame.key, frame.class))
             .next()
+            .filter(|(_, class)| class.is(Key::PARENT))
+            .map(|(key, _)| key)
     }
 
     fn value(&mut self, text: &Text) {
@@ -509,6 +518,9 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         }
         if self.special && self.special_value(text.at, true) {
             return;
+        }
+        if self.stack.len() > 2 && minus(text.at.end, text.at.start) <= LONGEST_CODE {
+            self.identifier_type(text.at);
         }
         let mut key = self.effective();
         if let Some(top) = self.stack.last()
@@ -577,7 +589,7 @@ impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
         let slot = match decide(self.walk.rules, key, raw) {
             Decision::Mask(slot) => Some(slot),
             Decision::Keep => None,
-            Decision::Look => is_card(raw)
+            Decision::Look => (is_card(raw) && !(key.is(Key::ARTICLE) && validate::gtin(raw)))
                 .then(|| self.walk.rules.detector(Detector::Card))
                 .flatten(),
         };

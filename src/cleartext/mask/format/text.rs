@@ -7,10 +7,11 @@ use super::url::Filing;
 use crate::cleartext::mask::bytes::{
     ALNUM, JOIN, at, before, cut, find, hex, is, minus, plus, rest, trim,
 };
-use crate::cleartext::mask::codec::Codec;
+use crate::cleartext::mask::codec::{Codec, is_track};
 use crate::cleartext::mask::decide::{Decision, decide};
 use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::rules::Detector;
+use crate::cleartext::mask::validate;
 use crate::cleartext::mask::walk::{Stretch, Walk, is_url, trimmed};
 use crate::observation::Category;
 
@@ -58,8 +59,12 @@ impl Walk<'_> {
         }
         // Beside a name such as `version`, four numbers with points are no address.
         let no_address = key
-            .is(Key::NEUTRAL)
+            .is(Key::VERSION)
             .then(|| self.rules.detector(Detector::Ipv4))
+            .flatten();
+        let no_card = key
+            .is(Key::ARTICLE)
+            .then(|| self.rules.detector(Detector::Card))
             .flatten();
         let mut taken = taken.iter().peekable();
         for found in self.shapes(text) {
@@ -67,6 +72,9 @@ impl Walk<'_> {
                 continue;
             }
             let stretch = Stretch::new(plus(at.start, found.start), plus(at.start, found.end));
+            if Some(found.slot) == no_card && validate::gtin(stretch.of(buffer)) {
+                continue;
+            }
             while taken.peek().is_some_and(|taken| taken.end <= stretch.start) {
                 taken.next();
             }
@@ -289,6 +297,7 @@ impl Pair {
             && !digits_only
             && follows != b'='
             && follows != b':'
+            && !(separator == b':' && is_group(buffer, name, sign))
             && cut(buffer, start, plus(start, 2)) != b"//";
         if !is_pair {
             return None;
@@ -333,6 +342,16 @@ impl Pair {
         };
         Stretch::new(start, plus(start, len))
     }
+}
+
+/// Whether a name before `:` is a group of an IPv6 address: up to four hexadecimal digits, between or before others.
+fn is_group(buffer: &[u8], name: Stretch, sign: usize) -> bool {
+    let hex_run = |text: &[u8]| text.iter().take_while(|b| hex(**b).is_some()).count();
+    let own = name.of(buffer);
+    let next = hex_run(cut(buffer, plus(sign, 1), plus(sign, 6)));
+    let joined = before(buffer, name.start) == b':'
+        || (next <= 4 && at(buffer, plus(sign, plus(next, 1))) == b':');
+    own.len() <= 4 && hex_run(own) == own.len() && joined
 }
 
 /// A block scalar or a list under a name (YAML 1.2 sections 8.1 and 8.2.1): its values.
@@ -457,6 +476,12 @@ fn unquoted_len(line: &[u8], reach: Reach) -> usize {
                 || at(line, next).is_ascii_digit()
                 || at(line, next) >= 128);
         let len = word_len(next);
+        // A long number with a full stop ends its sentence.
+        let ends = cut(line, minus(end, 4), end);
+        if ends.len() == 4 && ends.ends_with(b".") && cut(ends, 0, 3).iter().all(u8::is_ascii_digit)
+        {
+            break;
+        }
         let is_pair = matches!(before(line, plus(next, len)), b':')
             || find(cut(line, next, plus(next, len)), 0, b"=").is_some();
         if !goes_on || len == 0 || is_pair {
@@ -480,7 +505,7 @@ fn has_escape(text: &[u8]) -> bool {
 fn escape_at(text: &[u8], i: usize) -> Option<Codec> {
     let pair = |i: usize| hex(at(text, i)).is_some() && hex(at(text, plus(i, 1))).is_some();
     match at(text, i) {
-        b'%' if pair(plus(i, 1)) => Some(Codec::Percent),
+        b'%' if pair(plus(i, 1)) && !is_track(text, i) => Some(Codec::Percent),
         b'\\' if at(text, plus(i, 1)) == b'u' && pair(plus(i, 2)) && pair(plus(i, 4)) => {
             Some(Codec::Json)
         }

@@ -114,8 +114,21 @@ impl Walk<'_> {
                 .take(minus(at.end, i))
                 .take_while(|b| **b != b'/')
                 .count();
-            let end = plus(i, len);
-            if len > 0 {
+            let mut end = plus(i, len);
+            // What takes several segments to know: `services/T.../B.../...`, whatever host the message names elsewhere.
+            let wide = cut(buffer, 0, at.end);
+            let narrow = cut(buffer, 0, end);
+            if len > 0
+                && let Some((slot, stop)) = self.rules.format_at(wide, i)
+                && stop > end
+                && self.rules.format_at(narrow, i).is_none()
+            {
+                let mark = self.s.enter(&[b"{segment}"], true);
+                self.mask(Stretch::new(i, stop), slot, cut(buffer, i, stop));
+                self.s.leave(mark);
+                key = Key::NONE;
+                end = stop;
+            } else if len > 0 {
                 key = self.segment(buffer, Stretch::new(i, end), key, at.end);
             }
             i = plus(end, 1);
@@ -175,48 +188,76 @@ impl Walk<'_> {
         separators: &[u8],
     ) {
         let mut i = at.start;
+        let mut pair = NamePair::default();
         while i < at.end {
-            let len = rest(buffer, i)
-                .iter()
-                .take(minus(at.end, i))
-                .take_while(|b| !separators.contains(b))
-                .count();
-            if len > 0 {
-                self.parameter(buffer, Stretch::new(i, plus(i, len)));
+            let own = parameter_at(buffer, i, at.end, separators);
+            if own.start < own.end {
+                let next = parameter_at(buffer, plus(own.end, 1), at.end, separators);
+                self.parameter(buffer, own, next, &mut pair);
             }
-            i = plus(i, plus(len, 1));
+            i = plus(own.end, 1);
         }
     }
 
-    fn parameter(&mut self, buffer: &[u8], at: Stretch) {
-        let text = at.of(buffer);
-        let Some(equals) = memchr::memchr(b'=', text) else {
+    /// What the value of a pair falls under: `UserAttributes[0][Name]=birthdate&UserAttributes[0][Value]=...`, in any order.
+    fn paired(
+        &mut self,
+        buffer: &[u8],
+        key: Key,
+        name: &[u8],
+        value: Stretch,
+        next: Stretch,
+        pair: &mut NamePair,
+    ) -> Key {
+        let stem = stem(name);
+        if key.is(Key::PAIR_NAME) && !self.rules.is_sure(key) {
+            pair.key = self.pair_name(value.of(buffer));
+            pair.stem = SmallVec::from_slice(stem);
+            return key;
+        }
+        if !key.is(Key::PAIR_VALUE) || key.hits() {
+            return key;
+        }
+        if pair.key.hits() && pair.stem.as_slice() == stem {
+            return pair.key;
+        }
+        let Some((name, value)) = split_parameter(buffer, next) else {
+            return key;
+        };
+        let name = decoded_name(name.of(buffer));
+        let follows = self.classify(Space::Param, &name).is(Key::PAIR_NAME)
+            && self::stem(&name) == stem
+            && !stem.is_empty();
+        let named = if follows {
+            self.pair_name(value.of(buffer))
+        } else {
+            Key::NONE
+        };
+        if named.hits() { named } else { key }
+    }
+
+    fn pair_name(&mut self, value: &[u8]) -> Key {
+        if value.len() > LONGEST_NAME {
+            return Key::NONE;
+        }
+        let name = decoded_name(value);
+        self.classify(Space::Field, &name)
+    }
+
+    fn parameter(&mut self, buffer: &[u8], at: Stretch, next: Stretch, pair: &mut NamePair) {
+        let Some((name, value)) = split_parameter(buffer, at) else {
             // No value: the name itself may be one.
             let mark = self.s.enter(&[b"{name}"], true);
             self.leaf(buffer, at, Codec::Form, Key::NONE);
             self.s.leave(mark);
             return;
         };
-        let name = cut(text, 0, equals);
-        let mut decoded: SmallVec<[u8; 64]> = SmallVec::from_slice(name);
-        if Codec::Form.applies(name) {
-            let mut plain = Vec::new();
-            Codec::Form.decode(name, &mut plain);
-            if Codec::Percent.applies(&plain) {
-                let once = std::mem::take(&mut plain);
-                Codec::Percent.decode(&once, &mut plain);
-            }
-            decoded = SmallVec::from_vec(plain);
-        }
+        let decoded = decoded_name(name.of(buffer));
         let key = self.classify(Space::Param, &decoded);
-        self.sensitive_name(buffer, Stretch::new(at.start, plus(at.start, equals)));
+        let key = self.paired(buffer, key, &decoded, value, next, pair);
+        self.sensitive_name(buffer, name);
         let mark = self.s.enter(&[&decoded], key.is(Key::KNOWN));
-        self.leaf(
-            buffer,
-            Stretch::new(plus(at.start, plus(equals, 1)), at.end),
-            Codec::Form,
-            key,
-        );
+        self.leaf(buffer, value, Codec::Form, key);
         self.s.leave(mark);
     }
 
@@ -233,6 +274,52 @@ impl Walk<'_> {
     pub(in crate::cleartext::mask) fn form(&mut self, buffer: &[u8], at: Stretch) {
         self.parameters(buffer, at, b"&");
     }
+}
+
+/// The name in a name/value pair that was seen last.
+#[derive(Default)]
+struct NamePair {
+    key: Key,
+    /// What its parameter's name begins with: `UserAttributes[0]`.
+    stem: SmallVec<[u8; 64]>,
+}
+
+/// The parameter that starts at `start`; empty behind the last.
+fn parameter_at(buffer: &[u8], start: usize, end: usize, separators: &[u8]) -> Stretch {
+    let start = start.min(end);
+    let len = cut(buffer, start, end)
+        .iter()
+        .take_while(|b| !separators.contains(b))
+        .count();
+    Stretch::new(start, plus(start, len))
+}
+
+fn split_parameter(buffer: &[u8], at: Stretch) -> Option<(Stretch, Stretch)> {
+    let equals = plus(at.start, memchr::memchr(b'=', at.of(buffer))?);
+    let value = Stretch::new(plus(equals, 1), at.end);
+    Some((Stretch::new(at.start, equals), value))
+}
+
+fn decoded_name(name: &[u8]) -> SmallVec<[u8; 64]> {
+    if !Codec::Form.applies(name) {
+        return SmallVec::from_slice(name);
+    }
+    let mut plain = Vec::new();
+    Codec::Form.decode(name, &mut plain);
+    if Codec::Percent.applies(&plain) {
+        let once = std::mem::take(&mut plain);
+        Codec::Percent.decode(&once, &mut plain);
+    }
+    SmallVec::from_vec(plain)
+}
+
+/// A name without its last word: `UserAttributes[0]` of `UserAttributes[0][Name]`.
+fn stem(name: &[u8]) -> &[u8] {
+    let letter = |b: &&u8| is(**b, ALNUM);
+    let tail = name.iter().rev().take_while(|b| !is(**b, ALNUM)).count();
+    let body = cut(name, 0, minus(name.len(), tail));
+    let word = body.iter().rev().take_while(letter).count();
+    cut(body, 0, minus(body.len(), word))
 }
 
 /// `a=b&c=d` and nothing else.

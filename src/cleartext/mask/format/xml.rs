@@ -13,6 +13,18 @@ const DEEPEST: usize = 96;
 /// A text longer than this names nothing.
 const LONGEST_NAME: usize = 64;
 
+/// Elements that only hold what belongs to the one around them.
+const WRAPPERS: [&[u8]; 8] = [
+    b"field",
+    b"item",
+    b"entry",
+    b"row",
+    b"record",
+    b"attribute",
+    b"property",
+    b"element",
+];
+
 /// An element that is open.
 #[derive(Clone, Copy)]
 struct Element {
@@ -83,9 +95,7 @@ impl Reader<'_, '_, '_> {
         }
         let close = tag_end(self.buffer, open, self.end);
         match at(tail, 1) {
-            b'/' => {
-                self.stack.pop();
-            }
+            b'/' => self.close(Stretch::new(plus(open, 2).min(close), close)),
             b'!' if tail.get(2..).is_some_and(declares_entity) => {
                 self.entity(Stretch::new(plus(open, 2).min(close), close));
             }
@@ -160,23 +170,66 @@ impl Reader<'_, '_, '_> {
         }
     }
 
+    /// An end tag closes the innermost element of its name, and what was left open in it: `</meta>` of a `<meta>` that counts
+    /// as closed already must not close what is around it.
+    fn close(&mut self, name: Stretch) {
+        let name = name.of(self.buffer).trim_ascii_end();
+        let open = self.stack.iter();
+        if let Some(place) = open
+            .into_iter()
+            .rposition(|one| one.name.of(self.buffer) == name)
+        {
+            self.stack.truncate(place);
+        }
+    }
+
     fn name_class(&mut self, name: Stretch) -> Key {
         let raw = name.of(self.buffer);
         let class = self.walk.classify(Space::Field, raw);
-        if class.is(Key::WEAK)
-            && !class.hits()
-            && let Some(parent) = self.stack.last()
-        {
-            let under =
-                self.walk
-                    .s
-                    .cache
-                    .under(&self.walk.rules.names, parent.name.of(self.buffer), raw);
+        if !class.is(Key::WEAK) || self.walk.rules.is_sure(class) {
+            return class;
+        }
+        let names = &self.walk.rules.names;
+        let is_wrapper = |one: &&Element| {
+            let name = one.name.of(self.buffer);
+            WRAPPERS
+                .iter()
+                .any(|wrapper| wrapper.eq_ignore_ascii_case(name))
+        };
+        let pair = class.is(Key::PAIR_NAME | Key::PAIR_VALUE);
+        let wrapped = usize::from(!pair && self.stack.last().as_ref().is_some_and(is_wrapper));
+        let parents = self.stack.iter().rev().take(plus(wrapped, 1));
+        for parent in parents {
+            let parent = parent.name.of(self.buffer);
+            let under = self.walk.s.cache.under(names, parent, raw);
             if under.hits() {
                 return under;
             }
         }
         class
+    }
+
+    /// `<identifier><type>...<code>MR</code>...</type><value>x</value>`: the code names the identifier (HL7 table 0203).
+    fn identifier_type(&mut self, at: Stretch) {
+        let code = at.of(self.buffer);
+        if !(2..=5).contains(&code.len()) || !code.iter().all(u8::is_ascii_uppercase) {
+            return;
+        }
+        let name = |one: &Element| local(one.name.of(self.buffer));
+        let place = match self.stack.as_slice() {
+            [.., kind, _, top] if name(kind) == b"type" && name(top) == b"code" => 3,
+            [.., kind, top] if name(kind) == b"type" && name(top) == b"code" => 2,
+            _ => return,
+        };
+        let names = &self.walk.rules.names;
+        let named = self.walk.s.cache.under(names, b"identifier_type", code);
+        let owner = minus(self.stack.len(), plus(place, 1));
+        if named.hits()
+            && self.stack.len() > place
+            && let Some(owner) = self.stack.get_mut(owner)
+        {
+            owner.pair = named;
+        }
     }
 
     /// The attributes of a tag: first those that name what others hold, in whatever order they stand.
@@ -233,20 +286,31 @@ impl Reader<'_, '_, '_> {
         if !key.is(Key::PAIR_NAME) || key.hits() {
             return;
         }
-        let named = self.walk.classify(Space::Field, value.of(self.buffer));
+        let raw = value.of(self.buffer);
+        let mut named = self.walk.classify(Space::Field, raw);
+        if let [.., outer, _] = self.stack.as_slice()
+            && named.is(Key::WEAK)
+            && !named.hits()
+        {
+            let names = &self.walk.rules.names;
+            let outer = outer.name.of(self.buffer);
+            let under = self.walk.s.cache.under(names, outer, raw);
+            named = if under.hits() { under } else { named };
+        }
         if let Some(top) = self.stack.last_mut()
             && (named.hits() || !top.pair.hits())
         {
             top.pair = named;
-            top.inherit = if named.hits() {
-                named.slot
-            } else {
-                top.inherit
+            top.inherit = match named.slot {
+                // `<Property name="TokenType">`: no secret, whatever it lies in.
+                NO_RULE if !named.is(Key::NEUTRAL) => top.inherit,
+                slot => slot,
             };
         }
     }
 
     fn attribute(&mut self, name: Stretch, value: Stretch) {
+        self.identifier_type(value);
         let mut key = self.name_class(name);
         if key.is(Key::PAIR_VALUE)
             && !key.hits()
@@ -268,6 +332,7 @@ impl Reader<'_, '_, '_> {
         if at.start >= at.end {
             return;
         }
+        self.identifier_type(at);
         let key = self.stack.last().map_or(Key::NONE, |top| {
             if top.inherit == NO_RULE {
                 top.class
@@ -312,6 +377,11 @@ impl Reader<'_, '_, '_> {
         act(self.walk, self.buffer);
         self.walk.s.leave(mark);
     }
+}
+
+/// A name without its namespace.
+fn local(name: &[u8]) -> &[u8] {
+    memchr::memrchr(b':', name).map_or(name, |colon| rest(name, plus(colon, 1)))
 }
 
 /// The `>` that ends a tag; quotes may hold others.

@@ -52,7 +52,13 @@ impl Space {
 pub(super) struct Key {
     /// The rule it triggers.
     pub(super) slot: Slot,
-    flags: u16,
+    pub(super) flags: u16,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Key {
@@ -81,6 +87,14 @@ impl Key {
     pub(super) const COLUMNS: u16 = 1 << 8;
     /// Holds rows whose cells fall under the columns beside it.
     pub(super) const ROWS: u16 = 1 << 9;
+    /// Holds a version or an object identifier: four numbers with points are no address.
+    pub(super) const VERSION: u16 = 1 << 10;
+    /// Holds a number of trade (GTIN, EAN, ISBN): thirteen digits are no card.
+    pub(super) const ARTICLE: u16 = 1 << 11;
+    /// Of a cookie: its words are those of a preference.
+    pub(super) const PREFERENCE: u16 = 1 << 12;
+    /// May be completed by a weak name below it.
+    pub(super) const PARENT: u16 = 1 << 13;
 
     /// A key that triggers a rule.
     pub(super) const fn of(slot: Slot) -> Self {
@@ -91,6 +105,19 @@ impl Key {
     #[inline]
     pub(super) const fn is(self, flags: u16) -> bool {
         self.flags & flags != 0
+    }
+
+    /// The same, for what is below it, as `name`, which alone says something else.
+    pub(super) const fn below(self, name: Self) -> Self {
+        self.with(name.flags & Self::PARENT)
+    }
+
+    /// Only what it says about the kind of number or text that its values are.
+    pub(super) const fn kind(self) -> Self {
+        Self {
+            slot: NO_RULE,
+            flags: self.flags & (Self::VERSION | Self::ARTICLE),
+        }
     }
 
     /// Whether it triggers a rule.

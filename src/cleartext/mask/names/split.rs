@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::cleartext::mask::bytes::{ALNUM, DIGIT, LOWER, UPPER, at, before, cut, is, minus, plus};
-use crate::cleartext::mask::spelling::{fold, is_filler};
+use crate::cleartext::mask::spelling::{fold, is_filler, long_form};
 
 /// Names longer than this are judged by their last bytes.
 pub(in crate::cleartext::mask) const LONGEST_NAME: usize = 96;
@@ -88,6 +88,23 @@ impl Split {
             text: self.text.clone(),
             spans,
         })
+    }
+
+    /// The name with words written out that are shortened; none if there are no such words.
+    pub(super) fn written_out(&self) -> Option<Self> {
+        self.words().find_map(long_form)?;
+        let mut split = Self {
+            text: SmallVec::new(),
+            spans: SmallVec::new(),
+        };
+        for word in self.words() {
+            let start = split.text.len();
+            split
+                .text
+                .extend_from_slice(long_form(word).unwrap_or(word));
+            split.spans.push((start, split.text.len()));
+        }
+        Some(split)
     }
 
     /// How many words there are.

@@ -9,6 +9,7 @@ use super::split::{joined, without_digits};
 use super::{Key, Slot, Space, Split};
 use crate::cleartext::mask::bytes::{cut, find, minus, plus};
 use crate::cleartext::mask::shape;
+use crate::cleartext::mask::validate::is_article;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -16,6 +17,25 @@ struct Entry {
     /// Whether it also counts as whole words inside a longer name.
     inside: bool,
 }
+
+/// The shortest word for people that is known by its end (bytes).
+const SHORTEST_AGENT: usize = 5;
+
+/// The shortest ending of a word that says anything (bytes).
+const SHORTEST_ENDING: usize = 3;
+
+/// Words of names that hold a version or an object identifier.
+const VERSION_WORDS: [&[u8]; 9] = [
+    b"version",
+    b"versions",
+    b"ver",
+    b"build",
+    b"release",
+    b"firmware",
+    b"semver",
+    b"revision",
+    b"oid",
+];
 
 /// Members that list the columns of a table: of data frames, SQL gateways, time series, spreadsheets.
 const COLUMN_NAMES: [&str; 12] = [
@@ -65,6 +85,12 @@ pub(in crate::cleartext::mask) struct Lists {
     pub(in crate::cleartext::mask) safe_headers: Vec<String>,
     /// Cookies whose values are kept if nothing sensitive shows.
     pub(in crate::cleartext::mask) preference_cookies: Vec<String>,
+    /// Words that end like those for people, but mean things: `container`.
+    pub(in crate::cleartext::mask) technical_agents: Vec<String>,
+    /// Words that make a cookie a preference, if its other words are fillers.
+    pub(in crate::cleartext::mask) preference_words: Vec<String>,
+    /// Words beside those that say no more than whose or which preference it is.
+    pub(in crate::cleartext::mask) preference_fillers: Vec<String>,
     /// Words of field names that may be shown.
     pub(in crate::cleartext::mask) vocabulary: Vec<String>,
 }
@@ -78,12 +104,21 @@ pub(in crate::cleartext::mask) struct NameTable {
     common: Map<Entry>,
     /// Words that say it at the end of a longer name only: `unseal_key`.
     tails: Map<Slot>,
+    /// What says it at the end of a last word that holds more: `benutzerkennwort`.
+    endings: Map<Slot>,
+    /// Ends of words for people, before `name`.
+    agents: Map<Slot>,
+    technical_agents: Words,
     special: HashMap<(Space, Box<[u8]>), Slot, RandomState>,
     weak: Words,
+    /// What names of several words begin with, up to three words of it.
+    heads: Words,
     words: Words,
     vocabulary: Words,
     neutral: Words,
     prefixes: Words,
+    preferences: Words,
+    beside_preferences: Words,
     flagged: HashMap<(Space, Box<[u8]>), u16, RandomState>,
     roles: Map<u16>,
     cookie_rule: Option<Slot>,
@@ -122,6 +157,13 @@ impl NameTable {
                 .extend(names.iter().map(|name| ((space, joined(name)), Key::SAFE)));
             table.learn_words(names);
         }
+        for (names, words) in [
+            (&lists.technical_agents, &mut table.technical_agents),
+            (&lists.preference_words, &mut table.preferences),
+            (&lists.preference_fillers, &mut table.beside_preferences),
+        ] {
+            words.extend(names.iter().map(|name| joined(name)));
+        }
         table.learn_words(&lists.vocabulary);
         table.learn_words(&lists.neutral_tails);
         table.learn_words(&lists.prefixes);
@@ -151,6 +193,9 @@ impl NameTable {
         for from in 1..split.len() {
             self.weak
                 .insert(Box::from(split.join(from, split.len()).as_slice()));
+            if from <= 3 {
+                self.heads.insert(Box::from(split.join(0, from).as_slice()));
+            }
         }
         for word in split.words() {
             self.vocabulary.insert(word.into());
@@ -162,6 +207,16 @@ impl NameTable {
     pub(in crate::cleartext::mask) fn add_tail(&mut self, word: &str, slot: Slot) {
         self.tails.entry(joined(word)).or_insert(slot);
         self.learn_words(&[word.to_owned()]);
+    }
+
+    /// Adds an end of words for people: what is called their name triggers `slot`. The first rule wins.
+    pub(in crate::cleartext::mask) fn add_agent(&mut self, ending: &str, slot: Slot) {
+        self.agents.entry(joined(ending)).or_insert(slot);
+    }
+
+    /// Adds an ending that triggers `slot` where the last word of a name is longer than it. The first rule wins.
+    pub(in crate::cleartext::mask) fn add_ending(&mut self, ending: &str, slot: Slot) {
+        self.endings.entry(joined(ending)).or_insert(slot);
     }
 
     /// Adds a name that triggers `slot` in one space only.
@@ -208,11 +263,42 @@ impl NameTable {
             key = if again.hits() { again } else { key };
         }
         if key == Key::NONE
-            && let Some(slot) = self.tail(&split)
+            && split.len() > 1
+            && let Some(long) = split.written_out()
+        {
+            let again = self.common_key(&long, false);
+            key = if again.hits() { again } else { key };
+        }
+        if key == Key::NONE
+            && let Some(slot) = self.tail(&split).or_else(|| self.word_ending(&split))
+        {
+            key = Key::of(slot);
+        }
+        if !key.hits()
+            && let Some(slot) = self.agent_name(&split)
         {
             key = Key::of(slot);
         }
         self.fallback(space, key.with(flags))
+    }
+
+    /// `bailiff_name`: by its end, the word before `name` may be one for a person.
+    fn agent_name(&self, split: &Split) -> Option<Slot> {
+        let names = [&b"name"[..], b"names", b"nm"];
+        let is_name = names.contains(&without_digits(split.word(minus(split.len(), 1))));
+        (split.len() > 1 && is_name)
+            .then(|| self.agent(split.word(minus(split.len(), 2))))
+            .flatten()
+    }
+
+    fn agent(&self, word: &[u8]) -> Option<Slot> {
+        let word = without_digits(word);
+        if word.len() < SHORTEST_AGENT || self.technical_agents.contains(word) {
+            return None;
+        }
+        (2..word.len())
+            .find_map(|start| self.agents.get(cut(word, start, word.len())))
+            .copied()
     }
 
     fn flags(&self, space: Space, split: &Split, all: &[u8]) -> u16 {
@@ -241,12 +327,32 @@ impl NameTable {
         if self.weak.contains(all) {
             flags |= Key::WEAK;
         }
+        if self.is_parent(split) {
+            flags |= Key::PARENT;
+        }
+        if split.words().any(|word| VERSION_WORDS.contains(&word)) {
+            flags |= Key::VERSION;
+        }
+        if split.words().any(is_article) {
+            flags |= Key::ARTICLE;
+        }
+        if space == Space::Cookie && self.is_preference(split) {
+            flags |= Key::PREFERENCE;
+        }
         if split.words().all(|word| {
             self.vocabulary.contains(word) || self.vocabulary.contains(without_digits(word))
         }) {
             flags |= Key::KNOWN;
         }
         flags
+    }
+
+    /// Whether a cookie's name is that of a preference with words around it that only say whose or which.
+    fn is_preference(&self, split: &Split) -> bool {
+        let known = |word: &[u8]| self.preferences.contains(word);
+        let beside = |word: &[u8]| self.beside_preferences.contains(word);
+        let words = || split.words().map(without_digits);
+        words().all(|word| known(word) || beside(word)) && words().any(known)
     }
 
     fn fallback(&self, space: Space, key: Key) -> Key {
@@ -349,6 +455,28 @@ impl NameTable {
         known.copied().filter(|_| split.len() > 1)
     }
 
+    /// What the end of the last word says: names that are written without any break are no words of any vocabulary.
+    fn word_ending(&self, split: &Split) -> Option<Slot> {
+        let last = without_digits(split.word(minus(split.len(), 1)));
+        let starts = 1..=minus(last.len(), SHORTEST_ENDING);
+        let longer = last.len() > SHORTEST_ENDING;
+        starts
+            .filter(|_| longer)
+            .find_map(|start| self.endings.get(cut(last, start, last.len())))
+            .copied()
+    }
+
+    /// Whether its last words may be the first of a name: `card` of `card_number`.
+    fn is_parent(&self, split: &Split) -> bool {
+        let len = split.len();
+        let heads = |from: usize| {
+            self.heads.contains(split.join(from, len).as_slice())
+                || self.heads.contains(split.join_plain(from, len).as_slice())
+        };
+        let starts = (0..len).rev().take(3);
+        starts.into_iter().any(heads) || self.agent(split.word(minus(len, 1))).is_some()
+    }
+
     /// What a weak name says under its parent: `number` under `card`, `value` under `patient_identifier`.
     pub(in crate::cleartext::mask) fn under(&self, parent: &[u8], raw: &[u8]) -> Key {
         let (parent, split) = (Split::of(parent), Split::of(raw));
@@ -364,7 +492,10 @@ impl NameTable {
                 }
             }
         }
-        Key::NONE
+        match self.agent(parent.word(minus(parent.len(), 1))) {
+            Some(slot) if tail.as_slice() == b"name" => Key::of(slot),
+            _ => Key::NONE,
+        }
     }
 
     /// Cuts a long lower-case word into known words, fewest first; nothing if that is not possible without rest.

@@ -61,6 +61,7 @@ impl RuleSet {
             near: Vec::new(),
             context: HashMap::default(),
             context_two: [0; 64],
+            context_next: [0; 64],
             detectors: [None; Detector::ALL.len()],
             ids,
             examples: Vec::new(),
@@ -134,6 +135,12 @@ impl RuleSet {
         for word in &rule.tails {
             self.names.add_tail(word, slot);
         }
+        for word in &rule.agents {
+            self.names.add_agent(word, slot);
+        }
+        for word in &rule.endings {
+            self.names.add_ending(word, slot);
+        }
         for (space, names) in [
             (Space::Header, &rule.headers),
             (Space::Cookie, &rule.cookies),
@@ -168,8 +175,11 @@ impl RuleSet {
         });
         for word in rule.context.iter().chain(&rule.names).chain(&rule.exact) {
             let whole = Split::of(word.as_bytes()).whole();
-            if let Some(row) = self.context_two.get_mut(usize::from(at(&whole, 0) & 63)) {
-                *row |= 1_u64.wrapping_shl(u32::from(at(&whole, 1) & 63));
+            for (table, i) in [(&mut self.context_two, 0), (&mut self.context_next, 1)] {
+                if let Some(row) = table.get_mut(usize::from(at(&whole, i) & 63)) {
+                    let next = at(&whole, i.saturating_add(1));
+                    *row |= 1_u64.wrapping_shl(u32::from(next & 63));
+                }
             }
             let list = self.context.entry(whole).or_default();
             if !list.contains(&number) {

@@ -51,6 +51,9 @@ pub(super) struct ListsFile {
     url_names: Vec<String>,
     safe_headers: Vec<String>,
     preference_cookies: Vec<String>,
+    preference_words: Vec<String>,
+    technical_agents: Vec<String>,
+    preference_fillers: Vec<String>,
     vocabulary: Vec<String>,
 }
 
@@ -64,6 +67,9 @@ impl ListsFile {
         all.url_names.extend(self.url_names);
         all.safe_headers.extend(self.safe_headers);
         all.preference_cookies.extend(self.preference_cookies);
+        all.technical_agents.extend(self.technical_agents);
+        all.preference_words.extend(self.preference_words);
+        all.preference_fillers.extend(self.preference_fillers);
         all.vocabulary.extend(self.vocabulary);
     }
 }
@@ -88,6 +94,10 @@ pub(super) struct RuleText {
     combine: Vec<String>,
     #[serde(default)]
     tails: Vec<String>,
+    #[serde(default)]
+    endings: Vec<String>,
+    #[serde(default)]
+    agents: Vec<String>,
     #[serde(default)]
     headers: Vec<String>,
     #[serde(default)]
@@ -128,6 +138,10 @@ pub(super) struct Parsed {
     /// What `combine` comes to: names only, no context words.
     pub(super) combined: Vec<String>,
     pub(super) tails: Vec<String>,
+    /// Ends of a last word that is written without any break: `benutzerkennwort`.
+    pub(super) endings: Vec<String>,
+    /// Ends of words for people, whose `name` is meant: `bailiff_name`.
+    pub(super) agents: Vec<String>,
     pub(super) headers: Vec<String>,
     pub(super) cookies: Vec<String>,
     pub(super) params: Vec<String>,
@@ -201,6 +215,8 @@ impl Place<'_> {
             names: rule.names,
             combined,
             tails: rule.tails,
+            endings: rule.endings,
+            agents: rule.agents,
             exact: rule.exact,
             headers: rule.headers,
             cookies: rule.cookies,

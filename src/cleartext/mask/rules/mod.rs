@@ -22,7 +22,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use super::bytes::{DIGIT, RUN, at, is};
-use super::names::{NameTable, Slot};
+use super::names::{Key, NameTable, Slot};
 use super::validate::Validator;
 use crate::observation::{Category, RuleId, TypeId};
 use pattern::Pattern;
@@ -225,6 +225,8 @@ pub struct RuleSet {
     context: HashMap<Box<[u8]>, SmallVec<[u16; 4]>, RandomState>,
     /// Bit (b0 & 63, b1 & 63) is set if a context word starts with these bytes.
     context_two: [u64; 64],
+    /// The same for their second and third byte.
+    context_next: [u64; 64],
     detectors: [Option<Slot>; Detector::ALL.len()],
     ids: Ids,
     examples: Vec<example::Examples>,
@@ -310,6 +312,15 @@ impl RuleSet {
         self.rules.get(usize::from(slot))
     }
 
+    /// Whether a name triggers a rule whatever the value is.
+    #[inline]
+    pub(super) fn is_sure(&self, key: Key) -> bool {
+        key.hits()
+            && self
+                .rule(key.slot)
+                .is_some_and(|rule| rule.accept.is_none())
+    }
+
     /// The rule that switched a detector on.
     #[inline]
     pub(super) fn detector(&self, detector: Detector) -> Option<Slot> {
@@ -373,11 +384,23 @@ impl RuleSet {
     /// Whether a context word starts like this word, whatever the case of its letters.
     #[inline]
     pub(super) fn may_be_context(&self, word: &[u8]) -> bool {
-        let lower = |i: usize| usize::from(at(word, i).to_ascii_lowercase() & 63);
-        let row = self.context_two.get(lower(0)).copied().unwrap_or(0);
-        // Digits at its end do not count.
+        let lower = |i: usize| at(word, i).to_ascii_lowercase() & 63;
+        let has = |table: &[u64; 64], i: usize| {
+            let row = table.get(usize::from(lower(i))).copied().unwrap_or(0);
+            let next = lower(i.saturating_add(1));
+            row.wrapping_shr(u32::from(next)) & 1 != 0
+        };
+        let row = self
+            .context_two
+            .get(usize::from(lower(0)))
+            .copied()
+            .unwrap_or(0);
+        // Digits at its end do not count, and a short word may go on with the next one.
         let alone = is(at(word, 1), DIGIT) && row & 1 != 0;
-        row.wrapping_shr(u32::try_from(lower(1)).unwrap_or(0)) & 1 != 0 || alone
+        let short = word.len() < 3 || is(at(word, 2), DIGIT);
+        alone
+            || (has(&self.context_two, 0) && (short || has(&self.context_next, 1)))
+            || !word.is_ascii()
     }
 
     /// The groups of formats that count next to `word`.

@@ -40,8 +40,7 @@ pub(in crate::cleartext::mask) enum PatternError {
 }
 
 /// The class names, as error messages list them.
-pub(in crate::cleartext::mask) const CLASSES: &str =
-    "digit, lower, upper, alpha, base62, hex, HEX, b64, b64url, base32, base58, bech32, word, any";
+pub(in crate::cleartext::mask) const CLASSES: &str = "digit, lower, upper, alpha, base62, hex, HEX, b64, b64url, base32, base58, bech32, word, unreserved, any";
 
 fn class_set(name: &[u8]) -> Option<Set> {
     let digit = Set::range(b'0', b'9');
@@ -63,6 +62,8 @@ fn class_set(name: &[u8]) -> Option<Set> {
         b"base32" => upper.and(Set::range(b'2', b'7')),
         b"base58" => Set::of(b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
         b"bech32" => Set::of(b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"),
+        // RFC 3986 section 2.3: what needs no escape in an URL.
+        b"unreserved" => base62.and(Set::of(b"-._~")),
         b"any" => Set::range(b'!', b'~'),
         _ => return None,
     })

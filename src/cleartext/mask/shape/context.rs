@@ -3,8 +3,12 @@
 use smallvec::SmallVec;
 
 use super::{Found, is_boundary};
-use crate::cleartext::mask::bytes::{ALNUM, DIGIT, JOIN, UPPER, at, before, cut, is, minus, rest};
+use crate::cleartext::mask::bytes::{
+    ALNUM, DIGIT, JOIN, LOWER, UPPER, at, before, cut, is, minus, plus, rest,
+};
+use crate::cleartext::mask::names::LONGEST_NAME;
 use crate::cleartext::mask::rules::RuleSet;
+use crate::cleartext::mask::spelling::fold;
 
 /// How far, in bytes, a context word reaches.
 const REACH: usize = 40;
@@ -46,9 +50,9 @@ impl Context {
         if !rules.may_be_context(raw) && !rules.may_be_context(previous) {
             return;
         }
-        let word: SmallVec<[u8; 24]> = raw.iter().map(u8::to_ascii_lowercase).collect();
+        let word = lower(raw);
         let plain = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-        let mut pair: SmallVec<[u8; 64]> = previous.iter().map(u8::to_ascii_lowercase).collect();
+        let mut pair = lower(previous);
         pair.extend_from_slice(&word);
         for name in [
             &pair[..],
@@ -107,10 +111,43 @@ impl Context {
         self.previous = (0, 0);
     }
 
+    /// A full stop at `stop` that ends a sentence: what comes next has words of its own. An abbreviation (`tel.`) ends none.
+    pub(super) fn end_sentence(&mut self, text: &[u8], stop: usize) {
+        if !at(text, plus(stop, 1)).is_ascii_whitespace() {
+            return;
+        }
+        let head = text.get(minus(stop, 4)..stop).unwrap_or_default();
+        let letters = head.iter().rev().take_while(|b| is(**b, UPPER | LOWER));
+        let letters = letters.count();
+        let lead = before(head, minus(head.len(), letters));
+        // `no. 12` and `J. Doe` go on; `30659802C. article 12` and `RZ 20 99 33 A. order 12` do not.
+        let goes_on = match letters {
+            1 => !is(at(text, plus(stop, 2)), LOWER) && !is(lead, DIGIT),
+            2 | 3 => !is(lead, DIGIT),
+            _ => false,
+        };
+        match letters {
+            _ if goes_on => {}
+            4.. => self.open.retain(|open| open.end == stop),
+            _ => self.end_line(),
+        }
+    }
+
     /// `=` or `:` at `sign`: what comes next is the value of the name right before, and of no other word.
     pub(super) fn separator(&mut self, sign: usize) {
         self.open.retain(|open| minus(sign, open.end) <= 2);
     }
+}
+
+/// A word as names are kept: in lower case, without accents.
+fn lower(word: &[u8]) -> SmallVec<[u8; LONGEST_NAME]> {
+    let mut word = if word.is_ascii() {
+        SmallVec::from_slice(word)
+    } else {
+        fold(word)
+    };
+    word.make_ascii_lowercase();
+    word
 }
 
 /// Values beside context words hold a digit, or start with a capital letter.

@@ -130,8 +130,8 @@ fn scan_plain(rules: &RuleSet, text: &[u8], unwrapped: Unwrapped<'_>, out: &mut 
     Runs {
         rules,
         text,
-        // A single token has no words beside it.
-        in_words: memchr::memchr3(b' ', b'\n', b'\t', text).is_some(),
+        // A single token has no words beside it, but in some scripts none are set apart.
+        in_words: memchr::memchr3(b' ', b'\n', b'\t', text).is_some() || !text.is_ascii(),
         context: Context::default(),
         out,
         unwrapped,
@@ -237,14 +237,32 @@ impl Runs<'_, '_> {
                 self.context.end_line();
                 None
             }
+            b'.' => {
+                self.context.end_sentence(self.text, i);
+                None
+            }
             b'=' | b':' => {
                 self.context.separator(i);
                 None
             }
+            128.. if self.in_words => return self.other_word(i),
             b'%' | b';' => number::track(self.rules, self.text, i),
             _ => None,
         };
         self.keep(found).unwrap_or_else(|| plus(i, 1))
+    }
+
+    /// A word that starts with a letter beyond ASCII, or goes on with one: it only counts as a context word.
+    fn other_word(&mut self, start: usize) -> usize {
+        let lead = before(self.text, start);
+        let tail = rest(self.text, start).iter();
+        if !is(lead, ALNUM) && lead < 128 {
+            // Behind letters of other scripts a number may follow without a space.
+            let letter = |b: &&u8| is(**b, UPPER | LOWER) || **b >= 128;
+            let end = plus(start, tail.clone().take_while(letter).count());
+            self.context.word(self.rules, self.text, start, end);
+        }
+        plus(start, tail.take_while(|b| **b >= 128).count())
     }
 
     fn keep(&mut self, found: Option<Found>) -> Option<usize> {
@@ -292,7 +310,8 @@ impl Runs<'_, '_> {
                 slot,
             });
         }
-        if run.classes & (DIGIT | UPPER | LOWER) == LOWER {
+        let next = at(text, run.end);
+        if run.classes & (DIGIT | UPPER | LOWER) == LOWER && next != b'+' && next != b'/' {
             return None;
         }
         if is(at(text, run.start), UPPER | LOWER)
@@ -317,14 +336,16 @@ impl Runs<'_, '_> {
                 slot,
             });
         }
-        let next = at(text, run.end);
-        let digits = run.classes & DIGIT != 0;
+        // Base64 may do without digits: the first part of the token of a bot.
+        let mixed = run.classes & (UPPER | LOWER) == UPPER | LOWER;
+        let digits = run.classes & DIGIT != 0 || (mixed && next == b'.' && len >= SHORTEST_TOKEN);
         let telling =
             matches!(next, b'.' | b':' | b'~') || run.classes & JOIN != 0 || len >= SHORTEST_ID;
         // Base64 with `/` or `+` in it: only from its true start.
         let base64 = matches!(next, b'/' | b'+') && !BASE64.has(before(text, run.start));
         if ((digits && telling) || base64)
             && let Some((slot, end)) = rules.loose_format_at(text, run.start, run.end)
+            && !within_base64(text, run.start, end)
         {
             return Some(Found {
                 start: run.start,
@@ -357,7 +378,15 @@ impl Runs<'_, '_> {
         if let Some(found) = self.credentials(start, end) {
             return Some(found);
         }
-        self.context.word(rules, text, start, end);
+        // The rest of a word whose other letters are beyond ASCII counts no more.
+        if before(text, start) < 128 {
+            let letter = |b: &&u8| is(**b, ALNUM) || **b >= 128;
+            let more = match at(text, end) {
+                128.. => rest(text, end).iter().take_while(letter).count(),
+                _ => 0,
+            };
+            self.context.word(rules, text, start, plus(end, more));
+        }
         None
     }
 
@@ -374,7 +403,8 @@ impl Runs<'_, '_> {
         let to = skip_set(self.text, from, CREDENTIAL, usize::MAX);
         let value = cut(self.text, from, to);
         // `token_type=bearer shipment=123` is two pairs.
-        let pair = memchr::memchr(b'=', value).is_some_and(|i| is(at(value, plus(i, 1)), ALNUM));
+        let behind = |i: usize| value.get(plus(i, 1)).is_some_and(|next| *next != b'=');
+        let pair = memchr::memchr(b'=', value).is_some_and(behind);
         let looks = !pair
             && value.len() >= 8
             && value
@@ -441,6 +471,25 @@ fn read_run(text: &[u8], start: usize) -> Run {
         classes,
     }
 }
+
+/// Whether `start..end` is a stretch of something longer in base64: a digest, a certificate.
+fn within_base64(text: &[u8], start: usize, end: usize) -> bool {
+    let joined = |sign: usize, other: u8| at(text, sign) == b'+' && is(other, ALNUM);
+    let next = joined(end, at(text, plus(end, 1)));
+    let previous = start > 1 && joined(minus(start, 1), at(text, minus(start, 2)));
+    if !next && !previous {
+        return false;
+    }
+    let head = text
+        .get(minus(start, LONG_BASE64)..start)
+        .unwrap_or_default();
+    let back = head.iter().rev().take_while(|b| BASE64.has(**b)).count();
+    let stop = skip_set(text, start, BASE64, LONG_BASE64);
+    minus(plus(stop, back), start) >= LONG_BASE64
+}
+
+/// Text in base64 that is longer than an address or a key (bytes).
+const LONG_BASE64: usize = 60;
 
 /// Bytes of a `token68` (RFC 9110 section 11.2).
 const CREDENTIAL: Set = BASE62.and(Set::of(b"-._~+/="));

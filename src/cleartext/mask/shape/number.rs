@@ -102,12 +102,42 @@ fn card(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
         let usual = taken == 1
             || (matches!(head.first(), Some(4 | 6)) && head.iter().skip(1).all(|len| *len >= 3));
         let closed = taken < count || (is_boundary(at(text, end)) && !continues_number(text, end));
-        if (13..=19).contains(&digits) && usual && closed && validate::card(cut(text, start, end)) {
+        let value = cut(text, start, end);
+        if (13..=19).contains(&digits)
+            && usual
+            && closed
+            && validate::card(value)
+            && !(validate::gtin(value) && is_article(text, start))
+        {
             return Some(Found { start, end, slot });
         }
         digits = minus(digits, head.last().copied().unwrap_or(0));
     }
     None
+}
+
+/// Whether the word right before `start` names a number of trade: `EAN 5018537331240`, `gtin-13: ...`.
+fn is_article(text: &[u8], start: usize) -> bool {
+    let head = text.get(minus(start, 24)..start).unwrap_or_default();
+    let mut words = head
+        .rsplit(|b| !is(*b, UPPER | LOWER))
+        .filter(|word| !word.is_empty());
+    let last = words.next().unwrap_or_default().to_ascii_lowercase();
+    let code = [&b"code"[..], b"number", b"no", b"nr", b"id"].contains(&last.as_slice());
+    let word = if code {
+        words.next().unwrap_or_default().to_ascii_lowercase()
+    } else {
+        last
+    };
+    validate::is_article(&word)
+}
+
+/// `1.2.36.146` behind `urn:oid:` is an object identifier (RFC 3061).
+fn is_identifier(text: &[u8], start: usize) -> bool {
+    let head = text.get(minus(start, 4)..start).unwrap_or_default();
+    head.get(..3)
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"oid"))
+        && head.len() == 4
 }
 
 /// `a.b.c.d` with each part at most 255 and no leading zero; loopback and unspecified survive, versions too.
@@ -123,7 +153,11 @@ fn ipv4(rules: &RuleSet, text: &[u8], start: usize, groups: &Groups) -> Option<F
     // `Chrome/126.0.0.0` is a product version (RFC 9110 section 10.1.5).
     let product = before(text, start) == b'/' && is(at(text, minus(start, 2)), ALNUM) && start >= 2;
     let harmless = parsed.is_loopback() || parsed.is_unspecified() || parsed.is_broadcast();
-    (free && !product && !harmless).then_some(Found { start, end, slot })
+    (free && !product && !harmless && !is_identifier(text, start)).then_some(Found {
+        start,
+        end,
+        slot,
+    })
 }
 
 /// Social security and North American telephone numbers by their groups.

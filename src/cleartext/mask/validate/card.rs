@@ -1,6 +1,7 @@
 //! Payment cards: issuer ranges, length and Luhn (ISO/IEC 7812-1).
 
 use super::{all_same, digits};
+use crate::cleartext::mask::bytes::{cut, minus};
 
 /// Issuer ranges as (first, last) of the leading six digits, and the lengths in use.
 const ISSUERS: &[(u32, u32, &[usize])] = &[
@@ -79,6 +80,29 @@ pub(super) fn expiry(value: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Words of names that hold a number of trade.
+const ARTICLES: [&[u8]; 8] = [
+    b"gtin", b"ean", b"upc", b"isbn", b"issn", b"barcode", b"jan", b"gs1",
+];
+
+/// Whether a word, in lower case, names a number of trade: `gtin13`, `ean`.
+pub(in crate::cleartext::mask) fn is_article(word: &[u8]) -> bool {
+    let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let plain = cut(word, 0, minus(word.len(), digits));
+    ARTICLES.contains(&plain) || ARTICLES.contains(&word)
+}
+
+/// A number of trade of 13 or 14 digits by its check digit (GS1 General Specifications section 7.9).
+pub(in crate::cleartext::mask) fn gtin(value: &[u8]) -> bool {
+    let count = digits(value).count();
+    let sum: u32 = digits(value)
+        .rev()
+        .zip([1_u32, 3].into_iter().cycle())
+        .map(|(digit, weight)| digit.wrapping_mul(weight))
+        .sum();
+    matches!(count, 13 | 14) && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -302,7 +302,10 @@ pub(super) fn vin(value: &[u8]) -> bool {
             _ => return None,
         })
     };
-    if value.len() != 17 || !super::token::mixed(value) {
+    // Nobody mixes cases within one, and an ETag in hexadecimal (`0x8DC4CB23E7A40BC`) is none.
+    let both_cases =
+        value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+    if value.len() != 17 || both_cases || !super::token::mixed(value) {
         return false;
     }
     let Some(worths) = value

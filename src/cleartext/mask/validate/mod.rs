@@ -8,10 +8,10 @@ mod iban;
 mod identity;
 mod token;
 
-pub(in crate::cleartext::mask) use card::{card, luhn};
+pub(in crate::cleartext::mask) use card::{card, gtin, is_article, luhn};
 pub(in crate::cleartext::mask) use iban::{iban, iban_length};
 pub(in crate::cleartext::mask) use identity::ssn;
-pub(in crate::cleartext::mask) use token::{crc_suffix, github_crc, jwt, random};
+pub(in crate::cleartext::mask) use token::{crc_suffix, github_crc, jwt, opaque, random};
 
 /// A check of a value of the right shape.
 pub(in crate::cleartext::mask) type Validator = fn(&[u8]) -> bool;
@@ -47,8 +47,9 @@ pub(in crate::cleartext::mask) const VALIDATORS: &[(&str, Validator)] = &[
     ("nir", identity::nir),
     ("npi", identity::npi),
     ("nric", identity::nric),
-    ("opaque", token::opaque),
+    ("opaque", opaque),
     ("random", random),
+    ("person-like", token::person_like),
     ("phone-like", token::phone_like),
     ("short-digits", token::short_digits),
     ("personnummer", identity::personnummer),

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::cleartext::mask::bytes::{at, cut, find, minus};
+use crate::cleartext::mask::bytes::{at, cut, find, minus, plus, rest};
 
 /// A JSON Web Token or a JWE (RFC 7519, RFC 7516): the first part decodes to a JSON object that names an algorithm. A
 /// truncated one counts.
@@ -70,7 +70,7 @@ pub(super) fn mixed(value: &[u8]) -> bool {
 
 /// Looks like an opaque secret rather than a word, a number or a readable identifier: eight or more characters, no spaces,
 /// and digits among the letters, or sixteen or more of mixed case.
-pub(super) fn opaque(value: &[u8]) -> bool {
+pub(in crate::cleartext::mask) fn opaque(value: &[u8]) -> bool {
     if value.len() < 8 || value.iter().any(u8::is_ascii_whitespace) {
         return false;
     }
@@ -78,7 +78,39 @@ pub(super) fn opaque(value: &[u8]) -> bool {
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     let both_cases =
         value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
-    (digits >= 2 && letters >= 2) || (both_cases && value.len() >= 16 && digits >= 1)
+    (digits >= 2 && letters >= 2)
+        || (both_cases && value.len() >= 16 && digits >= 1)
+        || (value.len() >= 16 && letters > 0 && !readable(value))
+}
+
+/// Whether at least half of the letters are in words as people write them: in one case or with a capital in front, four to
+/// fourteen letters, vowels among them, and never more than four consonants in a row.
+fn readable(value: &[u8]) -> bool {
+    let (mut letters, mut in_words) = (0_usize, 0_usize);
+    let mut i = 0;
+    while i < value.len() {
+        let head = rest(value, i);
+        let upper = head.iter().take_while(|b| b.is_ascii_uppercase()).count();
+        let lower = rest(head, upper)
+            .iter()
+            .take_while(|b| b.is_ascii_lowercase());
+        let len = plus(upper, lower.count());
+        let word = cut(head, 0, len);
+        letters = plus(letters, len);
+        // `URLPath` reads as words, but `QRab` does not.
+        let cased = upper <= 1 || upper == len;
+        if cased && (4..=14).contains(&len) && is_spoken(word) {
+            in_words = plus(in_words, len);
+        }
+        i = plus(i, len.max(1));
+    }
+    // Base64 that was filled up is no text.
+    in_words.saturating_mul(2) >= letters && !value.ends_with(b"=")
+}
+
+fn is_spoken(word: &[u8]) -> bool {
+    let vowel = |b: &u8| b"aeiouy".contains(&b.to_ascii_lowercase());
+    word.iter().any(vowel) && word.split(vowel).all(|consonants| consonants.len() <= 4)
 }
 
 /// Looks like random text, as keys are: sixteen or more characters in which the kind of character changes all the time.
@@ -99,11 +131,13 @@ pub(in crate::cleartext::mask) fn random(value: &[u8]) -> bool {
     let is_uuid = value.len() == 36
         && UUID_DASHES.iter().all(|i| at(value, *i) == b'-')
         && value.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
+    let both_cases =
+        value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+    let turning = mixed(value) && turns.saturating_mul(5) >= value.len();
     value.len() >= 16
-        && mixed(value)
         && !is_uuid
         && !value.iter().any(|b| b.is_ascii_whitespace() || *b == b':')
-        && turns.saturating_mul(5) >= value.len()
+        && (turning || (value.len() >= 20 && both_cases && !readable(value)))
 }
 
 /// Enough digits for a card number, or the letters and digits of an Indian permanent account number: what stands under
@@ -119,6 +153,22 @@ pub(super) fn phone_like(value: &[u8]) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     digits >= 6 && letters <= 4
+}
+
+/// Two to five words with capitals, as a person's name is written: `Dr. Giulia Eriksen`, `HAUGEN, TOBIAS`.
+pub(super) fn person_like(value: &[u8]) -> bool {
+    let mut words = 0_usize;
+    for word in value.split(|b| matches!(b, b' ' | b',')) {
+        let Some((first, rest)) = word.split_first() else {
+            continue;
+        };
+        let letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 128 || b"'.-".contains(b);
+        if !(first.is_ascii_uppercase() || *first >= 128) || !rest.iter().all(letter) {
+            return false;
+        }
+        words = plus(words, 1);
+    }
+    (2..=5).contains(&words) && value.len() <= 64
 }
 
 /// Three to twelve digits and nothing else.

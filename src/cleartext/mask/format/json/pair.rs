@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::table::{QUOTED_UNPARSED, Role};
-use super::{Frame, Reader};
+use super::{Frame, LONGEST_CODE, Reader};
 use crate::cleartext::mask::bytes::{ALNUM, JOIN, cut, is, minus};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::decide::{Decision, decide};
@@ -175,6 +175,35 @@ impl Reader<'_, '_, '_> {
             }
         }
         own
+    }
+
+    /// `"identifier": {"type": {"coding": [{"code": "MR"}]}, "value": "x"}`: the code names the identifier (HL7 table 0203).
+    pub(super) fn identifier_type(&mut self, at: Stretch) {
+        let code = at.of(self.buffer);
+        let is_code =
+            (2..=LONGEST_CODE).contains(&code.len()) && code.iter().all(u8::is_ascii_uppercase);
+        let depth = self.stack.len();
+        let key_of = |frame: &Frame| frame.key.of(self.buffer);
+        if !is_code || self.stack.last().is_none_or(|top| key_of(top) != b"code") {
+            return;
+        }
+        let outer = self.stack.iter().enumerate().rev().skip(1).take(3);
+        let typed = outer
+            .into_iter()
+            .find(|(_, frame)| frame.object && key_of(frame) == b"type")
+            .map(|(place, _)| place);
+        let Some(place) = typed.filter(|place| *place < depth) else {
+            return;
+        };
+        let names = &self.walk.rules.names;
+        let named = self.walk.s.cache.under(names, b"identifier_type", code);
+        let owner = self.stack.get_mut(place).filter(|_| named.hits());
+        if let Some(owner) = owner {
+            owner.pair = named;
+            for (at, kind) in self.waits.values(place.saturating_add(1)) {
+                self.late(at, kind, named);
+            }
+        }
     }
 
     /// The nested value of a pair whose name has not come yet waits for it.
