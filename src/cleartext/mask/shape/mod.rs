@@ -311,8 +311,8 @@ impl Runs<'_, '_> {
             });
         }
         let next = at(text, run.end);
-        if run.classes & (DIGIT | UPPER | LOWER) == LOWER && next != b'+' && next != b'/' {
-            return None;
+        if run.classes & (DIGIT | UPPER | LOWER) == LOWER {
+            return self.base64_from(run, next);
         }
         if is(at(text, run.start), UPPER | LOWER)
             && let Some(slot) = rules.detector(Detector::Iban)
@@ -354,6 +354,17 @@ impl Runs<'_, '_> {
             });
         }
         wrapped::unwrap(text, run.start, self.unwrapped)
+    }
+
+    /// Long base64 that happens to begin with small letters before its first sign: a key of 64 bytes.
+    fn base64_from(&self, run: Run, next: u8) -> Option<Found> {
+        let (text, start) = (self.text, run.start);
+        let begins = matches!(next, b'/' | b'+') && !BASE64.has(before(text, start));
+        if !begins || minus(skip_set(text, start, BASE64, LONG_BASE64), start) < LONG_BASE64 {
+            return None;
+        }
+        let (slot, end) = self.rules.loose_format_at(text, start, run.end)?;
+        Some(Found { start, end, slot })
     }
 
     /// A word within a run: a format, a number, or a context word.
