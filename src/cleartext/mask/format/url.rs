@@ -200,15 +200,8 @@ impl Walk<'_> {
     }
 
     /// What the value of a pair falls under: `UserAttributes[0][Name]=birthdate&UserAttributes[0][Value]=...`, in any order.
-    fn paired(
-        &mut self,
-        buffer: &[u8],
-        key: Key,
-        name: &[u8],
-        value: Stretch,
-        next: Stretch,
-        pair: &mut NamePair,
-    ) -> Key {
+    fn paired(&mut self, buffer: &[u8], key: Key, at: &Parameter<'_>, pair: &mut NamePair) -> Key {
+        let Parameter { name, value, next } = *at;
         let stem = stem(name);
         if key.is(Key::PAIR_NAME) && !self.rules.is_sure(key) {
             pair.key = self.pair_name(value.of(buffer));
@@ -254,7 +247,12 @@ impl Walk<'_> {
         };
         let decoded = decoded_name(name.of(buffer));
         let key = self.classify(Space::Param, &decoded);
-        let key = self.paired(buffer, key, &decoded, value, next, pair);
+        let own = Parameter {
+            name: &decoded,
+            value,
+            next,
+        };
+        let key = self.paired(buffer, key, &own, pair);
         self.sensitive_name(buffer, name);
         let mark = self.s.enter(&[&decoded], key.is(Key::KNOWN));
         self.leaf(buffer, value, Codec::Form, key);
@@ -282,6 +280,15 @@ struct NamePair {
     key: Key,
     /// What its parameter's name begins with: `UserAttributes[0]`.
     stem: SmallVec<[u8; 64]>,
+}
+
+/// A parameter among others.
+struct Parameter<'n> {
+    /// Its name, decoded.
+    name: &'n [u8],
+    value: Stretch,
+    /// The one behind it, name and value.
+    next: Stretch,
 }
 
 /// The parameter that starts at `start`; empty behind the last.
