@@ -11,11 +11,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hushtap::analysis::clip::{ClipTable, WindowSums};
 use hushtap::analysis::window::Window;
-use hushtap::clock::EventTime;
-use hushtap::observation::{
-    AgentClass, Country, EndpointId, FlowId, Method, Notes, Observation, PrincipalKey, Proof,
-    Protocol, PublicCell, PublicTriple, ServiceId, Status, TextId, TxState,
-};
+use hushtap::observation::{Country, Observation, PrincipalKey, PublicCell, PublicTriple, Status};
 use hushtap::release::budget::Variance;
 use hushtap::release::exporter::Exposition;
 use hushtap::release::ledger::{Namespace, Opening};
@@ -25,41 +21,14 @@ use hushtap::release::releaser::Releaser;
 
 fn observation(cell: u32) -> Observation {
     Observation {
-        start: EventTime::ZERO,
-        end: EventTime::ZERO,
-        flow: FlowId(0),
-        index: 0,
-        protocol: Protocol::Http11,
-        method: Method::Get,
         status: Status(200),
-        state: TxState::Complete,
-        notes: Notes::default(),
-        encrypted: false,
-        token: None,
-        token_kind: None,
-        proof: Proof::NoToken,
         client: PrincipalKey(1),
         country: Country::from_code("DE"),
-        service: ServiceId(0),
-        endpoint: EndpointId(0),
-        documented: false,
         cell: PublicCell(cell),
-        host: TextId::NONE,
-        agent: TextId::NONE,
-        agent_class: AgentClass::Unknown,
-        release: TextId::NONE,
-        operation: TextId::NONE,
-        integration: None,
         request_bytes: 514,
         response_bytes: 1_114,
-        response_decoded: None,
         duration_us: Some(7_000),
-        ttfb_us: None,
-        object: None,
-        candidate: None,
-        grpc_status: None,
-        request_messages: None,
-        response_messages: None,
+        ..Observation::blank()
     }
 }
 

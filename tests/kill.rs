@@ -6,6 +6,8 @@
     reason = "a test, whose child publishes on its standard output"
 )]
 
+mod requests;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,16 +17,12 @@ use std::time::Duration;
 
 use hushtap::analysis::clip::{ClipTable, WindowSums};
 use hushtap::analysis::window::{Schedule, Window};
-use hushtap::clock::EventTime;
-use hushtap::observation::{
-    AgentClass, Country, EndpointId, FlowId, Method, Notes, Observation, PrincipalKey, Proof,
-    Protocol, PublicCell, ServiceId, Status, TextId, TxState,
-};
 use hushtap::release::budget::{MicroRho, Split};
 use hushtap::release::ledger::{Namespace, Opening};
 use hushtap::release::plan::{Plan, Settings};
 use hushtap::release::releaser::{Exportable, Release, Releaser};
 use hushtap::release::render::Format;
+use requests::request;
 
 const DIR: &str = "HUSHTAP_KILL_DIR";
 const TOKENS: &str = "hushtap_tokens_today";
@@ -192,45 +190,4 @@ fn a_killed_process_releases_no_window_twice_and_no_counter_falls() {
     // The noise has a standard deviation of 10 or so; who counted twice would be another thousand.
     let counted = seen.principals;
     assert!((800.0..1_300.0).contains(&counted), "{counted} principals");
-}
-
-/// A request of a principal.
-fn request(principal: u32) -> Observation {
-    Observation {
-        start: EventTime::ZERO,
-        end: EventTime::ZERO,
-        flow: FlowId(0),
-        index: 0,
-        protocol: Protocol::Http11,
-        method: Method::Get,
-        status: Status(200),
-        state: TxState::Complete,
-        notes: Notes::default(),
-        encrypted: false,
-        token: Some(PrincipalKey(principal.into())),
-        token_kind: None,
-        proof: Proof::Accepted,
-        client: PrincipalKey(0),
-        country: Country::UNKNOWN,
-        service: ServiceId(0),
-        endpoint: EndpointId(0),
-        documented: false,
-        object: None,
-        candidate: None,
-        cell: PublicCell(0),
-        host: TextId::NONE,
-        agent: TextId::NONE,
-        agent_class: AgentClass::Unknown,
-        release: TextId::NONE,
-        operation: TextId::NONE,
-        integration: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        response_decoded: None,
-        duration_us: None,
-        ttfb_us: None,
-        grpc_status: None,
-        request_messages: None,
-        response_messages: None,
-    }
 }

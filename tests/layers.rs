@@ -14,14 +14,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("tally", &[]),
     ("gauge", &[]),
+    ("fault", &[]),
     ("observation", &["clock"]),
     ("masked", &[]),
     ("cleartext", &["clock", "tally", "observation", "masked"]),
-    ("analysis", &["clock", "tally", "observation", "masked"]),
+    (
+        "analysis",
+        &["clock", "tally", "observation", "masked", "fault"],
+    ),
     ("mask", &["cleartext"]),
     (
         "release",
-        &["clock", "tally", "observation", "analysis", "serve"],
+        &[
+            "clock",
+            "tally",
+            "observation",
+            "analysis",
+            "serve",
+            "fault",
+        ],
     ),
     ("serve", &[]),
     (

@@ -120,6 +120,47 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// A request of nobody that says nothing, to be filled in.
+    pub const fn blank() -> Self {
+        Self {
+            start: EventTime::ZERO,
+            end: EventTime::ZERO,
+            flow: FlowId(0),
+            index: 0,
+            protocol: Protocol::Http11,
+            method: Method::Get,
+            status: Status::NONE,
+            state: TxState::Complete,
+            notes: Notes(0),
+            encrypted: false,
+            token: None,
+            token_kind: None,
+            proof: Proof::NoToken,
+            client: PrincipalKey(0),
+            country: Country::UNKNOWN,
+            service: ServiceId(0),
+            endpoint: EndpointId(0),
+            documented: false,
+            candidate: None,
+            object: None,
+            cell: PublicCell(0),
+            host: TextId::NONE,
+            agent: TextId::NONE,
+            agent_class: AgentClass::Unknown,
+            release: TextId::NONE,
+            operation: TextId::NONE,
+            integration: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            response_decoded: None,
+            duration_us: None,
+            ttfb_us: None,
+            grpc_status: None,
+            request_messages: None,
+            response_messages: None,
+        }
+    }
+
     /// How the call came out: the status, but for gRPC, which answers 200 to everything and says in its trailer what became
     /// of it.
     pub const fn outcome(&self) -> Status {

@@ -130,7 +130,14 @@ impl Site for PublicSite {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::analysis::clip::WindowSums;
+    use crate::analysis::window::Window;
+    use crate::release::ledger::{Namespace, Opening};
+    use crate::release::plan::{Plan, Settings};
+    use crate::release::releaser::Releaser;
     use crate::serve::ReplyBody;
 
     fn scrape(
@@ -153,6 +160,33 @@ mod tests {
             panic!("a whole body")
         };
         (reply.headers, bytes)
+    }
+
+    /// Averaging over scrapes gains nothing: three scrapers of any phase see, in each of a thousand windows, one body.
+    #[test]
+    fn scrapers_of_any_phase_see_one_body_a_window() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = Arc::new(Plan::new(&Settings::default()).unwrap());
+        let opening = Opening {
+            namespace: Namespace::Live,
+            init: true,
+        };
+        let (mut releaser, _) = Releaser::open(Arc::clone(&plan), dir.path(), opening).unwrap();
+        let site = PublicSite::default();
+        let mut bodies = BTreeSet::new();
+        for index in 1..=1_000 {
+            let window = Window { period: 1, index };
+            let outcome = releaser.release(window, &WindowSums::default());
+            assert!(outcome.fault.is_none());
+            site.publish(Exposition::of(&outcome.release));
+            let scrapes = rand::random_range(3..12);
+            let seen: BTreeSet<_> = (0..scrapes)
+                .map(|_| scrape(&site, "*/*", "gzip").1)
+                .collect();
+            assert_eq!(seen.len(), 1, "window {index}");
+            bodies.extend(seen);
+        }
+        assert_eq!(bodies.len(), 1_000, "and another in every window");
     }
 
     #[test]

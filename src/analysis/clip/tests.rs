@@ -5,10 +5,8 @@ use proptest::prelude::*;
 use super::principal::latency_bucket;
 use super::*;
 use crate::analysis::window::Schedule;
-use crate::clock::EventTime;
 use crate::observation::{
-    AgentClass, Category, Country, EndpointId, FlowId, IntegrationId, Method, Notes, Part, Proof,
-    Protocol, PublicCell, RuleId, ServiceId, Status, TextId, TxState, TypeId,
+    Category, Country, IntegrationId, Part, PublicCell, RuleId, Status, TextId, TypeId,
 };
 
 const T: u32 = 6;
@@ -18,41 +16,12 @@ const U2: [u64; VolumeFamily::COUNT] = [50, 20, 10, 30, 5];
 /// A plain answered request.
 fn observation(cell: u32) -> Observation {
     Observation {
-        start: EventTime::ZERO,
-        end: EventTime::ZERO,
-        flow: FlowId(0),
-        index: 0,
-        protocol: Protocol::Http11,
-        method: Method::Get,
         status: Status(200),
-        state: TxState::Complete,
-        notes: Notes::default(),
-        encrypted: false,
-        token: None,
-        token_kind: None,
-        proof: Proof::NoToken,
         client: PrincipalKey(1),
         country: Country::from_code("DE"),
-        service: ServiceId(0),
-        endpoint: EndpointId(0),
-        documented: false,
         cell: PublicCell(cell),
-        host: TextId::NONE,
-        agent: TextId::NONE,
-        agent_class: AgentClass::Unknown,
-        release: TextId::NONE,
-        operation: TextId::NONE,
-        integration: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        response_decoded: None,
         duration_us: Some(7_000),
-        ttfb_us: None,
-        object: None,
-        candidate: None,
-        grpc_status: None,
-        request_messages: None,
-        response_messages: None,
+        ..Observation::blank()
     }
 }
 

@@ -8,12 +8,10 @@ use serde::Deserialize;
 
 use crate::analysis::clip::{OnceBits, Signal, VolumeFamily};
 use crate::cli::TrialsArgs;
-use crate::clock::EventTime;
 use crate::error::{Error, Exit};
 use crate::observation::{
-    AgentClass, Category, Country, EndpointId, Finding, FlowId, IntegrationId, Method, Notes,
-    Observation, Part, PrincipalKey, Proof, Protocol, PublicCell, PublicTriple, RuleId, ServiceId,
-    Status, TextId, TxState, TypeId,
+    Category, Country, Finding, IntegrationId, Observation, Part, PrincipalKey, Proof, PublicCell,
+    PublicTriple, RuleId, Status, TextId, TypeId,
 };
 use crate::release::budget::MicroRho;
 use crate::release::trials::{Event, Family, Setup, TrialError, Trials};
@@ -264,7 +262,7 @@ fn event(line: &Line, triples: &[PublicTriple], integrations: &[String]) -> Resu
             request_bytes: line.request_kib.saturating_mul(1_024),
             response_bytes: line.response_kib.saturating_mul(1_024),
             integration,
-            ..blank()
+            ..Observation::blank()
         },
         findings,
         signals,
@@ -299,47 +297,6 @@ fn principal(name: &str) -> PrincipalKey {
     let hash = blake3::hash(name.as_bytes());
     let half = hash.as_bytes().first_chunk::<16>().copied();
     PrincipalKey(u128::from_le_bytes(half.unwrap_or_default()))
-}
-
-/// A request that says nothing.
-const fn blank() -> Observation {
-    Observation {
-        start: EventTime::ZERO,
-        end: EventTime::ZERO,
-        flow: FlowId(0),
-        index: 0,
-        protocol: Protocol::Http11,
-        method: Method::Get,
-        status: Status::NONE,
-        state: TxState::Complete,
-        notes: Notes(0),
-        encrypted: false,
-        token: None,
-        token_kind: None,
-        proof: Proof::NoToken,
-        client: PrincipalKey(0),
-        country: Country::UNKNOWN,
-        service: ServiceId(0),
-        endpoint: EndpointId(0),
-        documented: false,
-        candidate: None,
-        object: None,
-        cell: PublicCell(0),
-        host: TextId::NONE,
-        agent: TextId::NONE,
-        agent_class: AgentClass::Unknown,
-        release: TextId::NONE,
-        operation: TextId::NONE,
-        integration: None,
-        request_bytes: 0,
-        response_bytes: 0,
-        response_decoded: None,
-        duration_us: None,
-        ttfb_us: None,
-        grpc_status: None,
-        request_messages: None,
-        response_messages: None,
-    }
 }
 
 fn families(names: &[String]) -> Result<Vec<Family>, Error> {
