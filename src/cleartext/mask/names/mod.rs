@@ -107,9 +107,9 @@ impl Key {
         self.flags & flags != 0
     }
 
-    /// The same, for what is below it, as `name`, which alone says something else.
+    /// The same, said of `name` by what it lies in: what `name` is for paths and for what lies below it stays.
     pub(super) const fn below(self, name: Self) -> Self {
-        self.with(name.flags & Self::PARENT)
+        self.with(name.flags & (Self::PARENT | Self::KNOWN))
     }
 
     /// Only what it says about the kind of number or text that its values are.
