@@ -11,6 +11,7 @@ use super::admission::{Admissions, AdmittedTexts};
 use super::alert::Alert;
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
+use super::insight::{History, Keeper};
 use super::keyed::KeyedMap;
 use super::settings::Settings;
 use super::shard::Deferred;
@@ -47,6 +48,8 @@ pub(super) struct Snapshot {
     pub(super) texts: AdmittedTexts,
     /// What is usual in volume, by scale.
     pub(super) volume: [VolumeNorm; 3],
+    /// Whether any traffic was inside TLS.
+    pub(super) encrypted: bool,
     sizes: Arc<[[SizeModel; 2]]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
@@ -58,6 +61,7 @@ impl Default for Snapshot {
             started: None,
             texts: AdmittedTexts::default(),
             volume: volume::START,
+            encrypted: false,
             sizes: Arc::default(),
             numbers: Arc::default(),
             ids: Arc::default(),
@@ -132,11 +136,16 @@ pub(super) struct Population {
     texts: Admissions,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
+    encrypted: bool,
+    history: Option<Keeper>,
 }
 
 impl Population {
-    pub(super) fn new() -> Self {
-        let mut population = Self::default();
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut population = Self {
+            history: settings.history.map(Keeper::new),
+            ..Self::default()
+        };
         population.enlist(OTHER_ENDPOINT, EventTime::ZERO);
         population
     }
@@ -164,6 +173,13 @@ impl Population {
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.exposures.absorb(&mut more.exposures);
+        self.encrypted |= std::mem::take(&mut more.encrypted);
+        self.epoch.history.append(std::mem::take(&mut more.history));
+    }
+
+    /// The history so far, if one is kept.
+    pub(super) fn history(&self) -> History {
+        self.history.as_ref().map(Keeper::view).unwrap_or_default()
     }
 
     /// Closes the epoch: learns, scores what concerns everybody, publishes.
@@ -185,6 +201,10 @@ impl Population {
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
             alerts.extend(self.book.raise(finding, &settings.thresholds));
+        }
+        let history = std::mem::take(&mut self.epoch.history);
+        if let Some(keeper) = &mut self.history {
+            tally.add(Tally::LimitHistory, keeper.close_epoch(history, end));
         }
         self.publish(Changes {
             endpoints: self.ids.len() != known,
@@ -277,6 +297,7 @@ impl Population {
         let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
+        snapshot.encrypted = self.encrypted;
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());

@@ -7,13 +7,14 @@ use super::alert::Alert;
 use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
+use super::insight::{Call, Ledger, day_of};
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
 use super::signals::newness::FirstCall;
-use super::signals::payload;
+use super::signals::{hygiene, payload};
 use super::table::Table;
 use super::window::Window;
 use crate::clock::Tick;
@@ -39,7 +40,7 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// What rules in force found: rules in dry run count their hits, and nothing else may depend on them.
-    fn real(&self) -> impl Iterator<Item = &'a Finding> + use<'a> {
+    pub(super) fn real(&self) -> impl Iterator<Item = &'a Finding> + use<'a> {
         self.findings.iter().filter(|finding| !finding.dry_run)
     }
 }
@@ -88,6 +89,8 @@ pub(super) struct Shard {
     deferred: usize,
     clip: Option<ClipTable>,
     book: AlertBook,
+    pub(super) ledger: Ledger,
+    notes: hygiene::Notes,
 }
 
 impl Shard {
@@ -100,6 +103,8 @@ impl Shard {
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
+            ledger: Ledger::new(settings),
+            notes: hygiene::Notes::default(),
             clip: settings.release.as_ref().map(|release| {
                 ClipTable::new(Arc::clone(&release.plan), release.high_water)
                     .with_board(&release.board)
@@ -201,11 +206,20 @@ impl Shard {
         };
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
         let limit = cx.settings.max_endpoints_per_principal;
-        let firsts = principal.observe(observation, endpoint, limit);
+        let firsts = principal.observe(observation, endpoint, day_of(cx.tick), limit);
         let scene = principal.scene(who, observation, cx);
 
         cx.share.totals.observe(observation, seen.findings);
+        let call = Call {
+            who,
+            endpoint,
+            seen,
+            total: principal.requests(),
+            tick: cx.tick,
+        };
+        self.ledger.observe(call, cx.tally);
         let epoch = &mut cx.share.epoch;
+        epoch.encrypted |= observation.encrypted;
         // By the clock, which one corrupt stamp does not move.
         let tick = cx.tick.start();
         epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
@@ -217,7 +231,7 @@ impl Shard {
             None
         };
         let (totals, sums) = cx.share.endpoint(place);
-        totals.observe(observation, firsts.endpoint);
+        totals.observe(call, firsts);
         sums.count(
             &scene,
             firsts,
@@ -227,6 +241,16 @@ impl Shard {
         for finding in [volume, payload].into_iter().flatten() {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
+        }
+        if let Some(credentials) = &mut principal.credentials
+            && let Some(news) =
+                hygiene::observe(credentials, &scene, cx.snapshot.encrypted, &mut self.notes)
+        {
+            let told = news.told();
+            if let Some(alert) = self.book.raise(news.finding, scene.thresholds) {
+                hygiene::News::tell(told, scene.now, credentials, &mut self.notes);
+                cx.alerts.push(alert);
+            }
         }
         self.map_findings(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
@@ -270,6 +294,7 @@ impl Shard {
         let candidates = [
             Some(observation.host),
             Some(observation.operation),
+            Some(observation.server),
             // Those in the principal's own list were counted when they came there.
             Some(observation.agent).filter(|_| firsts.agent),
             Some(observation.release).filter(|_| firsts.release),
@@ -323,6 +348,11 @@ impl OwnShards {
     /// The shard of that number, which must belong to this worker.
     pub(super) fn get_mut(&mut self, shard: usize) -> Option<&mut Shard> {
         self.shards.get_mut(shard / self.workers)
+    }
+
+    /// The shard of that number, if it belongs to this worker.
+    pub(super) fn get(&self, shard: usize) -> Option<&Shard> {
+        self.shards.get(shard / self.workers)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Shard> {

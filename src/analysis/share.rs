@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
+use super::insight::Delta;
 use super::population::Snapshot;
 use super::shard::Deferred;
 use super::signals::exposure::Exposures;
@@ -40,6 +41,10 @@ pub(super) struct EpochSums {
     pub(super) volume: VolumeSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// Whether anything came inside TLS.
+    pub(super) encrypted: bool,
+    /// What the history is to hold of it.
+    pub(super) history: Delta,
 }
 
 /// Which endpoint an observation counts at.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::alert::Alert;
 use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
+use super::insight::{Collector, History};
 use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
 use super::shard::OwnShards;
@@ -21,6 +22,7 @@ pub(super) struct Summarizer {
     endpoints: BTreeMap<EndpointId, EndpointTotals>,
     principals: Vec<PrincipalSummary>,
     sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
+    insights: Collector,
 }
 
 impl Summarizer {
@@ -49,8 +51,18 @@ impl Summarizer {
             busiest.select_nth_unstable_by_key(limit, rank);
             busiest.truncate(limit);
         }
-        self.principals
-            .extend(busiest.into_iter().map(|(key, p)| p.summary(key)));
+        for shard in shards.iter() {
+            self.insights.add(&shard.ledger);
+        }
+        let summaries = busiest.into_iter().map(|(key, principal)| {
+            let ledger = shards.get(key.shard()).map(|shard| &shard.ledger);
+            let profile = ledger.filter(|_| principal.is_token());
+            PrincipalSummary {
+                profile: profile.and_then(|ledger| ledger.profile(key)),
+                ..principal.summary(key)
+            }
+        });
+        self.principals.extend(summaries);
     }
 
     /// The summary as of `snapshot`: endpoints that found no room in it are put together.
@@ -58,6 +70,7 @@ impl Summarizer {
         mut self,
         snapshot: &Snapshot,
         alerts: Vec<Alert>,
+        history: History,
         limit: usize,
     ) -> Summary {
         self.fold_overflow(snapshot);
@@ -88,6 +101,7 @@ impl Summarizer {
                 .collect(),
             alerts,
             admitted: snapshot.admitted().clone(),
+            insights: self.insights.build(history),
         }
     }
 
@@ -135,6 +149,8 @@ fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> Endp
         latency_sum_us: totals.latency_sum_us,
         request_bytes: totals.request_bytes,
         response_bytes: totals.response_bytes,
+        throttle: totals.throttle,
+        adoption: totals.adoption.days(),
         first: totals.first,
         last: totals.last,
     }

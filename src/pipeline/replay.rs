@@ -38,6 +38,7 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
         tallies: run.tallies,
         names: run.rooms.names(),
         documents: run.rooms.documents(),
+        catalog: options.config.catalog(),
         tls: run.book,
     })
 }

@@ -7,6 +7,7 @@ use super::line::{Lines, refer};
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
 use crate::observation::{Country, EndpointId, ExposedIn, Names};
+use crate::views::endpoint_name;
 
 /// Makes alert lines.
 pub struct AlertEncoder {
@@ -86,14 +87,6 @@ impl AlertEncoder {
         }
         evidence.end();
     }
-}
-
-/// `METHOD template`, or a stand-in where the name is no longer known.
-pub(crate) fn endpoint_name(names: &dyn Names, id: EndpointId) -> String {
-    names.endpoint(id).map_or_else(
-        || "OTHER {endpoint}".to_owned(),
-        |name| format!("{} {}", name.method, name.template),
-    )
 }
 
 /// Who an alert is about: the one its subject names is always there.

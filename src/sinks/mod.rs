@@ -19,7 +19,6 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 pub use alert::AlertEncoder;
-pub(crate) use alert::endpoint_name;
 pub use line::{Key, Lines, Resolver};
 pub use live::{LiveFile, Rotation};
 pub use outputs::Outputs;

@@ -6,6 +6,7 @@
 
 pub(super) mod errors;
 pub(super) mod exposure;
+pub(super) mod hygiene;
 pub(super) mod newness;
 pub(super) mod payload;
 pub(super) mod volume;
