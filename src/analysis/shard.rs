@@ -8,15 +8,19 @@ use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
 use super::insight::{Call, Ledger, day_of};
+use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
 use super::signals::newness::FirstCall;
+use super::signals::refusals::Teaches;
 use super::signals::{hygiene, payload};
 use super::table::Table;
 use super::window::Window;
+use smallvec::SmallVec;
+
 use crate::clock::Tick;
 use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
 use crate::tally::{Tally, TallySheet};
@@ -207,7 +211,11 @@ impl Shard {
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
         let limit = cx.settings.max_endpoints_per_principal;
         let firsts = principal.observe(observation, endpoint, day_of(cx.tick), limit);
-        let scene = principal.scene(who, observation, cx);
+        let number = match place {
+            Place::Known(number) => u16::try_from(number).ok().filter(|&n| n > 0),
+            Place::Newcomer(_) => None,
+        };
+        let scene = principal.scene(who, observation, number, cx);
 
         cx.share.totals.observe(observation, seen.findings);
         let call = Call {
@@ -223,13 +231,20 @@ impl Shard {
         // By the clock, which one corrupt stamp does not move.
         let tick = cx.tick.start();
         epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
-        // Behind one client address there may be anybody: only tokens have a volume of their own.
-        let volume = if who.is_token {
-            let habit = &mut principal.habits.volume;
-            habit.observe(&scene, &cx.snapshot.volume, &mut epoch.volume)
-        } else {
-            None
+        let norm = cx.snapshot.norm(place);
+        let mut look = Look {
+            scene: &scene,
+            snapshot: cx.snapshot,
+            epoch,
+            findings: SmallVec::new(),
         };
+        look.at_source(principal);
+        let teaches = if who.is_token {
+            look.at_token(principal, firsts, norm.refused)
+        } else {
+            Teaches::NOTHING
+        };
+        let mut findings = look.findings;
         let (totals, sums) = cx.share.endpoint(place);
         totals.observe(call, firsts);
         sums.count(
@@ -237,8 +252,12 @@ impl Shard {
             firsts,
             principal.habits.count_error(&scene, endpoint),
         );
-        let payload = payload::observe(&scene, &cx.snapshot.sizes(place), sums);
-        for finding in [volume, payload].into_iter().flatten() {
+        sums.latency.observe(observation, norm.latency);
+        sums.refusable[0] += u32::from(teaches.call);
+        sums.refusable[1] += u32::from(teaches.refused);
+        sums.logins += u32::from(observation.account.is_some());
+        findings.extend(payload::observe(&scene, &norm.sizes, sums));
+        for finding in findings {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
         }
@@ -295,6 +314,7 @@ impl Shard {
             Some(observation.host),
             Some(observation.operation),
             Some(observation.server),
+            Some(observation.refused_field),
             // Those in the principal's own list were counted when they came there.
             Some(observation.agent).filter(|_| firsts.agent),
             Some(observation.release).filter(|_| firsts.release),

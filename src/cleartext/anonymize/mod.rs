@@ -13,8 +13,10 @@ pub mod geo;
 pub mod identity;
 pub mod keys;
 pub mod lexicon;
+mod login;
 pub mod net;
 pub mod pseudonym;
+pub(in crate::cleartext) mod refusal;
 mod release;
 
 use std::collections::HashMap;
@@ -37,8 +39,8 @@ use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use crate::observation::{
     AgentClass, Country, Credential as CredentialFacts, EndpointId, IntegrationId, Method, Notes,
-    ObjectKey, Observation, PrincipalKey, Proof, Protocol, PublicTriple, RateLimit, Status, TextId,
-    TokenKind,
+    ObjectKey, ObjectRef, Observation, PrincipalKey, Proof, Protocol, PublicTriple, RateLimit,
+    Status, TextId, TokenKind,
 };
 
 /// Most credentials, clients and agents a worker remembers between requests, each.
@@ -235,6 +237,8 @@ pub struct Facts {
     pub response_decoded: Option<u64>,
     /// Flags to add.
     pub notes: Notes,
+    /// The field that the answer names as the reason of a refusal.
+    pub refused_field: TextId,
 }
 
 impl Identity {
@@ -248,6 +252,7 @@ impl Identity {
         let mut observation = self.0;
         observation.response_decoded = facts.response_decoded;
         observation.notes.insert(facts.notes);
+        observation.refused_field = facts.refused_field;
         observation
     }
 }
@@ -257,7 +262,9 @@ struct Asker {
     method: Method,
     token: Option<KnownToken>,
     resolved: endpoint::Resolved,
-    object: Option<ObjectKey>,
+    object: Option<ObjectRef>,
+    refused_path: Option<ObjectKey>,
+    account: Option<ObjectKey>,
     host: TextId,
     agent: KnownAgent,
     operation: TextId,
@@ -342,9 +349,17 @@ impl Caches {
             by_scheme: fields.is_bound_by_scheme(),
             certificate: fields.has_certificate(),
         };
+        let refused = tx
+            .response
+            .as_ref()
+            .is_some_and(|response| matches!(response.status, 400 | 403 | 404 | 405 | 410 | 501));
+        let account = login::account(method, asked.content_type, asked.body)
+            .map(|name| ObjectKey(shared.keys.account(&name)));
         Asker {
             method,
             object,
+            refused_path: refused.then(|| self.resolver.path(&shared.keys, host.text)),
+            account,
             credential: token
                 .map(|token| token.grant.facts(token.mark, shown()))
                 .unwrap_or_default(),
@@ -373,6 +388,8 @@ impl Caches {
                 .resolver
                 .resolve(&shared.endpoints, &shared.lexicon, sought),
             object: None,
+            refused_path: None,
+            account: None,
             host: TextId::NONE,
             agent: KnownAgent::default(),
             operation: TextId::NONE,
@@ -585,6 +602,9 @@ fn observation(
             .zip(tx.request_end)
             .map(|(response, request)| response.micros_since(request)),
         object: asker.object,
+        refused_path: asker.refused_path,
+        account: asker.account,
+        refused_field: TextId::NONE,
         candidate: asker.resolved.candidate,
         grpc_status: grpc.status,
         request_messages: grpc.request_messages,
