@@ -190,6 +190,8 @@ pub(in crate::analysis) struct Keeper {
     hour: (u64, BTreeMap<Key, Sums>),
     minutes: VecDeque<Arc<Segment>>,
     hours: VecDeque<Arc<Segment>>,
+    /// The first second of the last minute that went.
+    lost: Option<u64>,
     bytes: usize,
 }
 
@@ -203,6 +205,7 @@ impl Keeper {
             hour: Default::default(),
             minutes: VecDeque::new(),
             hours: VecDeque::new(),
+            lost: None,
             bytes: 0,
         }
     }
@@ -303,6 +306,7 @@ impl Keeper {
         };
         if let Some(gone) = segments.pop_front() {
             self.bytes = self.bytes.saturating_sub(gone.memory());
+            self.lost = Some(gone.start).filter(|_| minutes).or(self.lost);
         }
     }
 
@@ -320,6 +324,7 @@ impl Keeper {
             tokens: tokens
                 .map(|(&token, &(_, integration))| (token, integration))
                 .collect(),
+            lost: self.lost,
             bytes: self.bytes,
         }
     }
@@ -331,6 +336,7 @@ pub struct History {
     minutes: Vec<Arc<Segment>>,
     hours: Vec<Arc<Segment>>,
     tokens: Vec<(PrincipalKey, Option<IntegrationId>)>,
+    lost: Option<u64>,
     bytes: usize,
 }
 
@@ -412,15 +418,8 @@ impl History {
     fn border(&self, resolution: Resolution) -> u64 {
         match resolution {
             Resolution::Hours => self.hours.last().map_or(0, |hour| hour.start + 3_600),
-            Resolution::Finest => {
-                let Some(first) = self.minutes.first() else {
-                    return u64::MAX;
-                };
-                let hour = first.start / 3_600 * 3_600;
-                // The hour of the oldest minute may have lost minutes before it: it is read whole, if it is there.
-                let whole = self.hours.iter().any(|known| known.start == hour);
-                if whole { hour + 3_600 } else { hour }
-            }
+            // An hour that has lost a minute is read whole.
+            Resolution::Finest => self.lost.map_or(0, |lost| lost / 3_600 * 3_600 + 3_600),
         }
     }
 }
