@@ -8,6 +8,7 @@
     clippy::missing_panics_doc,
     clippy::arithmetic_side_effects,
     clippy::string_slice,
+    clippy::format_collect,
     clippy::cast_possible_truncation,
     reason = "a test may fail by panicking"
 )]
@@ -501,4 +502,41 @@ fn no_token_is_in_anything_that_comes_out() {
             assert!(!text.contains(form), "{form} in {text}");
         }
     }
+}
+
+#[test]
+fn records_behind_an_alert_and_in_a_time_are_selected() {
+    let place = Place::new();
+    let report: Value = serde_json::from_slice(&place.report(&["--report", "json"])).unwrap();
+    let alerts = report["alerts"].as_array().unwrap().iter();
+    let alert = alerts
+        .filter(|alert| alert["signal"] == "token_hygiene")
+        .next_back()
+        .unwrap();
+    let selected = |select: &str| -> Vec<Value> {
+        let lines = place.report(&["--records", "-", "--select", select]);
+        let lines = String::from_utf8(lines).unwrap();
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let id = alert["id"].as_str().unwrap();
+    let behind = selected(&format!("alert={id}"));
+    assert!(!behind.is_empty());
+    assert!(
+        behind
+            .iter()
+            .all(|record| record["token"] == alert["token"]),
+        "{behind:?}"
+    );
+    assert_eq!(selected("alert=token_hygiene"), behind);
+    assert_eq!(
+        selected("alert=token_hygiene and status=404"),
+        Vec::<Value>::new()
+    );
+    assert_eq!(selected("alert=volume"), Vec::<Value>::new());
+    let first_hour = selected(&format!("time={START}..{}", START + 3_600));
+    assert_eq!(first_hour.len() as u64, 12 * TOKENS);
+    assert_eq!(selected("time=2026*").len() as u64, CALLS * TOKENS);
 }
