@@ -8,6 +8,7 @@
 //! Observation      what analysis learns of one transaction                 (here)
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
+//!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
 //! ```
 
@@ -15,6 +16,7 @@ mod candidate;
 mod exchange;
 mod finding;
 mod names;
+mod note;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
@@ -24,6 +26,7 @@ pub use names::{
     Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, ObjectKey, PrincipalKey,
     PublicCell, PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
+pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
 
 use crate::clock::EventTime;
 
@@ -117,6 +120,10 @@ pub struct Observation {
     pub request_messages: Option<u32>,
     /// Messages of the server in a gRPC call.
     pub response_messages: Option<u32>,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
 }
 
 impl Observation {
@@ -158,6 +165,8 @@ impl Observation {
             grpc_status: None,
             request_messages: None,
             response_messages: None,
+            checked: false,
+            violations: 0,
         }
     }
 
