@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::admission::{Admissions, AdmittedTexts};
-use super::alert::Alert;
+use super::alert::{Alert, Signal};
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::keyed::KeyedMap;
@@ -20,6 +20,8 @@ use super::signals::errors::ErrorModel;
 use super::signals::exposure::Told;
 use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
+use super::signals::schema::SchemaNorms;
+use super::signals::shadow::Shadows;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
 use crate::observation::{Admitted, EndpointId, ServiceId};
@@ -47,6 +49,8 @@ pub(super) struct Snapshot {
     pub(super) texts: AdmittedTexts,
     /// What is usual in volume, by scale.
     pub(super) volume: [VolumeNorm; 3],
+    /// What is usual where documents have rules.
+    pub(super) schema: SchemaNorms,
     sizes: Arc<[[SizeModel; 2]]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
@@ -58,6 +62,7 @@ impl Default for Snapshot {
             started: None,
             texts: AdmittedTexts::default(),
             volume: volume::START,
+            schema: SchemaNorms::default(),
             sizes: Arc::default(),
             numbers: Arc::default(),
             ids: Arc::default(),
@@ -127,6 +132,8 @@ pub(super) struct Population {
     hour: Option<u64>,
     book: AlertBook,
     told: Told,
+    shadows: Shadows,
+    schema: SchemaNorms,
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
@@ -164,6 +171,8 @@ impl Population {
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.exposures.absorb(&mut more.exposures);
+        self.epoch.shadows.absorb(&mut more.shadows);
+        self.epoch.schema.absorb(&mut more.schema);
     }
 
     /// Closes the epoch: learns, scores what concerns everybody, publishes.
@@ -180,6 +189,8 @@ impl Population {
         let texts = std::mem::take(&mut self.epoch.texts);
         let texts_changed = self.texts.absorb(&texts, settings.k);
         let touched = std::mem::take(&mut self.touched);
+        self.tell_shadows(&settings.thresholds, end, alerts);
+        self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
@@ -197,6 +208,16 @@ impl Population {
         Closed {
             snapshot: Arc::clone(&self.snapshot),
             deferred: deferred.into(),
+        }
+    }
+
+    fn tell_shadows(&mut self, thresholds: &Thresholds, end: EventTime, alerts: &mut Vec<Alert>) {
+        let learned = thresholds.warm(self.started, end);
+        let news = self
+            .shadows
+            .news(&mut self.epoch.shadows, self.started, learned);
+        for finding in news {
+            alerts.extend(self.book.raise(finding, thresholds));
         }
     }
 
@@ -267,7 +288,10 @@ impl Population {
             } else {
                 self.watched.remove(&number);
             }
-            for finding in findings.into_iter().flatten() {
+            // What no document has is no news again as a new endpoint.
+            let shadow = self.shadows.has(id);
+            let told = |finding: &Finding| shadow && finding.signal == Signal::NewEndpoint;
+            for finding in findings.into_iter().flatten().filter(|f| !told(f)) {
                 alerts.extend(self.book.raise(finding, thresholds));
             }
         }
@@ -277,6 +301,7 @@ impl Population {
         let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
+        snapshot.schema = self.schema.clone();
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());

@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
+use super::inventory::Inventory;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
 use super::sensitive::SensitiveMap;
@@ -17,7 +18,9 @@ use super::signals::payload;
 use super::table::Table;
 use super::window::Window;
 use crate::clock::Tick;
-use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
+use crate::observation::{
+    EndpointId, FieldNote, Finding, Observation, PrincipalKey, Proof, SHARDS,
+};
 use crate::tally::{Tally, TallySheet};
 
 /// Endpoints not in the snapshot that one shard may name in one epoch; the rest count as the overflow.
@@ -28,6 +31,7 @@ const NEW_ENDPOINTS_PER_EPOCH: usize = 256;
 pub(super) struct Deferred {
     pub(super) observation: Observation,
     pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<FieldNote>,
 }
 
 /// An observation with the sensitive values found in it.
@@ -35,6 +39,7 @@ pub(super) struct Deferred {
 pub(super) struct Seen<'a> {
     pub(super) observation: &'a Observation,
     pub(super) findings: &'a [Finding],
+    pub(super) notes: &'a [FieldNote],
 }
 
 impl<'a> Seen<'a> {
@@ -84,6 +89,7 @@ pub(super) struct Shard {
     clients: Table<PrincipalKey, Principal>,
     texts: WaitingTexts,
     pub(super) sensitive: SensitiveMap,
+    pub(super) inventory: Inventory,
     newcomers: Vec<EndpointId>,
     deferred: usize,
     clip: Option<ClipTable>,
@@ -97,6 +103,7 @@ impl Shard {
             clients: Table::new(settings.max_clients / SHARDS),
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
             sensitive: SensitiveMap::default(),
+            inventory: Inventory::default(),
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
@@ -147,6 +154,7 @@ impl Shard {
         let seen = Seen {
             observation: &deferred.observation,
             findings: &deferred.findings,
+            notes: &deferred.notes,
         };
         self.count(Who::client(deferred.observation.client), seen, cx);
     }
@@ -183,6 +191,7 @@ impl Shard {
         cx.share.epoch.deferred.push(Deferred {
             observation: *seen.observation,
             findings: seen.findings.to_vec(),
+            notes: seen.notes.to_vec(),
         });
     }
 
@@ -224,11 +233,22 @@ impl Shard {
             principal.habits.count_error(&scene, endpoint),
         );
         let payload = payload::observe(&scene, &cx.snapshot.sizes(place), sums);
-        for finding in [volume, payload].into_iter().flatten() {
+        let habit = &mut principal.habits.schema;
+        let schema = habit.observe(
+            &scene,
+            endpoint,
+            &cx.snapshot.schema,
+            &mut cx.share.epoch.schema,
+        );
+        if cx.settings.has_documents {
+            cx.share.epoch.shadows.observe(&scene, endpoint);
+        }
+        for finding in [volume, payload, schema].into_iter().flatten() {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
         }
         self.map_findings(endpoint, seen, cx);
+        self.list_notes(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
         self.note_texts(who.key, seen, firsts, cx);
     }
@@ -241,6 +261,15 @@ impl Shard {
                 .add(endpoint, seen.observation, finding, limit)
             {
                 cx.tally.one(Tally::LimitSensitiveMap);
+            }
+        }
+    }
+
+    fn list_notes(&mut self, endpoint: EndpointId, seen: Seen<'_>, cx: &Context<'_>) {
+        let limit = cx.settings.max_inventory_per_shard;
+        for note in seen.notes {
+            if !self.inventory.add(endpoint, seen.observation, note, limit) {
+                cx.tally.one(Tally::LimitInventory);
             }
         }
     }
@@ -275,6 +304,7 @@ impl Shard {
             Some(observation.release).filter(|_| firsts.release),
         ];
         let paths = seen.real().map(|finding| finding.path);
+        let paths = paths.chain(seen.notes.iter().map(|note| note.field));
         for text in candidates.into_iter().flatten().chain(paths) {
             if !cx.snapshot.texts.settled(text) {
                 self.texts

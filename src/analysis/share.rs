@@ -7,6 +7,8 @@ use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
 use super::shard::Deferred;
 use super::signals::exposure::Exposures;
+use super::signals::schema::SchemaSums;
+use super::signals::shadow::ShadowCalls;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
@@ -40,6 +42,10 @@ pub(super) struct EpochSums {
     pub(super) volume: VolumeSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// Calls of endpoints that no document has.
+    pub(super) shadows: ShadowCalls,
+    /// Requests held against the rules of documents.
+    pub(super) schema: SchemaSums,
 }
 
 /// Which endpoint an observation counts at.
