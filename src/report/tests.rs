@@ -90,6 +90,15 @@ fn inventory() -> Vec<InventoryEntry> {
     ]
 }
 
+fn counts() -> TransactionCounts {
+    TransactionCounts {
+        complete: 1_500,
+        no_response: 2,
+        no_request: 0,
+        truncated: 1,
+    }
+}
+
 fn outcome() -> Outcome {
     let tallies = Tallies::default();
     let sheet = tallies.sheet();
@@ -129,21 +138,8 @@ fn outcome() -> Outcome {
         summary: Summary {
             inventory: inventory(),
             time_range: Some((FIRST, LAST)),
-            transactions: TransactionCounts {
-                complete: 1_500,
-                no_response: 2,
-                no_request: 0,
-                truncated: 1,
-            },
-            protocols: vec![(
-                Protocol::Http11,
-                TransactionCounts {
-                    complete: 1_500,
-                    no_response: 2,
-                    truncated: 1,
-                    ..TransactionCounts::default()
-                },
-            )],
+            transactions: counts(),
+            protocols: vec![(Protocol::Http11, counts())],
             endpoints: vec![endpoint(4, 500, false), endpoint(3, 1_003, true)],
             principals: vec![principal(7, Some(TokenKind::BearerJwt)), principal(9, None)],
             countries: vec![(Country::from_code("DE"), 1_500), (Country::UNKNOWN, 3)],
