@@ -48,10 +48,19 @@ fn volume(alert: &Alert, who: &str) -> String {
 
 fn shadow(alert: &Alert, who: &str, place: &str) -> String {
     format!(
-        "{place}, which no OpenAPI document has, was called with success {} times within ten seconds, first by {who}; usual and the most ever were 0, over {} days.",
-        number(fact(alert, "observed_calls")),
+        "{place}, which no OpenAPI document has, was called with success {} within ten seconds, first by {who}; usual and the most ever were 0, over {} days.",
+        times(fact(alert, "observed_calls")),
         number(fact(alert, "known_days")),
     )
+}
+
+/// So many times, in words.
+fn times(count: f64) -> String {
+    if count <= 1.0 {
+        "once".to_owned()
+    } else {
+        format!("{} times", number(count))
+    }
 }
 
 fn schema(alert: &Alert, who: &str, place: &str) -> String {

@@ -19,7 +19,7 @@ const ROWS: usize = 30;
 pub(super) struct InventoryView {
     /// Described and seen.
     pub(super) documented: Vec<String>,
-    /// Seen and not described.
+    /// Answered with success and not described.
     pub(super) shadow: Vec<String>,
     /// Described and not seen.
     pub(super) unused: Vec<String>,
@@ -77,7 +77,7 @@ pub(super) fn of(
     };
     let shadow: BTreeSet<_> = seen
         .iter()
-        .filter(|view| !view.documented)
+        .filter(|view| !view.documented && is_real(view))
         .map(|view| view.endpoint.clone())
         .collect();
     let (undocumented_fields, schema_violations) = fields(summary, names);
@@ -94,6 +94,13 @@ pub(super) fn of(
         undocumented_fields,
         schema_violations,
     }
+}
+
+/// Whether it ever answered with success: what never did may be anybody's guess.
+fn is_real(view: &EndpointView) -> bool {
+    ["2xx", "3xx"]
+        .iter()
+        .any(|class| view.by_code.contains_key(*class))
 }
 
 /// Fields, transactions, accepted ones.

@@ -94,7 +94,7 @@ impl Default for Thresholds {
             newness_watch_seconds: 3_600,
             newness_few: 2,
             newness_many: 5,
-            schema_p: 1e-8,
+            schema_p: 1e-6,
             schema_min_requests: 8,
             schema_min_known: 150.0,
         }
