@@ -140,8 +140,12 @@ impl Surveyor {
             return Surveyed::default();
         };
         let status = Status(tx.response.as_ref().map_or(0, |response| response.status));
-        let sent = Sent::of(tx, request, bodies.request);
+        // Bodies are read only where somebody has something to say about them.
+        let said = rules.is_some_and(|rules| !rules.operation.body.0.is_empty());
+        let wanted = said || self.is_curious();
+        let sent = Sent::of(tx, request, bodies.request.filter(|_| wanted));
         let answer = tx.response.as_ref();
+        let answer = answer.filter(|_| self.depth >= Depth::Inventory);
         let answer = answer.and_then(|message| json_body(tx, message, bodies.response));
         let mut out = Surveyed::default();
         if let Some(rules) = rules {

@@ -152,6 +152,11 @@ impl Operation {
         best.map(|(_, content)| content)
     }
 
+    /// Whether it says anything that a request can break.
+    pub(in crate::cleartext) fn binds(&self) -> bool {
+        !self.parameters.is_empty() || !self.body.0.is_empty() || self.body_required
+    }
+
     pub(super) fn parameter(&self, place: Place, name: &str) -> Option<&Parameter> {
         let mut all = self.parameters.iter();
         all.find(|one| one.place == place && one.name.as_ref() == name)
@@ -176,16 +181,6 @@ impl Book {
     /// What is said about a method on a path, as the document writes it.
     pub(in crate::cleartext) fn operation(&self, path: &str, method: Method) -> Option<&Operation> {
         self.operations.get(&(path.into(), method))
-    }
-
-    /// Operations that say anything about parameters, bodies or answers.
-    pub fn len(&self) -> usize {
-        self.operations.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
     }
 
     pub(super) fn schema(&self, id: SchemaId) -> Option<&Schema> {

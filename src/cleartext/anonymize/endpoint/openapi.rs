@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::cleartext::schema::Book;
+use crate::cleartext::schema::{self, Book};
 use crate::observation::Method;
 
 /// Longest document.
@@ -125,6 +125,17 @@ impl OpenApi {
         out.operations.dedup();
         out.book = Arc::new(Book::compile(&read(text)?));
         Ok(out)
+    }
+}
+
+impl OpenApi {
+    /// Operations whose parameters or bodies have rules that requests are held against.
+    pub fn with_rules(&self) -> usize {
+        let has_rules = |operation: &&Operation| {
+            let rules = self.book.operation(&operation.path, operation.method);
+            rules.is_some_and(schema::Operation::binds)
+        };
+        self.operations.iter().filter(has_rules).count()
     }
 }
 
