@@ -472,7 +472,15 @@ fn text_field(name: &[u8], value: &[u8], fields: &mut Fields) {
 
 /// Whether a header is of the API rather than of HTTP, of a browser or of what lies between: those are no news.
 fn is_own_header(name: &[u8]) -> bool {
-    const BETWEEN: [&str; 10] = [
+    const BETWEEN: [&str; 17] = [
+        // Credentials, however they are called: they are counted as tokens.
+        "x-api-key",
+        "x-apikey",
+        "x-auth",
+        "x-access-token",
+        "x-csrf",
+        "x-xsrf",
+        "x-amz-",
         "x-forwarded-",
         "x-real-ip",
         "x-request-id",
