@@ -38,8 +38,13 @@ pub(super) fn render(view: &View) -> String {
     out.raw("<meta name=\"viewport\" content=\"width=device-width\">\n<title>hushtap report</title>\n<style>");
     out.raw(STYLE);
     out.raw("</style>\n</head>\n<body>\n<h1>hushtap report</h1>\n<nav>");
+    // Single numbers go together, first.
+    let (totals, mut sections): (Vec<_>, Vec<_>) = sections
+        .into_iter()
+        .partition(|(_, value)| value.is_number());
+    sections.insert(0, ("totals".to_owned(), Node::Map(totals)));
     for (key, _) in &sections {
-        let link = format!("<a href=\"#{}\">{}</a>", escaped(key), title(key));
+        let link = format!("<a href=\"#{}\">{}</a>\n", escaped(key), title(key));
         out.raw(&link);
     }
     out.raw("</nav>\n");
@@ -123,6 +128,11 @@ impl<'de> Deserialize<'de> for Node {
 }
 
 impl Node {
+    /// Neither a list nor a map.
+    const fn is_plain(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Map(_))
+    }
+
     const fn is_number(&self) -> bool {
         matches!(self, Self::Count(_) | Self::Float(_))
     }
@@ -211,7 +221,7 @@ impl Page {
             "<td>"
         });
         if let Node::Map(fields) = value
-            && fields.iter().all(|(_, one)| one.is_number())
+            && fields.iter().all(|(_, one)| one.is_plain())
         {
             for (at, (key, value)) in fields.iter().enumerate() {
                 self.raw(if at > 0 { ", " } else { "" });

@@ -210,7 +210,8 @@ fn the_page_has_all_that_the_text_has_and_loads_nothing() {
         let text = text.replace('\'', "&#39;").replace('"', "&quot;");
         assert!(page.contains(&text), "{text}");
     }
-    for key in report.as_object().unwrap().keys() {
+    for (key, value) in report.as_object().unwrap() {
+        let key = if value.is_number() { "totals" } else { key };
         assert!(page.contains(&format!("<h2 id=\"{key}\">")), "{key}");
     }
     for outside in [
