@@ -226,7 +226,7 @@ impl Page {
             for (at, (key, value)) in fields.iter().enumerate() {
                 self.raw(if at > 0 { ", " } else { "" });
                 self.text(key);
-                self.raw(" ");
+                self.raw("&nbsp;");
                 self.value(value);
             }
         } else if !matches!(value, Node::Null) {
