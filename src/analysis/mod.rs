@@ -43,6 +43,7 @@ mod exchange;
 mod fixed;
 mod histogram;
 mod keyed;
+mod look;
 mod population;
 mod principal;
 mod sensitive;

@@ -6,6 +6,7 @@ use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
 use super::shard::Deferred;
+use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
 use super::signals::schema::SchemaSums;
 use super::signals::shadow::ShadowCalls;
@@ -40,6 +41,8 @@ pub(super) struct EpochSums {
     pub(super) deferred: Vec<Deferred>,
     /// Closed windows of the volume signal.
     pub(super) volume: VolumeSums,
+    /// What it teaches about tokens.
+    pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
     /// Calls of endpoints that no document has.

@@ -7,6 +7,7 @@
 //! ```text
 //! Observation      what analysis learns of one transaction                 (here)
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
+//!   ObjectRef      what a path names                                        (object)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
 //!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
@@ -17,16 +18,19 @@ mod exchange;
 mod finding;
 mod names;
 mod note;
+mod object;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
 pub use exchange::{AgentClass, Country, Method, Notes, Protocol, Status, TxState};
 pub use finding::{Category, ExposedIn, Exposure, Finding, Part, Sink, SinkField};
 pub use names::{
-    Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, ObjectKey, PrincipalKey,
-    PublicCell, PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
+    Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, PrincipalKey, PublicCell,
+    PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
 pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
+
+pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
 
 use crate::clock::EventTime;
 
@@ -111,7 +115,13 @@ pub struct Observation {
     /// First response byte minus last request byte, in microseconds.
     pub ttfb_us: Option<u64>,
     /// The object asked for, where the path names one.
-    pub object: Option<ObjectKey>,
+    pub object: Option<ObjectRef>,
+    /// The whole path, where the answer was that there is nothing, or nothing for this client (400, 403, 404, 405, 410, 501).
+    pub refused_path: Option<ObjectKey>,
+    /// The account that the request tried to log in to: a keyed hash of the name that came with a password.
+    pub account: Option<ObjectKey>,
+    /// The field that a 4xx answer names as the reason.
+    pub refused_field: TextId,
     /// The label the request would have on the public listener if it were learned; none where it has one already.
     pub candidate: Option<Candidate>,
     /// `grpc-status` of a gRPC call.
@@ -150,6 +160,9 @@ impl Observation {
             documented: false,
             candidate: None,
             object: None,
+            refused_path: None,
+            account: None,
+            refused_field: TextId::NONE,
             cell: PublicCell(0),
             host: TextId::NONE,
             agent: TextId::NONE,

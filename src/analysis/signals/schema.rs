@@ -13,6 +13,8 @@ use std::sync::Arc;
 use super::{Scene, evidence};
 use crate::analysis::alert::{Severity, Signal};
 use crate::analysis::book::Finding;
+use crate::analysis::look::Look;
+use crate::analysis::principal::Principal;
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::EndpointId;
 
@@ -157,6 +159,25 @@ impl SchemaHabit {
         });
         #[allow(clippy::indexing_slicing, reason = "found or pushed just above")]
         &mut self.0[at]
+    }
+}
+
+impl Look<'_, '_> {
+    /// What anybody may do against the documents, where there are any.
+    pub(in crate::analysis) fn at_documents(
+        &mut self,
+        principal: &mut Principal,
+        endpoint: EndpointId,
+        has_documents: bool,
+    ) {
+        if !has_documents {
+            return;
+        }
+        self.epoch.shadows.observe(self.scene, endpoint);
+        let norms = &self.snapshot.schema;
+        let habit = &mut principal.habits.schema;
+        let found = habit.observe(self.scene, endpoint, norms, &mut self.epoch.schema);
+        self.findings.extend(found);
     }
 }
 
