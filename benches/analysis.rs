@@ -72,8 +72,7 @@ fn observation(n: u64, nanos: u64) -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
-        checked: false,
-        violations: 0,
+        ..Observation::blank()
     }
 }
 

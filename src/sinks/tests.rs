@@ -96,8 +96,7 @@ fn observation() -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
-        checked: false,
-        violations: 0,
+        ..Observation::blank()
     }
 }
 
@@ -174,8 +173,6 @@ fn what_does_not_apply_is_left_out_and_texts_show_their_class_until_admitted() {
             grpc_status: None,
             request_messages: None,
             response_messages: None,
-            checked: false,
-            violations: 0,
             ..observation()
         },
         counts_to_token: false,

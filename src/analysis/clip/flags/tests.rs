@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::EventTime;
-use crate::observation::{Category, ExposedIn, Exposure, ObjectKey, Part, RuleId, TypeId};
+use crate::observation::{
+    Category, CollectionKey, ExposedIn, Exposure, ObjectKey, ObjectRef, Part, RuleId, TypeId,
+};
 
 const TOKEN: bool = true;
 const CLIENT: bool = false;
@@ -34,7 +36,11 @@ fn hash(number: u64) -> u64 {
 
 fn object(number: u64, status: u16) -> Observation {
     Observation {
-        object: Some(ObjectKey(hash(number))),
+        object: Some(ObjectRef {
+            key: ObjectKey(hash(number)),
+            collection: CollectionKey(1),
+            neighbours: None,
+        }),
         ..answered(status)
     }
 }
