@@ -8,6 +8,8 @@ use super::population::Snapshot;
 use super::shard::Deferred;
 use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
+use super::signals::schema::SchemaSums;
+use super::signals::shadow::ShadowCalls;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
@@ -43,6 +45,10 @@ pub(super) struct EpochSums {
     pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// Calls of endpoints that no document has.
+    pub(super) shadows: ShadowCalls,
+    /// Requests held against the rules of documents.
+    pub(super) schema: SchemaSums,
 }
 
 /// Which endpoint an observation counts at.

@@ -2,6 +2,7 @@
 //! [`Names`](crate::observation::Names). Everything is sorted by a key that does not depend on arrival.
 
 use super::alert::Alert;
+use super::inventory::InventoryEntry;
 use crate::clock::EventTime;
 use crate::observation::{
     Admitted, Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId,
@@ -25,6 +26,8 @@ pub struct Summary {
     pub countries: Vec<(Country, u64)>,
     /// Sensitive values by endpoint, place and type.
     pub sensitive: Vec<SensitiveEntry>,
+    /// What is known of the shape of the API, by endpoint and field.
+    pub inventory: Vec<InventoryEntry>,
     /// Hits by masking rule.
     pub rules: Vec<(RuleId, u64)>,
     /// Alerts in order of time; live: the last ones.

@@ -9,6 +9,7 @@
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
 //!   ObjectRef      what a path names                                        (object)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
+//!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
 //! ```
 
@@ -16,6 +17,7 @@ mod candidate;
 mod exchange;
 mod finding;
 mod names;
+mod note;
 mod object;
 pub(crate) mod vocabulary;
 
@@ -26,6 +28,7 @@ pub use names::{
     Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, PrincipalKey, PublicCell,
     PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
+pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
 
 pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
 
@@ -127,6 +130,10 @@ pub struct Observation {
     pub request_messages: Option<u32>,
     /// Messages of the server in a gRPC call.
     pub response_messages: Option<u32>,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
 }
 
 impl Observation {
@@ -171,6 +178,8 @@ impl Observation {
             grpc_status: None,
             request_messages: None,
             response_messages: None,
+            checked: false,
+            violations: 0,
         }
     }
 

@@ -17,7 +17,9 @@ pub(super) mod reach;
 pub(super) mod refusals;
 pub(super) mod rhythm;
 pub(super) mod scan;
+pub(super) mod schema;
 pub(super) mod sequence;
+pub(super) mod shadow;
 pub(super) mod skips;
 pub(super) mod surprises;
 pub(super) mod touched;
@@ -125,6 +127,12 @@ pub struct Thresholds {
     pub newness_few: u64,
     /// New endpoints: from this many successful users on it is a deploy, a note.
     pub newness_many: u64,
+    /// Schema violations: the probability below which a principal alerts.
+    pub schema_p: f64,
+    /// Schema violations: requests lately that must break a rule.
+    pub schema_min_requests: u8,
+    /// Schema violations: requests that must be known of the endpoint.
+    pub schema_min_known: f64,
 }
 
 impl Default for Thresholds {
@@ -175,6 +183,9 @@ impl Default for Thresholds {
             newness_watch_seconds: 3_600,
             newness_few: 2,
             newness_many: 5,
+            schema_p: 1e-6,
+            schema_min_requests: 8,
+            schema_min_known: 150.0,
         }
     }
 }
@@ -197,6 +208,7 @@ pub(super) struct Habits {
     now: EventTime,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
+    pub(super) schema: schema::SchemaHabit,
     pub(super) logins: logins::LoginHabit,
     pub(super) scan: scan::ScanHabit,
     /// Of tokens only: behind one client address there may be anybody.
