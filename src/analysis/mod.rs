@@ -44,6 +44,7 @@ mod histogram;
 mod keyed;
 mod population;
 mod principal;
+mod routes;
 mod sensitive;
 mod shard;
 mod share;

@@ -12,6 +12,7 @@ use super::alert::Alert;
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::keyed::KeyedMap;
+use super::routes::Learner;
 use super::settings::Settings;
 use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
@@ -22,7 +23,7 @@ use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Admitted, EndpointId, ServiceId};
+use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Seconds of an epoch.
@@ -47,6 +48,8 @@ pub(super) struct Snapshot {
     pub(super) texts: AdmittedTexts,
     /// What is usual in volume, by scale.
     pub(super) volume: [VolumeNorm; 3],
+    /// What was learned about paths, and how often that changed.
+    pub(super) templates: (Templates, u64),
     sizes: Arc<[[SizeModel; 2]]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
@@ -58,6 +61,7 @@ impl Default for Snapshot {
             started: None,
             texts: AdmittedTexts::default(),
             volume: volume::START,
+            templates: Default::default(),
             sizes: Arc::default(),
             numbers: Arc::default(),
             ids: Arc::default(),
@@ -130,6 +134,7 @@ pub(super) struct Population {
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
+    routes: Learner,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
 }
@@ -164,13 +169,14 @@ impl Population {
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.exposures.absorb(&mut more.exposures);
+        self.epoch.routes.absorb(&mut more.routes);
     }
 
-    /// Closes the epoch: learns, scores what concerns everybody, publishes.
+    /// Closes the epoch: learns, scores what concerns everybody, publishes. `shown` says that a summary is due.
     pub(super) fn close(
         &mut self,
         settings: &Settings,
-        end: EventTime,
+        (end, shown): (EventTime, bool),
         tally: &TallySheet,
         alerts: &mut Vec<Alert>,
     ) -> Closed {
@@ -182,6 +188,8 @@ impl Population {
         let touched = std::mem::take(&mut self.touched);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
+        let lessons = &mut self.epoch.routes;
+        let templates = self.routes.learn(lessons, (settings.k, shown), tally);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
             alerts.extend(self.book.raise(finding, &settings.thresholds));
@@ -190,6 +198,7 @@ impl Population {
             endpoints: self.ids.len() != known,
             sizes: !touched.is_empty(),
             texts: texts_changed,
+            templates,
             end,
         });
         let mut deferred = std::mem::take(&mut self.epoch.deferred);
@@ -287,6 +296,9 @@ impl Population {
         if changes.texts {
             snapshot.texts = self.texts.publish();
         }
+        if let Some(templates) = changes.templates {
+            snapshot.templates = (templates, snapshot.templates.1 + 1);
+        }
         if self.hour != Some(hour) {
             snapshot.volume = self.volume.norms();
             if self.hour.is_some_and(|before| before / 24 != hour / 24) {
@@ -299,11 +311,12 @@ impl Population {
 }
 
 /// What an epoch changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Changes {
     endpoints: bool,
     sizes: bool,
     texts: bool,
+    templates: Option<Templates>,
     end: EventTime,
 }
 

@@ -9,6 +9,7 @@ use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
+use super::routes::RouteBook;
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
@@ -83,6 +84,7 @@ pub(super) struct Shard {
     tokens: Table<PrincipalKey, Principal>,
     clients: Table<PrincipalKey, Principal>,
     texts: WaitingTexts,
+    pub(super) routes: RouteBook,
     pub(super) sensitive: SensitiveMap,
     newcomers: Vec<EndpointId>,
     deferred: usize,
@@ -96,6 +98,7 @@ impl Shard {
             tokens: Table::new(settings.max_tokens / SHARDS),
             clients: Table::new(settings.max_clients / SHARDS),
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
+            routes: RouteBook::default(),
             sensitive: SensitiveMap::default(),
             newcomers: Vec::new(),
             deferred: 0,
@@ -217,13 +220,22 @@ impl Shard {
             None
         };
         let (totals, sums) = cx.share.endpoint(place);
-        totals.observe(observation, firsts.endpoint);
+        // Where the path is to be learned, its totals are kept by path.
+        let by_path = !observation.route.is_empty();
+        if !by_path {
+            totals.observe(observation, firsts.endpoint);
+        }
         sums.count(
             &scene,
             firsts,
             principal.habits.count_error(&scene, endpoint),
         );
         let payload = payload::observe(&scene, &cx.snapshot.sizes(place), sums);
+        if by_path {
+            let (templates, version) = &cx.snapshot.templates;
+            self.routes
+                .observe(who.key, observation, (templates, *version), cx.tally);
+        }
         for finding in [volume, payload].into_iter().flatten() {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
+use super::routes::Lessons;
 use super::shard::Deferred;
 use super::signals::exposure::Exposures;
 use super::signals::volume::VolumeSums;
@@ -40,6 +41,8 @@ pub(super) struct EpochSums {
     pub(super) volume: VolumeSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// What paths teach.
+    pub(super) routes: Lessons,
 }
 
 /// Which endpoint an observation counts at.

@@ -9,12 +9,16 @@
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
+//!   Route          the pieces of a path, as classes and keyed hashes        (route)
+//!   Templates      which of those pieces are names                          (templates)
 //! ```
 
 mod candidate;
 mod exchange;
 mod finding;
 mod names;
+mod route;
+pub(crate) mod templates;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
@@ -24,6 +28,9 @@ pub use names::{
     Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, ObjectKey, PrincipalKey,
     PublicCell, PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
+
+pub use route::{Element, MAX_ELEMENTS, Route, Shape};
+pub use templates::{Template, Templates};
 
 use crate::clock::EventTime;
 
@@ -81,6 +88,8 @@ pub struct Observation {
     pub service: ServiceId,
     /// Method + host group + path template.
     pub endpoint: EndpointId,
+    /// The pieces of the path, where no document or hint knows it.
+    pub route: Route,
     /// Whether the endpoint is in an OpenAPI document or a hint.
     pub documented: bool,
     /// The public triple it counts in.
@@ -140,6 +149,7 @@ impl Observation {
             country: Country::UNKNOWN,
             service: ServiceId(0),
             endpoint: EndpointId(0),
+            route: Route::NONE,
             documented: false,
             candidate: None,
             object: None,

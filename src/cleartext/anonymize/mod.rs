@@ -496,6 +496,7 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         country: client.country,
         service: asker.resolved.service,
         endpoint: asker.resolved.endpoint,
+        route: asker.resolved.route,
         documented: asker.resolved.documented,
         cell: asker.resolved.cell,
         host: asker.host,
