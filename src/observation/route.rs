@@ -36,10 +36,12 @@ pub enum Shape {
     Digits,
     /// A word of the vocabulary behind which names stand: `api`, `admin`.
     Prefix,
+    /// A word of the vocabulary that commonly stands beside values: `me`, `search`, `latest`.
+    Action,
 }
 
 impl Shape {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Plain,
         Self::Plural,
         Self::Upper,
@@ -52,6 +54,7 @@ impl Shape {
         Self::Noise,
         Self::Digits,
         Self::Prefix,
+        Self::Action,
     ];
 }
 

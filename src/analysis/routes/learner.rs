@@ -195,7 +195,7 @@ impl Found {
             }
         }
         let all: Vec<Value> = all.into_values().collect();
-        let stand = verdict::Standing::of(&all, learner, group.len(), place);
+        let stand = verdict::Standing::of(&all, learner, group, place);
         let (names, values) = all
             .into_iter()
             .partition(|value| stand.is_name(value, learner, k));

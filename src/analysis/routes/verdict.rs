@@ -79,20 +79,50 @@ impl Value {
 enum Next {
     End(Method),
     Word(u64),
+    Action(u64),
     Value,
 }
 
 type Profile = BTreeMap<Next, u64>;
 
+/// Siblings behind which the same words stand, from which on they are values.
+const ALIKE: usize = 4;
+
+/// The pieces behind which the same two words or more stand as behind many of their siblings: `/{org}/issues`,
+/// `/{org}/members`. Names have words of their own, but for those that stand anywhere ([`Shape::Action`]).
+fn alike(all: &[(&Value, Profile)]) -> BTreeSet<Element> {
+    let mut behind: BTreeMap<Next, usize> = BTreeMap::new();
+    let words = |profile: &Profile| -> Vec<Next> {
+        let words = profile.keys().filter(|next| matches!(next, Next::Word(_)));
+        words.copied().collect()
+    };
+    for (_, profile) in all {
+        for word in words(profile) {
+            *behind.entry(word).or_default() += 1;
+        }
+    }
+    behind.retain(|_, siblings| *siblings >= ALIKE);
+    if behind.len() < 2 {
+        return BTreeSet::new();
+    }
+    let shares = |profile: &Profile| profile.keys().any(|next| behind.contains_key(next));
+    let alike = all.iter().filter(|(_, profile)| shares(profile));
+    alike.map(|(value, _)| value.element).collect()
+}
+
 /// What stands at one place, put together.
 pub(super) struct Standing {
     place: Place,
-    /// Beginnings that were seen before this place.
-    beginnings: usize,
+    /// The shares of the requests that came by each beginning seen before this place.
+    beginnings: Vec<f64>,
+    /// Of unknown pieces: behind how many beginnings they were seen, and would be if they were names.
+    spread: (f64, f64),
     /// Distinct unknown pieces, their requests, and those that hardly anybody uses.
     unknown: usize,
     unknown_requests: u64,
     weak: usize,
+    /// Pieces behind which the same words stand.
+    alike: BTreeSet<Element>,
     /// Requests whose piece is only a class.
     classed: u64,
     users: u128,
@@ -101,39 +131,61 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn of(all: &[Value], learner: &Learner, beginnings: usize, place: Place) -> Self {
+    pub(super) fn of(
+        all: &[Value],
+        learner: &Learner,
+        group: &BTreeSet<usize>,
+        place: Place,
+    ) -> Self {
         let mut out = Self {
             place,
-            beginnings,
+            beginnings: shares(group, learner),
+            spread: (0.0, 0.0),
             unknown: 0,
             unknown_requests: 0,
             weak: 0,
+            alike: BTreeSet::new(),
             classed: 0,
             users: 0,
             after: Profile::new(),
         };
         let most = all.iter().map(Value::users).max().unwrap_or(0);
-        for value in all {
+        let apart = all.iter().filter(|value| !value.element.is_joined());
+        let profiles: Vec<_> = apart
+            .map(|value| (value, profile(value, learner)))
+            .collect();
+        out.alike = alike(&profiles);
+        for (value, profile) in profiles {
             out.users |= value.lesson.users;
             if value.is_unknown() {
                 out.unknown += 1;
                 out.unknown_requests += value.lesson.requests;
                 out.weak += usize::from(value.users() <= 2.max(most / 3));
+                if value.lesson.requests >= 2 {
+                    let (seen, expected) = out.spread_of(value);
+                    out.spread.0 += seen;
+                    out.spread.1 += expected;
+                }
             } else if !value.element.has_text() {
                 out.classed += value.lesson.requests;
-            } else {
-                continue;
             }
-            for (next, n) in profile(value, learner) {
-                *out.after.entry(next).or_default() += n;
+            if out.is_around(value) {
+                for (next, n) in profile {
+                    *out.after.entry(next).or_default() += n;
+                }
             }
         }
         out
     }
 
+    /// Whether what follows a piece is held to follow values.
+    fn is_around(&self, value: &Value) -> bool {
+        !value.element.is_known() || self.alike.contains(&value.element)
+    }
+
     /// Whether so many values stand here that a word is likely one too.
-    pub(super) const fn is_open(&self) -> bool {
-        self.weak >= OPEN
+    pub(super) fn is_open(&self) -> bool {
+        self.weak >= OPEN || self.alike.len() >= 2 * ALIKE
     }
 
     /// Whether they need not be told apart any more.
@@ -160,56 +212,83 @@ impl Standing {
         let own = value.is_unknown();
         let others = self.unknown - usize::from(own);
         let mut requests = self.unknown_requests;
-        if own {
-            requests -= value.lesson.requests;
+        if !own {
+            requests += value.lesson.requests;
         }
         let mut score = match (others, self.classed) {
+            // The only text, alone or beside what is certainly a value.
             (0, 0) if own && value.lesson.requests >= 5 => 20.0,
+            (0, _) if own && value.lesson.requests >= 4 => 30.0,
             (0..3, _) => 0.0,
             _ => {
-                let ratio =
-                    number(value.lesson.requests) * number(others as u64) / number(requests.max(1));
-                (10.0 * libm::log2(ratio / 4.0)).clamp(-15.0, 35.0)
+                // The most used of so many values, where use falls with the rank (Zipf).
+                let head = number(requests) / harmonic(others + 1);
+                let ratio = number(value.lesson.requests) / head;
+                (10.0 * libm::log2(ratio / 2.0)).clamp(-20.0, 25.0)
             }
         };
         let all = self.users.count_ones() as usize;
-        if all >= 4 && value.users() * 2 >= all {
+        if all >= 4 && self.weak < OPEN && value.users() * 2 >= all {
             score += 10.0;
         }
         if self.classed > 0 {
             score -= 10.0;
         }
-        let weak = self.weak;
-        score
-            - match (weak, element_is_known(value)) {
-                (20.., true) => 35.0,
-                (OPEN.., true) => 25.0,
-                (OPEN.., false) => 15.0,
-                _ => 0.0,
-            }
+        let against = match (self.weak, value.element.is_known()) {
+            (20.., true) => 35.0,
+            (OPEN.., true) => 25.0,
+            (OPEN.., false) => 15.0,
+            _ => 0.0,
+        };
+        let against = match self.alike.len() {
+            _ if self.alike.contains(&value.element) => 50.0,
+            ALIKE.. => f64::max(against, 40.0),
+            _ => against,
+        };
+        // Hardly anybody used it, where values stand.
+        let rare = self.is_open() && value.users() <= 2;
+        score - against - if rare { 25.0 } else { 0.0 }
     }
 
-    /// Behind how many values of the parameter before it the piece was seen.
+    /// Behind how many values of the parameter before it the piece was seen: a name stands behind all of them, but so do
+    /// the values of an independent parameter.
     fn by_beginnings(&self, value: &Value) -> f64 {
-        let (requests, seen) = (value.lesson.requests, value.nodes.len());
-        if self.place != Place::Parameter || self.beginnings < 4 || requests < 3 {
+        if self.place != Place::Parameter || self.beginnings.len() < 4 || value.lesson.requests < 8
+        {
             return 0.0;
         }
-        let most = self
-            .beginnings
-            .min(usize::try_from(requests).unwrap_or(usize::MAX));
-        match seen {
-            1 => -30.0,
-            3.. if seen * 2 >= most => 35.0,
-            _ => 0.0,
+        let (seen, expected) = self.spread_of(value);
+        let (mut all_seen, mut all_expected) = self.spread;
+        if value.is_unknown() {
+            all_seen -= seen;
+            all_expected -= expected;
         }
+        let independent = all_expected >= 10.0 && all_seen >= 0.75 * all_expected;
+        if seen <= 0.5 * expected {
+            -30.0
+        } else if seen >= 0.75 * expected && !independent {
+            30.0
+        } else {
+            0.0
+        }
+    }
+
+    /// Behind how many beginnings a piece was seen, and would be if it did not depend on them.
+    fn spread_of(&self, value: &Value) -> (f64, f64) {
+        let requests = number(value.lesson.requests);
+        let expected = self
+            .beginnings
+            .iter()
+            .map(|share| 1.0 - libm::exp(-requests * share))
+            .sum();
+        (number(value.nodes.len() as u64), expected)
     }
 
     /// Whether what follows the piece is what follows the values around it.
     fn by_what_follows(&self, value: &Value, learner: &Learner) -> f64 {
         let own = profile(value, learner);
         let mut around = self.after.clone();
-        if value.is_unknown() {
+        if self.is_around(value) {
             for (next, n) in &own {
                 if let Some(all) = around.get_mut(next) {
                     *all -= n;
@@ -230,17 +309,17 @@ impl Standing {
                 number(*n) * libm::log(number(*n) / number(mine) * whole / usual)
             })
             .sum();
-        match self.unknown {
-            _ if surprise >= 6.0 => (3.0 * surprise).min(40.0),
-            _ if mine < 5 => 0.0,
+        // Where one thing nearly always follows, it says nothing that it follows here too.
+        let usual = around.values().max().copied().unwrap_or(0);
+        match self.unknown.max(self.alike.len()) {
+            // Much evidence, and of a large difference.
+            _ if surprise >= 8.0 && surprise >= 0.25 * number(mine) => (1.5 * surprise).min(60.0),
+            _ if mine < 5 || usual * 10 >= total * 9 => 0.0,
+            5.. if mine >= 10 => -40.0,
             5.. => -25.0,
             _ => -15.0,
         }
     }
-}
-
-fn element_is_known(value: &Value) -> bool {
-    value.element.is_known()
 }
 
 /// What the way it is written and what stands before it say.
@@ -254,6 +333,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
     if known {
         let written = match shape {
             Shape::Upper => -30.0,
+            Shape::Action => 20.0,
             Shape::Locale | Shape::Pair | Shape::Phrase => -10.0,
             _ => 0.0,
         };
@@ -265,7 +345,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
         Shape::Plural => 10.0,
         Shape::Camel => 15.0,
         Shape::Snake => 8.0,
-        Shape::Plain | Shape::Prefix => 0.0,
+        Shape::Plain | Shape::Prefix | Shape::Action => 0.0,
         Shape::Pair => -2.0,
         Shape::Title => -5.0,
         Shape::Phrase => -12.0,
@@ -282,16 +362,30 @@ fn profile(value: &Value, learner: &Learner) -> Profile {
             *profile.entry(Next::End(*method)).or_default() += n;
         }
         for (element, child) in &node.children {
-            let next = if element.is_known() {
-                Next::Word(element.hash())
-            } else {
-                Next::Value
+            let next = match element.shape() {
+                Shape::Action if element.is_known() => Next::Action(element.hash()),
+                _ if element.is_known() => Next::Word(element.hash()),
+                _ => Next::Value,
             };
             let requests = learner.node(*child).map_or(0, |node| node.lesson.requests);
             *profile.entry(next).or_default() += requests;
         }
     }
     profile
+}
+
+/// The share of the requests that came by each beginning.
+fn shares(group: &BTreeSet<usize>, learner: &Learner) -> Vec<f64> {
+    let nodes = || group.iter().filter_map(|at| learner.node(*at));
+    let requests = |node: &Node| number(node.lesson.requests);
+    let all: f64 = nodes().map(requests).sum();
+    nodes().map(|node| requests(node) / all.max(1.0)).collect()
+}
+
+/// The sum of 1/n for n up to `count`.
+fn harmonic(count: usize) -> f64 {
+    let count = number(count as u64);
+    libm::log(count) + 0.577 + 0.5 / count
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]

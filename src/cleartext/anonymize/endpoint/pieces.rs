@@ -119,6 +119,12 @@ fn shape_of(name: &[u8]) -> Shape {
     {
         return Shape::Prefix;
     }
+    if ACTIONS
+        .split_ascii_whitespace()
+        .any(|word| word.as_bytes() == name)
+    {
+        return Shape::Action;
+    }
     if name.iter().any(u8::is_ascii_digit) {
         return Shape::Digits;
     }
@@ -162,7 +168,13 @@ fn is_locale(name: &[u8]) -> bool {
 
 /// Words of the vocabulary behind which names stand.
 const PREFIXES: &str = "api apis rest rpc admin internal external public private partner mobile web app service services \
-backend gateway core auth oauth oauth2 account me";
+backend gateway core auth oauth oauth2 account";
+
+/// Words of the vocabulary that commonly stand where values do.
+const ACTIONS: &str = "me self myself mine current search query filter lookup find autocomplete suggest suggestions new create \
+add edit upload import export download batch bulk validate verify preview count stats statistics summary metrics latest recent \
+trending popular featured top random all default defaults archived deleted active pending mine settings config status \
+login logout register reset refresh callback webhook webhooks health ping sync import-jobs schema";
 
 /// ISO 639-1.
 const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy \
