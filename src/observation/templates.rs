@@ -1,6 +1,6 @@
 //! What was learned about paths at one moment: which pieces are names and which are parameters. Hashes only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Class, Element, Names, Route, ServiceId};
@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) open: bool,
     /// So many that values need not be told apart any more.
     pub(crate) full: bool,
+    /// Words of the vocabulary that are values here, by hash.
+    pub(crate) values: BTreeSet<u64>,
 }
 
 /// The learned templates. Immutable, cheap to clone.
@@ -111,7 +113,9 @@ impl Templates {
                 }
                 (_, Some((class, next)))
                     if !element.is_joined()
-                        && at.is_some_and(|at| at.open || !element.is_known())
+                        && at.is_some_and(|at| {
+                            at.open || !element.is_known() || at.values.contains(&element.hash())
+                        })
                         && at.is_some_and(|at| is_value(at, element)) =>
                 {
                     at = node(next);

@@ -207,6 +207,13 @@ impl Found {
         }
     }
 
+    /// Values that are words of the vocabulary, unless any word is one here.
+    fn words(&self) -> BTreeSet<u64> {
+        let known = |value: &&Value| !self.open && value.element.is_known();
+        let words = self.values.iter().filter(known);
+        words.map(|value| value.element.hash()).collect()
+    }
+
     /// One class for all values.
     fn class(&self) -> Option<Class> {
         let mut classes = self.values.iter().map(|value| value.element.class());
@@ -260,6 +267,7 @@ impl Tree<'_> {
         let found = Found::of(self.learner, group, place, self.k);
         let mut named = Named {
             open: found.open,
+            values: found.words(),
             full: found.full,
             ..Named::default()
         };

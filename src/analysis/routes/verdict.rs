@@ -85,23 +85,57 @@ enum Next {
 
 type Profile = BTreeMap<Next, u64>;
 
+/// How the values of one parameter are written, roughly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Form {
+    Words,
+    Joined,
+    Locale,
+    Upper,
+    Digits,
+    Noise,
+}
+
+impl Form {
+    fn of(element: Element) -> Self {
+        match element.shape() {
+            Shape::Plain
+            | Shape::Plural
+            | Shape::Title
+            | Shape::Camel
+            | Shape::Prefix
+            | Shape::Action => Self::Words,
+            Shape::Snake | Shape::Pair | Shape::Phrase => Self::Joined,
+            Shape::Locale => Self::Locale,
+            Shape::Upper => Self::Upper,
+            Shape::Digits => Self::Digits,
+            Shape::Noise => Self::Noise,
+        }
+    }
+}
+
 /// Siblings behind which the same words stand, from which on they are values.
 const ALIKE: usize = 4;
 
 /// The pieces behind which the same two words or more stand as behind many of their siblings: `/{org}/issues`,
 /// `/{org}/members`. Names have words of their own, but for those that stand anywhere ([`Shape::Action`]).
 fn alike(all: &[(&Value, Profile)]) -> BTreeSet<Element> {
-    let mut behind: BTreeMap<Next, usize> = BTreeMap::new();
+    // Siblings, requests for the word, requests for those siblings.
+    let mut behind: BTreeMap<Next, (usize, u64, u64)> = BTreeMap::new();
     let words = |profile: &Profile| -> Vec<Next> {
         let words = profile.keys().filter(|next| matches!(next, Next::Word(_)));
         words.copied().collect()
     };
-    for (_, profile) in all {
+    for (value, profile) in all {
         for word in words(profile) {
-            *behind.entry(word).or_default() += 1;
+            let (siblings, own, whole) = behind.entry(word).or_default();
+            *siblings += 1;
+            *own += profile.get(&word).copied().unwrap_or(0);
+            *whole += value.lesson.requests;
         }
     }
-    behind.retain(|_, siblings| *siblings >= ALIKE);
+    // Words that are rare behind each of them are more likely values themselves.
+    behind.retain(|_, (siblings, own, whole)| *siblings >= ALIKE && *own * 10 >= *whole);
     if behind.len() < 2 {
         return BTreeSet::new();
     }
@@ -121,6 +155,8 @@ pub(super) struct Standing {
     unknown: usize,
     unknown_requests: u64,
     weak: usize,
+    /// Unknown pieces by how they are written.
+    forms: BTreeMap<Form, usize>,
     /// Pieces behind which the same words stand.
     alike: BTreeSet<Element>,
     /// Requests whose piece is only a class.
@@ -144,6 +180,7 @@ impl Standing {
             unknown: 0,
             unknown_requests: 0,
             weak: 0,
+            forms: BTreeMap::new(),
             alike: BTreeSet::new(),
             classed: 0,
             users: 0,
@@ -159,6 +196,7 @@ impl Standing {
             out.users |= value.lesson.users;
             if value.is_unknown() {
                 out.unknown += 1;
+                *out.forms.entry(Form::of(value.element)).or_default() += 1;
                 out.unknown_requests += value.lesson.requests;
                 out.weak += usize::from(value.users() <= 2.max(most / 3));
                 if value.lesson.requests >= 2 {
@@ -204,7 +242,29 @@ impl Standing {
         }
         let use_ = self.by_use(value);
         let follow = self.by_what_follows(value, learner);
-        by_writing(element, self.place) + use_ + self.by_beginnings(value) + follow > 0.0
+        let written = by_writing(element, self.place) + self.by_form(element);
+        written + use_ + self.by_beginnings(value) + follow > 0.0
+    }
+
+    /// Whether it is written otherwise than nearly all values around it, which are written as values are.
+    fn by_form(&self, element: Element) -> f64 {
+        let (own, known) = (Form::of(element), element.is_known());
+        let mut forms = self.forms.clone();
+        if !known && let Some(n) = forms.get_mut(&own) {
+            *n -= 1;
+        }
+        let all: usize = forms.values().sum();
+        let (form, most) = forms
+            .into_iter()
+            .max_by_key(|(_, n)| *n)
+            .unwrap_or((Form::Words, 0));
+        if most < 4 || most * 5 < all * 4 || form == Form::Words || own != Form::Words {
+            0.0
+        } else if known {
+            15.0
+        } else {
+            30.0
+        }
     }
 
     /// Use by principals, against the values around it.
@@ -224,7 +284,8 @@ impl Standing {
                 // The most used of so many values, where use falls with the rank (Zipf).
                 let head = number(requests) / harmonic(others + 1);
                 let ratio = number(value.lesson.requests) / head;
-                (10.0 * libm::log2(ratio / 2.0)).clamp(-20.0, 25.0)
+                let least = if self.weak < OPEN { -5.0 } else { -20.0 };
+                (10.0 * libm::log2(ratio / 2.0)).clamp(least, 25.0)
             }
         };
         let all = self.users.count_ones() as usize;
@@ -315,6 +376,8 @@ impl Standing {
             // Much evidence, and of a large difference.
             _ if surprise >= 8.0 && surprise >= 0.25 * number(mine) => (1.5 * surprise).min(60.0),
             _ if mine < 5 || usual * 10 >= total * 9 => 0.0,
+            // Names of collections are all followed by values.
+            _ if self.weak < OPEN && self.alike.is_empty() => -5.0,
             5.. if mine >= 10 => -40.0,
             5.. => -25.0,
             _ => -15.0,
