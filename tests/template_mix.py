@@ -215,7 +215,7 @@ WORDS = [
     """.split(),
     """basil thyme saffron turmeric sumac paprika oregano sage mint dill clove anise fennel lentil chickpea barley millet quinoa
     risotto polenta gnocchi ramen udon laksa tagine goulash paella ceviche with and roasted braised creamy spicy crispy vegan one
-    pot weeknight lemon ginger coconut tomato mushroom search import""".split(),
+    pot weeknight lemon ginger coconut tomato mushroom""".split(),
 ]
 NAMES = [
     """ada boris chen dmitri elena farid grace hiro ines jonas kofi lena mateo nadia oscar priya quentin rosa sven tariq uma

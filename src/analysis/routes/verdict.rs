@@ -258,7 +258,8 @@ impl Standing {
             .into_iter()
             .max_by_key(|(_, n)| *n)
             .unwrap_or((Form::Words, 0));
-        if most < 4 || most * 5 < all * 4 || form == Form::Words || own != Form::Words {
+        let apart = !matches!(form, Form::Words | Form::Joined) && own == Form::Words;
+        if most < 4 || most * 5 < all * 4 || !apart {
             0.0
         } else if known {
             15.0
@@ -270,6 +271,7 @@ impl Standing {
     /// Use by principals, against the values around it.
     fn by_use(&self, value: &Value) -> f64 {
         let own = value.is_unknown();
+        let all = self.users.count_ones() as usize;
         let others = self.unknown - usize::from(own);
         let mut requests = self.unknown_requests;
         if !own {
@@ -284,12 +286,20 @@ impl Standing {
                 // The most used of so many values, where use falls with the rank (Zipf).
                 let head = number(requests) / harmonic(others + 1);
                 let ratio = number(value.lesson.requests) / head;
-                let least = if self.weak < OPEN { -5.0 } else { -20.0 };
+                let least = match self.weak {
+                    0..OPEN => -5.0,
+                    _ if value.users() * 3 >= all => -10.0,
+                    _ => -20.0,
+                };
                 (10.0 * libm::log2(ratio / 2.0)).clamp(least, 25.0)
             }
         };
-        let all = self.users.count_ones() as usize;
         if all >= 4 && self.weak < OPEN && value.users() * 2 >= all {
+            score += 10.0;
+        }
+        // Many principals use each of few pieces.
+        let leads = !matches!(self.place, Place::Plural | Place::Name);
+        if own && leads && self.weak < OPEN && value.users() * 3 >= all {
             score += 10.0;
         }
         if self.classed > 0 {
