@@ -6,6 +6,7 @@ use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
 use super::fixed::Moments;
 use super::histogram::LogHistogram;
 use super::principal::Firsts;
+use super::signals::latency::LatencyEpoch;
 use super::signals::newness::FirstCall;
 use super::signals::{Counts, Scene};
 use crate::clock::EventTime;
@@ -112,6 +113,12 @@ pub(super) struct EndpointEpoch {
     pub(super) adopters_ok: u32,
     /// The first successful call, if there was one.
     pub(super) first_call: Option<FirstCall>,
+    /// How long answers took.
+    pub(super) latency: LatencyEpoch,
+    /// Calls that say something about refusals for a field, and the refused ones among them.
+    pub(super) refusable: [u32; 2],
+    /// Calls that carried the name of an account and a password.
+    pub(super) logins: u32,
     /// Its service.
     pub(super) service: ServiceId,
 }
@@ -155,6 +162,11 @@ impl EndpointEpoch {
         }
         self.adopters += other.adopters;
         self.adopters_ok += other.adopters_ok;
+        self.latency.merge(&other.latency);
+        for (n, m) in self.refusable.iter_mut().zip(other.refusable) {
+            *n += m;
+        }
+        self.logins += other.logins;
         self.first_call = earlier(self.first_call, other.first_call);
         self.service = self.service.max(other.service);
     }

@@ -42,6 +42,7 @@ mod exchange;
 mod fixed;
 mod histogram;
 mod keyed;
+mod look;
 mod population;
 mod principal;
 mod routes;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::admission::{Admissions, AdmittedTexts};
-use super::alert::Alert;
+use super::alert::{Alert, Signal};
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::keyed::KeyedMap;
@@ -17,8 +17,10 @@ use super::settings::Settings;
 use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
 use super::signals::Thresholds;
+use super::signals::crowd::{Crowd, CrowdNorms};
 use super::signals::errors::ErrorModel;
 use super::signals::exposure::Told;
+use super::signals::latency::{LatencyModel, LatencyNorm};
 use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
@@ -50,7 +52,9 @@ pub(super) struct Snapshot {
     pub(super) volume: [VolumeNorm; 3],
     /// What was learned about paths, and how often that changed.
     pub(super) templates: (Templates, u64),
-    sizes: Arc<[[SizeModel; 2]]>,
+    /// What all tokens together have taught, hourly.
+    pub(super) crowd: Arc<CrowdNorms>,
+    endpoints: Arc<[EndpointNorm]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
 }
@@ -62,19 +66,41 @@ impl Default for Snapshot {
             texts: AdmittedTexts::default(),
             volume: volume::START,
             templates: Default::default(),
-            sizes: Arc::default(),
+            crowd: Arc::default(),
+            endpoints: Arc::default(),
             numbers: Arc::default(),
             ids: Arc::default(),
         }
     }
 }
 
+/// What is known about an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EndpointNorm {
+    /// Sizes of bodies: request, response.
+    pub(super) sizes: [SizeModel; 2],
+    /// How long answers take.
+    pub(super) latency: LatencyNorm,
+    /// The share of calls that are refused for a field.
+    pub(super) refused: f64,
+}
+
+impl Default for EndpointNorm {
+    fn default() -> Self {
+        Self {
+            sizes: Default::default(),
+            latency: LatencyNorm::default(),
+            refused: 1.0 / 12.0,
+        }
+    }
+}
+
 impl Snapshot {
-    /// What is known about the sizes of bodies at an endpoint: request, response.
-    pub(super) fn sizes(&self, place: Place) -> [SizeModel; 2] {
+    /// What is known about an endpoint.
+    pub(super) fn norm(&self, place: Place) -> EndpointNorm {
         match place {
-            Place::Known(number) => self.sizes.get(number).copied().unwrap_or_default(),
-            Place::Newcomer(_) => Default::default(),
+            Place::Known(number) => self.endpoints.get(number).copied().unwrap_or_default(),
+            Place::Newcomer(_) => EndpointNorm::default(),
         }
     }
 
@@ -109,6 +135,13 @@ struct EndpointModel {
     sizes: [SizeModel; 2],
     errors: [ErrorModel; 2],
     newness: Newness,
+    latency: LatencyModel,
+    /// Calls that say something about refusals for a field, and refused ones, fading.
+    refusals: [f64; 2],
+    /// Calls, and attempts to log in among them.
+    logins: (u64, u64),
+    /// When it was first called, in seconds.
+    born: u64,
     /// Principals that ever succeeded.
     users: u64,
     service: ServiceId,
@@ -127,6 +160,7 @@ pub(super) struct Population {
     /// Endpoints whose newness is still to be judged.
     watched: BTreeSet<usize>,
     volume: VolumeModel,
+    crowd: Crowd,
     /// Hours since the epoch when the volume norms were made last.
     hour: Option<u64>,
     book: AlertBook,
@@ -168,6 +202,7 @@ impl Population {
         }
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.volume.drain_from(&mut more.volume);
+        self.epoch.crowd.drain_from(&mut more.crowd);
         self.epoch.exposures.absorb(&mut more.exposures);
         self.epoch.routes.absorb(&mut more.routes);
     }
@@ -190,6 +225,7 @@ impl Population {
         self.volume.learn(&mut self.epoch.volume);
         let lessons = &mut self.epoch.routes;
         let templates = self.routes.learn(lessons, (settings.k, shown), tally);
+        self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
             alerts.extend(self.book.raise(finding, &settings.thresholds));
@@ -238,6 +274,10 @@ impl Population {
             sizes: [SizeModel::default(); 2],
             errors: [ErrorModel::new(0, since), ErrorModel::new(1, since)],
             newness: Newness::default(),
+            latency: LatencyModel::default(),
+            refusals: [12.0, 1.0],
+            logins: (0, 0),
+            born: since.secs(),
             users: 0,
             service: ServiceId::default(),
         });
@@ -291,7 +331,7 @@ impl Population {
             snapshot.numbers = Arc::new(self.numbers.clone());
         }
         if changes.sizes {
-            snapshot.sizes = self.endpoints.iter().map(|model| model.sizes).collect();
+            snapshot.endpoints = self.endpoints.iter().map(EndpointModel::norm).collect();
         }
         if changes.texts {
             snapshot.texts = self.texts.publish();
@@ -301,8 +341,13 @@ impl Population {
         }
         if self.hour != Some(hour) {
             snapshot.volume = self.volume.norms();
+            let users = |model: &EndpointModel| u32::try_from(model.users).unwrap_or(u32::MAX);
+            let endpoints = self.endpoints.iter();
+            let endpoints: Vec<_> = endpoints.map(|model| (users(model), model.born)).collect();
+            snapshot.crowd = Arc::new(self.crowd.norms(&endpoints));
             if self.hour.is_some_and(|before| before / 24 != hour / 24) {
                 self.volume.age();
+                self.crowd.age();
             }
             self.hour = Some(hour);
         }
@@ -321,13 +366,33 @@ struct Changes {
 }
 
 impl EndpointModel {
+    fn norm(&self) -> EndpointNorm {
+        let [calls, refused] = self.refusals;
+        EndpointNorm {
+            sizes: self.sizes,
+            latency: self.latency.norm(),
+            refused: refused / calls,
+        }
+    }
+
+    /// Whether it is where people log in.
+    const fn is_login(&self) -> bool {
+        let (calls, logins) = self.logins;
+        logins * 2 > calls
+    }
+
     fn learn(
         &mut self,
         id: EndpointId,
         sum: &EndpointEpoch,
         around: Surroundings<'_>,
-    ) -> [Option<Finding>; 2] {
+    ) -> [Option<Finding>; 3] {
         let thresholds = around.thresholds;
+        self.logins.0 += u64::from(sum.seen);
+        self.logins.1 += u64::from(sum.logins);
+        for (total, more) in self.refusals.iter_mut().zip(sum.refusable) {
+            *total += f64::from(more);
+        }
         self.service = self.service.max(sum.service);
         self.users += u64::from(sum.adopters_ok);
         for ((model, sizes), most) in self.sizes.iter_mut().zip(&sum.sizes).zip(sum.most_bytes) {
@@ -348,7 +413,19 @@ impl EndpointModel {
         };
         let (client, server) = (incident(0), incident(1));
         let new = self.newness.observe(id, sum.first_call, self.users, around);
+        let slow =
+            self.latency
+                .observe(id, &sum.latency, (around.now, warm), (involved, thresholds));
+        // Errors of clients where they log in are attempts to get in.
+        let client = client.map(|finding| Finding {
+            signal: if self.is_login() {
+                Signal::AuthFailures
+            } else {
+                finding.signal
+            },
+            ..finding
+        });
         // One incident an endpoint: failures of the server say more.
-        [server.or(client), new]
+        [server.or(client), new, slow]
     }
 }

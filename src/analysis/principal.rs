@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::histogram::LogHistogram;
 use super::shard::{Context, Who};
+use super::signals::crowd::Number;
 use super::signals::{Habits, Scene};
 use super::summary::{PrincipalSummary, Quantiles};
 use super::toplist::{TOP, TopList};
@@ -112,6 +113,7 @@ impl Principal {
         &mut self,
         who: Who,
         observation: &'a Observation,
+        number: Option<Number>,
         cx: &Context<'a>,
     ) -> Scene<'a> {
         // Not beyond the tick: one corrupt stamp must not stop this principal's time.
@@ -128,7 +130,14 @@ impl Principal {
             days: self.habits.days,
             calls: self.requests,
             thresholds,
+            number,
+            crowd: &cx.snapshot.crowd,
         }
+    }
+
+    /// Endpoints that answered it with success, and others it has called.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (EndpointId, bool)> + use<'_> {
+        self.endpoints.iter().map(|e| (e.endpoint, e.succeeded))
     }
 
     /// Transactions so far.

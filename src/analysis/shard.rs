@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
+use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
 use super::routes::RouteBook;
@@ -15,8 +16,11 @@ use super::settings::Settings;
 use super::share::{Place, Share};
 use super::signals::newness::FirstCall;
 use super::signals::payload;
+use super::signals::refusals::Teaches;
 use super::table::Table;
 use super::window::Window;
+use smallvec::SmallVec;
+
 use crate::clock::Tick;
 use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
 use crate::tally::{Tally, TallySheet};
@@ -205,20 +209,31 @@ impl Shard {
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
         let limit = cx.settings.max_endpoints_per_principal;
         let firsts = principal.observe(observation, endpoint, limit);
-        let scene = principal.scene(who, observation, cx);
+        let number = match place {
+            Place::Known(number) => u16::try_from(number).ok().filter(|&n| n > 0),
+            Place::Newcomer(_) => None,
+        };
+        let scene = principal.scene(who, observation, number, cx);
 
         cx.share.totals.observe(observation, seen.findings);
         let epoch = &mut cx.share.epoch;
         // By the clock, which one corrupt stamp does not move.
         let tick = cx.tick.start();
         epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
-        // Behind one client address there may be anybody: only tokens have a volume of their own.
-        let volume = if who.is_token {
-            let habit = &mut principal.habits.volume;
-            habit.observe(&scene, &cx.snapshot.volume, &mut epoch.volume)
-        } else {
-            None
+        let norm = cx.snapshot.norm(place);
+        let mut look = Look {
+            scene: &scene,
+            snapshot: cx.snapshot,
+            epoch,
+            findings: SmallVec::new(),
         };
+        look.at_source(principal);
+        let teaches = if who.is_token {
+            look.at_token(principal, firsts, norm.refused)
+        } else {
+            Teaches::NOTHING
+        };
+        let mut findings = look.findings;
         let (totals, sums) = cx.share.endpoint(place);
         // Where the path is to be learned, its totals are kept by path.
         let by_path = !observation.route.is_empty();
@@ -230,13 +245,17 @@ impl Shard {
             firsts,
             principal.habits.count_error(&scene, endpoint),
         );
-        let payload = payload::observe(&scene, &cx.snapshot.sizes(place), sums);
+        sums.latency.observe(observation, norm.latency);
+        sums.refusable[0] += u32::from(teaches.call);
+        sums.refusable[1] += u32::from(teaches.refused);
+        sums.logins += u32::from(observation.account.is_some());
+        findings.extend(payload::observe(&scene, &norm.sizes, sums));
         if by_path {
             let (templates, version) = &cx.snapshot.templates;
             self.routes
                 .observe(who.key, observation, (templates, *version), cx.tally);
         }
-        for finding in [volume, payload].into_iter().flatten() {
+        for finding in findings {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
         }
@@ -282,6 +301,7 @@ impl Shard {
         let candidates = [
             Some(observation.host),
             Some(observation.operation),
+            Some(observation.refused_field),
             // Those in the principal's own list were counted when they came there.
             Some(observation.agent).filter(|_| firsts.agent),
             Some(observation.release).filter(|_| firsts.release),

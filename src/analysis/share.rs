@@ -7,6 +7,7 @@ use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
 use super::routes::Lessons;
 use super::shard::Deferred;
+use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
@@ -39,6 +40,8 @@ pub(super) struct EpochSums {
     pub(super) deferred: Vec<Deferred>,
     /// Closed windows of the volume signal.
     pub(super) volume: VolumeSums,
+    /// What it teaches about tokens.
+    pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
     /// What paths teach.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
-use super::anonymize::lexicon::TextKind;
-use super::anonymize::{Anonymizer, AnonymizerShared, Facts};
+use super::anonymize::lexicon::{Lexicon, TextKind};
+use super::anonymize::{Anonymizer, AnonymizerShared, Facts, refusal};
 use super::http::body::{self, DecodeLimits, Outcome, Scratch};
 use super::http::transaction::{Message, Storage, Transaction};
 use super::mask::{Bodies, Body, Exception, Masker, Render, RuleSet};
 use crate::masked::MaskedText;
-use crate::observation::{EndpointId, Finding, Names as _, Notes, Observation};
+use crate::observation::{EndpointId, Finding, Names as _, Notes, Observation, TextId};
 use crate::tally::TallySheet;
 
 /// Endpoints whose exceptions a worker remembers.
@@ -155,7 +155,13 @@ impl Worker {
             &self.tally,
             &mut self.response,
         );
-        let facts = facts(&request, &response, sent);
+        let mut facts = facts(&request, &response, sent);
+        facts.refused_field = refused_field(
+            &transaction,
+            &response,
+            &self.response,
+            self.shared.anonymizer.lexicon(),
+        );
         let bodies = Bodies {
             request: request.body(&self.request),
             response: response.body(&self.response),
@@ -261,5 +267,29 @@ fn facts(request: &Undone, response: &Undone, sent: Option<u64>) -> Facts {
     Facts {
         response_decoded,
         notes,
+        ..Facts::default()
     }
+}
+
+/// The field that the answer to a request at fault names.
+fn refused_field(
+    transaction: &Transaction,
+    response: &Undone,
+    scratch: &Scratch,
+    lexicon: &Lexicon,
+) -> TextId {
+    let Some(message) = transaction.response.as_ref() else {
+        return TextId::NONE;
+    };
+    if !matches!(message.status, 400 | 409 | 422) {
+        return TextId::NONE;
+    }
+    let body = match response {
+        Undone::AsSent => transaction.slice(message.body),
+        Undone::Decoded(_) | Undone::Found => scratch.decoded(),
+        Undone::None | Undone::Undecodable => return TextId::NONE,
+    };
+    refusal::field(body).map_or(TextId::NONE, |name| {
+        lexicon.intern(TextKind::Field, name.as_bytes(), false)
+    })
 }

@@ -7,6 +7,7 @@
 //! ```text
 //! Observation      what analysis learns of one transaction                 (here)
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
+//!   ObjectRef      what a path names                                        (object)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
 //!   Route          the pieces of a path, as classes and keyed hashes        (route)
@@ -17,6 +18,7 @@ mod candidate;
 mod exchange;
 mod finding;
 mod names;
+mod object;
 mod route;
 pub(crate) mod templates;
 pub(crate) mod vocabulary;
@@ -25,10 +27,10 @@ pub use candidate::{Candidate, Class};
 pub use exchange::{AgentClass, Country, Method, Notes, Protocol, Status, TxState};
 pub use finding::{Category, ExposedIn, Exposure, Finding, Part, Sink, SinkField};
 pub use names::{
-    Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, ObjectKey, PrincipalKey,
-    PublicCell, PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
+    Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, PrincipalKey, PublicCell,
+    PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
-
+pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
 pub use route::{Element, MAX_ELEMENTS, Route, Shape};
 pub use templates::{Template, Templates};
 
@@ -117,7 +119,13 @@ pub struct Observation {
     /// First response byte minus last request byte, in microseconds.
     pub ttfb_us: Option<u64>,
     /// The object asked for, where the path names one.
-    pub object: Option<ObjectKey>,
+    pub object: Option<ObjectRef>,
+    /// The whole path, where the answer was that there is nothing, or nothing for this client (400, 403, 404, 405, 410, 501).
+    pub refused_path: Option<ObjectKey>,
+    /// The account that the request tried to log in to: a keyed hash of the name that came with a password.
+    pub account: Option<ObjectKey>,
+    /// The field that a 4xx answer names as the reason.
+    pub refused_field: TextId,
     /// The label the request would have on the public listener if it were learned; none where it has one already.
     pub candidate: Option<Candidate>,
     /// `grpc-status` of a gRPC call.
@@ -153,6 +161,9 @@ impl Observation {
             documented: false,
             candidate: None,
             object: None,
+            refused_path: None,
+            account: None,
+            refused_field: TextId::NONE,
             cell: PublicCell(0),
             host: TextId::NONE,
             agent: TextId::NONE,

@@ -21,11 +21,6 @@ impl PrincipalKey {
     }
 }
 
-/// A keyed hash of what a path names: the service and the path up to its last parameter, so that `/users/7` and
-/// `/users/7/orders` name one object. Made with a key of its own and never shown.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ObjectKey(pub u64);
-
 /// The fixed number of shards of analysis state: independent of the number of workers, so that results are.
 pub const SHARDS: usize = 64;
 

@@ -203,10 +203,10 @@ impl FlagState {
         let Some(object) = observation.object else {
             return;
         };
-        let seen = self.objects.add(object.0, limits.objects);
+        let seen = self.objects.add(object.key.0, limits.objects);
         shown.when(seen > limits.objects, Signal::Enumeration);
         if matches!(observation.outcome().0, 403 | 404) {
-            let denied = self.denied.add(object.0, limits.denied_objects);
+            let denied = self.denied.add(object.key.0, limits.denied_objects);
             shown.when(denied >= limits.denied_objects, Signal::DeniedObjects);
         }
     }

@@ -73,13 +73,11 @@ impl Learner {
     }
 
     fn insert(&mut self, key: &super::RouteKey, lesson: Lesson) -> bool {
-        let mut at = match self.roots.get(&key.service) {
-            Some(root) => *root,
-            None => {
-                self.roots.insert(key.service, self.nodes.len());
-                self.fresh_node()
-            }
-        };
+        let root = self.roots.get(&key.service).copied();
+        let mut at = root.unwrap_or_else(|| {
+            self.roots.insert(key.service, self.nodes.len());
+            self.fresh_node()
+        });
         self.note(at, lesson);
         for element in key.route.elements() {
             let child = self.nodes.get(at).and_then(|n| n.children.get(element));

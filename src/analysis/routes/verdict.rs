@@ -33,11 +33,14 @@ pub(super) enum Place {
 impl Place {
     /// The place behind a name.
     pub(super) fn behind(name: Element) -> Self {
-        match name.shape() {
-            Shape::Prefix => Self::Prefix,
-            Shape::Digits if name.is_known() || name.class() == Class::Version => Self::Prefix,
-            Shape::Plural => Self::Plural,
-            _ => Self::Name,
+        let (shape, class) = (name.shape(), name.class());
+        let version = shape == Shape::Digits && (name.is_known() || class == Class::Version);
+        if version || shape == Shape::Prefix {
+            Self::Prefix
+        } else if shape == Shape::Plural {
+            Self::Plural
+        } else {
+            Self::Name
         }
     }
 }
@@ -408,7 +411,14 @@ fn by_writing(element: Element, place: Place) -> f64 {
             Shape::Upper => -30.0,
             Shape::Action => 20.0,
             Shape::Locale | Shape::Pair | Shape::Phrase => -10.0,
-            _ => 0.0,
+            Shape::Plain
+            | Shape::Plural
+            | Shape::Title
+            | Shape::Camel
+            | Shape::Snake
+            | Shape::Noise
+            | Shape::Digits
+            | Shape::Prefix => 0.0,
         };
         return 30.0 + before / 2.0 + written;
     }
@@ -435,10 +445,10 @@ fn profile(value: &Value, learner: &Learner) -> Profile {
             *profile.entry(Next::End(*method)).or_default() += n;
         }
         for (element, child) in &node.children {
-            let next = match element.shape() {
-                Shape::Action if element.is_known() => Next::Action(element.hash()),
-                _ if element.is_known() => Next::Word(element.hash()),
-                _ => Next::Value,
+            let next = match (element.is_known(), element.shape() == Shape::Action) {
+                (true, true) => Next::Action(element.hash()),
+                (true, false) => Next::Word(element.hash()),
+                (false, _) => Next::Value,
             };
             let requests = learner.node(*child).map_or(0, |node| node.lesson.requests);
             *profile.entry(next).or_default() += requests;

@@ -4,17 +4,30 @@
 //! is closed. All learn only what is not itself alarming (clipped or frozen), and none speaks before the warm-up is over.
 //! The constants are those of a prototype measured on simulated attacks; every one that decides over alerts is a setting.
 
+pub(super) mod crowd;
 pub(super) mod errors;
 pub(super) mod exposure;
+pub(super) mod latency;
+pub(super) mod logins;
 pub(super) mod newness;
+pub(super) mod objects;
+pub(super) mod origin;
 pub(super) mod payload;
+pub(super) mod reach;
+pub(super) mod refusals;
+pub(super) mod rhythm;
+pub(super) mod scan;
+pub(super) mod sequence;
+pub(super) mod surprises;
+pub(super) mod touched;
 pub(super) mod volume;
 
 #[cfg(test)]
 mod tests;
 
-use super::alert::{Evidence, Subject};
-use super::book::Involved;
+use self::crowd::{CrowdNorms, Number};
+use super::alert::{Evidence, Signal, Subject};
+use super::book::{Finding, Involved};
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::{EndpointId, Observation, PrincipalKey};
 
@@ -55,6 +68,50 @@ pub struct Thresholds {
     pub errors_cap: u8,
     /// Endpoint errors: seconds of such a span.
     pub errors_cap_seconds: u64,
+    /// Denied objects: refused or missing objects that are never too many, fading over a day.
+    pub denied_min: f64,
+    /// Denied objects: the probability below which a number alerts.
+    pub denied_p: f64,
+    /// Enumeration: the probability below which a number of new objects in an hour alerts.
+    pub objects_hour_p: f64,
+    /// Enumeration: new objects in an hour that are never too many.
+    pub objects_hour_min: u16,
+    /// Enumeration: the probability below which a number of new objects in a day alerts.
+    pub objects_day_p: f64,
+    /// Enumeration: new objects in a day that are never too many.
+    pub objects_day_min: u16,
+    /// Enumeration: the log-likelihood ratio of a walk through numbers that alerts.
+    pub walk_limit: f64,
+    /// Enumeration: steps to a neighbour that a walk must have.
+    pub walk_min: u16,
+    /// Novel endpoints: bits of information in an hour that alert.
+    pub reach_bits: f64,
+    /// Order of calls: the probability below which a sum alerts.
+    pub sequence_p: f64,
+    /// Order of calls: bits that are never too many.
+    pub sequence_bits: f64,
+    /// Order of calls: bits above its own mean that a call may carry and not add to the sum.
+    pub sequence_drift: f64,
+    /// Order of calls: calls that must be known.
+    pub sequence_min_steps: f64,
+    /// Place: active days after which a token that came from one country, or by one program, is settled there.
+    pub origin_settled_days: u32,
+    /// Hours: the probability below which a broken silence is noted.
+    pub hours_p: f64,
+    /// Refused fields: refusals that are never too many, fading over half an hour.
+    pub field_min: f64,
+    /// Refused fields: the probability below which a number alerts.
+    pub field_p: f64,
+    /// Logins: accounts given up in an hour that are never too many.
+    pub accounts_min: u32,
+    /// Logins: the probability below which a number alerts.
+    pub accounts_p: f64,
+    /// Paths: the probability below which a number of unknown paths alerts.
+    pub scan_p: f64,
+    /// Latency: standard deviations that a call may be slow and not add to the sum.
+    pub latency_slack: f64,
+    /// Latency: the sum that alerts.
+    pub latency_limit: f64,
     /// New endpoints: seconds after which it is judged how a new one was taken up.
     pub newness_watch_seconds: u64,
     /// New endpoints: up to this many successful users after that time raise the severity.
@@ -83,6 +140,28 @@ impl Default for Thresholds {
             errors_min: [12, 5],
             errors_cap: 2,
             errors_cap_seconds: 300,
+            denied_min: 5.0,
+            denied_p: 1e-8,
+            objects_hour_p: 2e-6,
+            objects_hour_min: 14,
+            objects_day_p: 6e-6,
+            objects_day_min: 20,
+            walk_limit: 14.0,
+            walk_min: 5,
+            reach_bits: 13.0,
+            sequence_p: 1e-5,
+            sequence_bits: 18.0,
+            sequence_drift: 2.5,
+            sequence_min_steps: 60.0,
+            origin_settled_days: 5,
+            hours_p: 1e-3,
+            field_min: 4.5,
+            field_p: 1e-6,
+            accounts_min: 6,
+            accounts_p: 1e-7,
+            scan_p: 1e-7,
+            latency_slack: 0.7,
+            latency_limit: 26.0,
             newness_watch_seconds: 3_600,
             newness_few: 2,
             newness_many: 5,
@@ -108,6 +187,21 @@ pub(super) struct Habits {
     now: EventTime,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
+    pub(super) logins: logins::LoginHabit,
+    pub(super) scan: scan::ScanHabit,
+    /// Of tokens only: behind one client address there may be anybody.
+    pub(super) own: Option<Box<Own>>,
+}
+
+/// What the signals remember about one token.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
+    pub(super) reach: reach::Reach,
+    pub(super) sequence: sequence::SequenceHabit,
+    pub(super) objects: objects::ObjectHabit,
+    pub(super) origin: origin::Origin,
+    pub(super) rhythm: rhythm::Rhythm,
+    pub(super) refusals: refusals::RefusalHabit,
 }
 
 impl Habits {
@@ -166,9 +260,38 @@ pub(super) struct Scene<'a> {
     pub(super) days: u32,
     pub(super) calls: u64,
     pub(super) thresholds: &'a Thresholds,
+    /// The number of the endpoint, unless it is not known yet.
+    pub(super) number: Option<Number>,
+    /// What all tokens together have taught.
+    pub(super) crowd: &'a CrowdNorms,
 }
 
 impl Scene<'_> {
+    /// The principal's own time in seconds.
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(self.now.secs()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the warm-up is over and enough is known of the principal.
+    pub(super) const fn ripe(&self) -> bool {
+        self.warm && self.mature()
+    }
+
+    /// A finding about this observation, without its evidence.
+    pub(super) fn finding(&self, signal: Signal, surprise: f64, seconds: u64) -> Finding {
+        Finding {
+            signal,
+            subject: self.subject(),
+            time: self.now,
+            seconds,
+            surprise,
+            severity: None,
+            verdict: false,
+            involved: self.involved(),
+            evidence: Vec::new(),
+        }
+    }
+
     /// Whether enough is known of the principal to call something unlike it.
     pub(super) const fn mature(&self) -> bool {
         self.days >= self.thresholds.mature_days && self.calls >= self.thresholds.mature_calls

@@ -319,6 +319,11 @@ impl Keys {
         self.show("cl_", b'c', &key.0.to_le_bytes())
     }
 
+    /// The keyed hash of the name of an account, never shown.
+    pub(in crate::cleartext) fn account(&self, name: &[u8]) -> u64 {
+        self.text.hash64(b'a', &[name])
+    }
+
     /// What people see of an object (an id in a path or a body): `ob_` and 16 base32 letters.
     pub(in crate::cleartext) fn show_object(&self, value: &[u8]) -> String {
         self.show("ob_", b'o', value)

@@ -17,8 +17,8 @@ use dashmap::mapref::entry::Entry;
 
 use super::keys::Keys;
 use crate::observation::{
-    Admitted, Element, EndpointId, EndpointName, IntegrationId, Names, PrincipalKey, RuleId,
-    ServiceId, TextId, TypeId,
+    Admitted, CollectionKey, Element, EndpointId, EndpointName, IntegrationId, Names, PrincipalKey,
+    RuleId, ServiceId, TextId, TypeId,
 };
 
 /// What a text is; also what is shown in its place while it may not be.
@@ -184,6 +184,17 @@ impl Lexicon {
         let id = TextId((kind.bits() << KIND_SHIFT) | hash);
         self.remember(id, text);
         if known { id.known() } else { id }
+    }
+
+    /// The id of the objects whose templates begin alike.
+    pub(in crate::cleartext) fn collection(&self, service: ServiceId, stem: &str) -> CollectionKey {
+        let service = service.0.to_le_bytes();
+        let hash = self
+            .keys
+            .endpoint
+            .hash64(b'c', &[&service, stem.as_bytes()]);
+        // Half of the hash is enough to tell some thousand collections apart.
+        CollectionKey(u32::try_from(hash >> 32).unwrap_or(0))
     }
 
     /// The id of an endpoint, remembering its name.

@@ -12,8 +12,10 @@ pub mod geo;
 pub mod identity;
 pub mod keys;
 pub mod lexicon;
+mod login;
 pub mod net;
 pub mod pseudonym;
+pub(in crate::cleartext) mod refusal;
 mod release;
 
 use std::collections::HashMap;
@@ -33,8 +35,8 @@ use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use crate::observation::{
-    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, ObjectKey, Observation,
-    PrincipalKey, Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
+    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, ObjectKey, ObjectRef,
+    Observation, PrincipalKey, Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
 };
 
 /// Most credentials, clients and agents a worker remembers between requests, each.
@@ -227,6 +229,8 @@ pub struct Facts {
     pub response_decoded: Option<u64>,
     /// Flags to add.
     pub notes: Notes,
+    /// The field that the answer names as the reason of a refusal.
+    pub refused_field: TextId,
 }
 
 impl Identity {
@@ -240,6 +244,7 @@ impl Identity {
         let mut observation = self.0;
         observation.response_decoded = facts.response_decoded;
         observation.notes.insert(facts.notes);
+        observation.refused_field = facts.refused_field;
         observation
     }
 }
@@ -249,7 +254,9 @@ struct Asker {
     method: Method,
     token: Option<KnownToken>,
     resolved: endpoint::Resolved,
-    object: Option<ObjectKey>,
+    object: Option<ObjectRef>,
+    refused_path: Option<ObjectKey>,
+    account: Option<ObjectKey>,
     host: TextId,
     agent: KnownAgent,
     operation: TextId,
@@ -318,9 +325,17 @@ impl Caches {
             },
         );
         let object = self.resolver.object(&shared.keys, resolved.service);
+        let refused = tx
+            .response
+            .as_ref()
+            .is_some_and(|response| matches!(response.status, 400 | 403 | 404 | 405 | 410 | 501));
+        let account = login::account(method, asked.content_type, asked.body)
+            .map(|name| ObjectKey(shared.keys.account(&name)));
         Asker {
             method,
             object,
+            refused_path: refused.then(|| self.resolver.path(&shared.keys, host.text)),
+            account,
             token: presented(fields, target, grpc).find_map(|place| self.token(shared, &place)),
             resolved,
             host: host.text,
@@ -346,6 +361,8 @@ impl Caches {
                 .resolver
                 .resolve(&shared.endpoints, &shared.lexicon, sought),
             object: None,
+            refused_path: None,
+            account: None,
             host: TextId::NONE,
             agent: KnownAgent::default(),
             operation: TextId::NONE,
@@ -521,6 +538,9 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
             .zip(tx.request_end)
             .map(|(response, request)| response.micros_since(request)),
         object: asker.object,
+        refused_path: asker.refused_path,
+        account: asker.account,
+        refused_field: TextId::NONE,
         candidate: asker.resolved.candidate,
         grpc_status: grpc.status,
         request_messages: grpc.request_messages,

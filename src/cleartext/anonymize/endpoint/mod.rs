@@ -28,8 +28,8 @@ use self::service::{Belongs, Service, Services};
 use super::keys::Keys;
 use super::lexicon::{Lexicon, TextKind};
 use crate::observation::{
-    Candidate, EndpointId, EndpointName, Method, ObjectKey, PublicCell, PublicTriple, Route,
-    ServiceId, TextId,
+    Candidate, CollectionKey, EndpointId, EndpointName, Method, ObjectKey, ObjectRef, PublicCell,
+    PublicTriple, Route, ServiceId, TextId,
 };
 
 /// Most templates and hosts a worker remembers between requests.
@@ -319,7 +319,7 @@ struct Known {
     id: EndpointId,
     /// Only where the template describes the path: then it follows from the template.
     candidate: Option<Candidate>,
-    parameter: Option<LastParameter>,
+    parameter: Option<(LastParameter, CollectionKey)>,
 }
 
 type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
@@ -329,7 +329,7 @@ type Map<V> = HashMap<Vec<u8>, V, ahash::RandomState>;
 pub(in crate::cleartext::anonymize) struct Resolver {
     path: PathBuf,
     /// Of the template resolved last.
-    parameter: Option<LastParameter>,
+    parameter: Option<(LastParameter, CollectionKey)>,
     key: Vec<u8>,
     template: String,
     endpoints: Map<Known>,
@@ -408,8 +408,14 @@ impl Resolver {
         &self,
         keys: &Keys,
         service: ServiceId,
-    ) -> Option<ObjectKey> {
-        self.parameter?.object(keys, service, &self.path)
+    ) -> Option<ObjectRef> {
+        let (parameter, collection) = self.parameter?;
+        parameter.object(keys, service, collection, &self.path)
+    }
+
+    /// The whole path that was resolved last.
+    pub(in crate::cleartext::anonymize) fn path(&self, keys: &Keys, host: TextId) -> ObjectKey {
+        ObjectKey(keys.object.hash_list(host.0, self.path.segments()))
     }
 
     fn candidate(&self, service: ServiceId, method: Method) -> Option<Candidate> {
@@ -490,13 +496,21 @@ impl Resolver {
                 Origin::Document | Origin::Fixed => None,
             },
             parameter: match origin {
-                Origin::Path | Origin::Document => LastParameter::of(&self.template),
+                Origin::Path | Origin::Document => LastParameter::of(&self.template)
+                    .map(|last| (last, collection(lexicon, service, &self.template))),
                 Origin::Fixed => None,
             },
         };
         remember(&mut self.endpoints, &self.key, known);
         known
     }
+}
+
+/// What the objects of a template are some of: everything up to its first parameter.
+fn collection(lexicon: &Lexicon, service: ServiceId, template: &str) -> CollectionKey {
+    let until = template.find('{').unwrap_or(template.len());
+    let stem = template.get(..until).unwrap_or(template);
+    lexicon.collection(service, stem)
 }
 
 /// A template as it may be a label value: without `*`, which some documents use for the rest of a path.

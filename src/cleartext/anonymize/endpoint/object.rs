@@ -1,8 +1,10 @@
 //! The object a path names: a keyed hash of the service and of the path up to its last parameter.
 
+use smallvec::SmallVec;
+
 use super::path::{MAX_DEPTH, PathBuf};
 use crate::cleartext::anonymize::keys::Keys;
-use crate::observation::{ObjectKey, ServiceId};
+use crate::observation::{BLOCK, CollectionKey, Neighbours, ObjectKey, ObjectRef, ServiceId};
 
 /// Where in a template its last parameter stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,12 +38,54 @@ impl LastParameter {
         self,
         keys: &Keys,
         service: ServiceId,
+        collection: CollectionKey,
         path: &PathBuf,
-    ) -> Option<ObjectKey> {
-        let named = path.segments().take(self.end);
-        (path.segments().count() > self.place)
-            .then(|| ObjectKey(keys.object.hash_list(u64::from(service.0), named)))
+    ) -> Option<ObjectRef> {
+        let named = || path.segments().take(self.end);
+        if path.segments().count() <= self.place {
+            return None;
+        }
+        let service = u64::from(service.0);
+        Some(ObjectRef {
+            key: ObjectKey(keys.object.hash_list(service, named())),
+            collection,
+            neighbours: self.neighbours(keys, service, path),
+        })
     }
+
+    /// Where the last parameter is a number and nothing follows it.
+    fn neighbours(self, keys: &Keys, service: u64, path: &PathBuf) -> Option<Neighbours> {
+        let named = path.segments().take(self.end);
+        let mut named: SmallVec<[&[u8]; MAX_DEPTH]> = named.collect();
+        let number = number(named.pop().filter(|_| named.len() == self.place)?)?;
+        let hash = |service, last: &[u8]| {
+            let before = named.iter().map(|segment| -> &[u8] { segment });
+            ObjectKey(keys.object.hash_list(service, before.chain([last])))
+        };
+        let mut digits = itoa::Buffer::new();
+        let block = number.checked_div(BLOCK).unwrap_or(0).to_le_bytes();
+        Some(Neighbours {
+            next: hash(service, digits.format(number.saturating_add(1)).as_bytes()),
+            // No service has this number: blocks are never taken for objects.
+            block: hash(service | BLOCKS, &block),
+        })
+    }
+}
+
+/// Marks hashes of blocks of numbers.
+const BLOCKS: u64 = 1 << 32;
+/// Digits of the longest number that has neighbours.
+const MAX_DIGITS: usize = 18;
+
+/// A decimal number as programs write it: without leading zeros.
+fn number(segment: &[u8]) -> Option<u64> {
+    if segment.len() > MAX_DIGITS || matches!(segment, [b'0', _, ..] | []) {
+        return None;
+    }
+    segment.iter().try_fold(0_u64, |sum, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })
 }
 
 #[cfg(test)]
@@ -61,7 +105,10 @@ mod tests {
         let object = |service, template: &str, target: &str| {
             let mut path = PathBuf::default();
             path.read(target.as_bytes());
-            LastParameter::of(template)?.object(&keys, ServiceId(service), &path)
+            let collection = CollectionKey(1);
+            let last = LastParameter::of(template)?;
+            let object = last.object(&keys, ServiceId(service), collection, &path);
+            object.map(|object| object.key)
         };
         let seven = object(0, "/users/{id}", "/users/7");
         assert!(seven.is_some());

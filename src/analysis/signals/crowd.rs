@@ -1,0 +1,307 @@
+//! What all tokens together teach the signals about one of them: sums of an epoch, totals, and the norms made of them.
+
+#![allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+
+use std::collections::BTreeMap;
+
+use super::rhythm::{STRATA, Stratum};
+use super::surprises::{Calibrations, Curves, SurpriseSums};
+use crate::analysis::baseline::{Prior, Spread};
+use crate::analysis::fixed::Moments;
+use crate::analysis::keyed::KeyedMap;
+use crate::observation::CollectionKey;
+
+/// Pairs of endpoints that are told apart, of either kind; later ones are not counted.
+const MAX_PAIRS: usize = 1 << 18;
+/// Collections whose norms are kept.
+const MAX_COLLECTIONS: usize = 4_096;
+/// Values of a collection's norm remembered.
+const MEMORY: f64 = 5_000.0;
+/// Values needed for a norm.
+const MIN_VALUES: f64 = 20.0;
+
+/// The number of an endpoint, as the population gives it.
+pub(in crate::analysis) type Number = u16;
+
+/// A pair of endpoints; of steps also by which kind of program.
+pub(in crate::analysis) type Pair = (Number, Number);
+
+/// What one epoch adds. Sums of integers.
+#[derive(Debug, Default)]
+pub(in crate::analysis) struct CrowdSums {
+    pub(in crate::analysis) surprises: SurpriseSums,
+    /// Objects never touched before by hour (0) and day (1): logarithms of counts.
+    pub(in crate::analysis) objects: BTreeMap<(CollectionKey, u8), Moments>,
+    /// Of objects never touched before: all, and those next to one just touched.
+    pub(in crate::analysis) steps: BTreeMap<CollectionKey, (u32, u32)>,
+    /// Tokens that came to use both endpoints.
+    pub(in crate::analysis) together: BTreeMap<Pair, u32>,
+    /// Tokens that went from one endpoint to another for the first time, by kind of program.
+    pub(in crate::analysis) follows: BTreeMap<(bool, Number, Number), u32>,
+    /// Tokens that have become active.
+    pub(in crate::analysis) active: u32,
+    /// By stratum: silent hours, and those of them in which a token spoke after all.
+    pub(in crate::analysis) silences: BTreeMap<Stratum, (u32, u32)>,
+    /// Calls that named an object, and those refused.
+    pub(in crate::analysis) named: (u64, u64),
+    /// Accounts that somebody tried to log in to, and those given up.
+    pub(in crate::analysis) accounts: (u32, u32),
+}
+
+fn add_all<K: Ord>(to: &mut BTreeMap<K, u32>, from: &mut BTreeMap<K, u32>) {
+    for (key, n) in std::mem::take(from) {
+        *to.entry(key).or_default() += n;
+    }
+}
+
+fn add_pairs<K: Ord>(to: &mut BTreeMap<K, (u32, u32)>, from: &mut BTreeMap<K, (u32, u32)>) {
+    for (key, (n, m)) in std::mem::take(from) {
+        let sum = to.entry(key).or_default();
+        sum.0 += n;
+        sum.1 += m;
+    }
+}
+
+impl CrowdSums {
+    /// Takes everything out of `other` and adds it.
+    pub(in crate::analysis) fn drain_from(&mut self, other: &mut Self) {
+        self.surprises.drain_from(&mut other.surprises);
+        for (key, moments) in std::mem::take(&mut other.objects) {
+            self.objects.entry(key).or_default().merge(&moments);
+        }
+        add_pairs(&mut self.steps, &mut other.steps);
+        add_all(&mut self.together, &mut other.together);
+        add_all(&mut self.follows, &mut other.follows);
+        add_pairs(&mut self.silences, &mut other.silences);
+        self.active += std::mem::take(&mut other.active);
+        let (calls, denied) = std::mem::take(&mut other.named);
+        self.named = (self.named.0 + calls, self.named.1 + denied);
+        let (accounts, given_up) = std::mem::take(&mut other.accounts);
+        self.accounts = (self.accounts.0 + accounts, self.accounts.1 + given_up);
+    }
+}
+
+/// Everything the population has taught so far.
+#[derive(Clone, Debug)]
+pub(in crate::analysis) struct Crowd {
+    calibrations: Calibrations,
+    objects: BTreeMap<(CollectionKey, u8), Spread>,
+    steps: BTreeMap<CollectionKey, (f64, f64)>,
+    together: BTreeMap<Pair, u32>,
+    follows: BTreeMap<(bool, Number, Number), u32>,
+    active: u32,
+    silences: [(f64, f64); STRATA],
+    named: (f64, f64),
+    accounts: (f64, f64),
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Self {
+            calibrations: Calibrations::default(),
+            objects: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            together: BTreeMap::new(),
+            follows: BTreeMap::new(),
+            active: 0,
+            silences: [(0.0, 0.0); STRATA],
+            // What is usual anywhere: one in 200 calls names nothing, one account in 50 is given up.
+            named: (4_000.0, 20.0),
+            accounts: (50.0, 1.0),
+        }
+    }
+}
+
+impl Crowd {
+    /// Learns the sums of an epoch and forgets them there.
+    pub(in crate::analysis) fn learn(&mut self, sums: &mut CrowdSums) {
+        self.calibrations.learn(&mut sums.surprises);
+        for (key, moments) in std::mem::take(&mut sums.objects) {
+            if self.objects.len() < MAX_COLLECTIONS || self.objects.contains_key(&key) {
+                self.objects
+                    .entry(key)
+                    .or_default()
+                    .absorb(&moments, MEMORY);
+            }
+        }
+        for (key, (new, steps)) in std::mem::take(&mut sums.steps) {
+            if self.steps.len() < MAX_COLLECTIONS || self.steps.contains_key(&key) {
+                let sum = self.steps.entry(key).or_default();
+                sum.0 += f64::from(new);
+                sum.1 += f64::from(steps);
+            }
+        }
+        for (pair, n) in std::mem::take(&mut sums.together) {
+            if self.together.len() < MAX_PAIRS || self.together.contains_key(&pair) {
+                *self.together.entry(pair).or_default() += n;
+            }
+        }
+        for (step, n) in std::mem::take(&mut sums.follows) {
+            if self.follows.len() < MAX_PAIRS || self.follows.contains_key(&step) {
+                *self.follows.entry(step).or_default() += n;
+            }
+        }
+        for (Stratum(stratum), (hours, broken)) in std::mem::take(&mut sums.silences) {
+            if let Some(sum) = self.silences.get_mut(usize::from(stratum)) {
+                sum.0 += f64::from(hours);
+                sum.1 += f64::from(broken);
+            }
+        }
+        self.active += std::mem::take(&mut sums.active);
+        let (calls, denied) = std::mem::take(&mut sums.named);
+        self.named.0 += calls as f64;
+        self.named.1 += denied as f64;
+        let (accounts, given_up) = std::mem::take(&mut sums.accounts);
+        self.accounts.0 += f64::from(accounts);
+        self.accounts.1 += f64::from(given_up);
+    }
+
+    /// Once a day: the older it is, the less it weighs.
+    pub(in crate::analysis) fn age(&mut self) {
+        self.calibrations.age();
+        for (new, steps) in self.steps.values_mut() {
+            *new *= 0.95;
+            *steps *= 0.95;
+        }
+        for sum in [&mut self.named, &mut self.accounts] {
+            sum.0 *= 0.97;
+            sum.1 *= 0.97;
+        }
+    }
+
+    /// Once an hour: what applies from now on. `endpoints`: successful users and first second of each.
+    pub(in crate::analysis) fn norms(&mut self, endpoints: &[(u32, u64)]) -> CrowdNorms {
+        let mut norms = CrowdNorms {
+            curves: self.calibrations.fit(),
+            users: endpoints.iter().map(|&(users, _)| users).collect(),
+            born: endpoints.iter().map(|&(_, born)| born).collect(),
+            all_users: endpoints.iter().map(|&(users, _)| f64::from(users)).sum(),
+            active: f64::from(self.active.max(1)),
+            silences: self.silences,
+            denied_rate: self.named.1 / self.named.0,
+            given_up_rate: self.accounts.1 / self.accounts.0,
+            from: [vec![0; endpoints.len()], vec![0; endpoints.len()]],
+            ..CrowdNorms::default()
+        };
+        for (&key, spread) in &self.objects {
+            if spread.n > MIN_VALUES {
+                norms.objects.insert(key, norms.priors.len());
+                norms.priors.push(Prior {
+                    mean: spread.mean,
+                    sd: spread.sd().max(0.45),
+                });
+            }
+        }
+        for (&key, &(new, steps)) in &self.steps {
+            norms.steps.insert(key, norms.step_rates.len());
+            norms.step_rates.push((steps + 0.4) / (new + 20.0));
+        }
+        for (&pair, &n) in &self.together {
+            norms.together.insert(pair, n as usize);
+        }
+        for (&(human, from, to), &n) in &self.follows {
+            norms.follows.insert((human, from, to), n as usize);
+            let [tools, humans] = &mut norms.from;
+            let row = if human { humans } else { tools };
+            if let Some(sum) = row.get_mut(usize::from(from)) {
+                *sum += n;
+            }
+        }
+        norms
+    }
+}
+
+/// What applies for an hour. Shared, immutable.
+#[derive(Clone, Debug)]
+pub(in crate::analysis) struct CrowdNorms {
+    pub(in crate::analysis) curves: Curves,
+    users: Vec<u32>,
+    born: Vec<u64>,
+    /// Tokens that are active at all.
+    pub(in crate::analysis) active: f64,
+    pub(in crate::analysis) all_users: f64,
+    together: KeyedMap<Pair>,
+    follows: KeyedMap<(bool, Number, Number)>,
+    from: [Vec<u32>; 2],
+    objects: KeyedMap<(CollectionKey, u8)>,
+    priors: Vec<Prior>,
+    steps: KeyedMap<CollectionKey>,
+    step_rates: Vec<f64>,
+    pub(in crate::analysis) silences: [(f64, f64); STRATA],
+    pub(in crate::analysis) denied_rate: f64,
+    pub(in crate::analysis) given_up_rate: f64,
+}
+
+impl Default for CrowdNorms {
+    fn default() -> Self {
+        Self {
+            curves: Curves::default(),
+            users: Vec::new(),
+            born: Vec::new(),
+            active: 1.0,
+            all_users: 0.0,
+            together: KeyedMap::default(),
+            follows: KeyedMap::default(),
+            from: [Vec::new(), Vec::new()],
+            objects: KeyedMap::default(),
+            priors: Vec::new(),
+            steps: KeyedMap::default(),
+            step_rates: Vec::new(),
+            silences: [(0.0, 0.0); STRATA],
+            denied_rate: 0.005,
+            given_up_rate: 0.02,
+        }
+    }
+}
+
+impl CrowdNorms {
+    /// Tokens and clients that an endpoint ever answered with success.
+    pub(in crate::analysis) fn users(&self, endpoint: Number) -> f64 {
+        f64::from(self.users.get(usize::from(endpoint)).copied().unwrap_or(0))
+    }
+
+    /// Seconds since an endpoint was first called; 0 for one that is not known yet.
+    pub(in crate::analysis) fn age(&self, endpoint: Number, now: u64) -> u64 {
+        let born = self.born.get(usize::from(endpoint)).copied();
+        born.map_or(0, |born| now.saturating_sub(born))
+    }
+
+    /// Endpoints that are known.
+    pub(in crate::analysis) fn endpoints(&self) -> f64 {
+        self.users.len() as f64
+    }
+
+    /// Tokens that use both.
+    pub(in crate::analysis) fn together(&self, a: Number, b: Number) -> f64 {
+        self.together.get((a.min(b), a.max(b))).unwrap_or(0) as f64
+    }
+
+    /// Tokens of this kind of program that go from one endpoint to another, and that go anywhere from it.
+    pub(in crate::analysis) fn follows(&self, human: bool, from: Number, to: Number) -> (f64, f64) {
+        let [tools, humans] = &self.from;
+        let row = if human { humans } else { tools };
+        let all = row.get(usize::from(from)).copied().unwrap_or(0);
+        let these = self.follows.get((human, from, to)).unwrap_or(0);
+        (these as f64, f64::from(all))
+    }
+
+    /// What is usual in objects never touched before, by hour (0) or day (1).
+    pub(in crate::analysis) fn objects(&self, collection: CollectionKey, span: u8) -> Prior {
+        let known = self.objects.get((collection, span));
+        let start = Prior {
+            mean: if span == 0 { 1.0 } else { 1.2 },
+            sd: if span == 0 { 0.8 } else { 0.9 },
+        };
+        known
+            .and_then(|at| self.priors.get(at).copied())
+            .unwrap_or(start)
+    }
+
+    /// Of objects never touched before, the share next to one just touched.
+    pub(in crate::analysis) fn step_rate(&self, collection: CollectionKey) -> f64 {
+        let known = self.steps.get(collection);
+        known
+            .and_then(|at| self.step_rates.get(at).copied())
+            .unwrap_or(0.02)
+    }
+}

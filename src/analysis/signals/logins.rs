@@ -1,0 +1,110 @@
+//! `auth_failures`: one source tries the passwords of many accounts.
+//!
+//! What tells it from an office full of people is not failing but giving up: people try again until they are in. Accounts
+//! tried and given up within an hour are held against a beta-binomial of the population.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "short hashes and small counts"
+)]
+
+use super::crowd::CrowdSums;
+use super::refusals::beta_binomial_surprise;
+use super::{Scene, evidence};
+use crate::analysis::alert::Signal;
+use crate::analysis::book::Finding;
+
+/// Accounts told apart in an hour; more are as good as these.
+const MAX_ACCOUNTS: usize = 128;
+/// Seconds after which an hour begins anew.
+const SPAN_SECONDS: u32 = 3_600;
+/// How many accounts the population's rate is worth.
+const WEIGHT: f64 = 25.0;
+
+/// The accounts that one source tried to log in to.
+#[derive(Clone, Debug, Default)]
+pub(in crate::analysis) struct LoginHabit {
+    since: u32,
+    /// Short hashes, and whether it came in.
+    accounts: Vec<(u32, bool)>,
+    failed: u32,
+    most: u32,
+}
+
+impl LoginHabit {
+    /// Looks at an attempt to log in.
+    pub(in crate::analysis) fn observe(
+        &mut self,
+        scene: &Scene<'_>,
+        sums: &mut CrowdSums,
+    ) -> Option<Finding> {
+        let account = scene.observation.account?.0 as u32;
+        let status = scene.observation.outcome().0;
+        let failed = matches!(status, 400 | 401 | 403 | 422 | 429);
+        if !failed && !(200..400).contains(&status) {
+            return None;
+        }
+        let now = scene.seconds();
+        if now.saturating_sub(self.since) > SPAN_SECONDS {
+            self.close(sums);
+            self.since = now;
+        }
+        self.failed += u32::from(failed);
+        let room = self.accounts.len() < MAX_ACCOUNTS;
+        match self
+            .accounts
+            .iter_mut()
+            .find(|(known, _)| *known == account)
+        {
+            Some((_, came_in)) => *came_in |= !failed,
+            None if room => self.accounts.push((account, !failed)),
+            None => {}
+        }
+        let given_up = self.given_up();
+        let thresholds = scene.thresholds;
+        if !failed || !scene.warm || given_up < thresholds.accounts_min {
+            return None;
+        }
+        let rate = scene.crowd.given_up_rate.clamp(0.02, 0.8);
+        let tried = self.accounts.len() as u32;
+        let prior = (rate * WEIGHT, (1.0 - rate) * WEIGHT);
+        let surprise = beta_binomial_surprise(given_up, tried, prior);
+        if surprise < -libm::log(thresholds.accounts_p) {
+            return None;
+        }
+        Some(Finding {
+            evidence: vec![
+                evidence("observed_accounts", f64::from(given_up)),
+                evidence("tried_accounts", f64::from(tried)),
+                evidence("failed_logins", f64::from(self.failed)),
+                evidence("usual_percent", libm::round(rate * 1e3) / 10.0),
+                evidence("most_ever_accounts", f64::from(self.most)),
+                evidence("window_seconds", f64::from(SPAN_SECONDS)),
+            ],
+            ..scene.finding(Signal::AuthFailures, surprise, u64::from(SPAN_SECONDS))
+        })
+    }
+
+    fn given_up(&self) -> u32 {
+        self.accounts.iter().filter(|(_, came_in)| !came_in).count() as u32
+    }
+
+    fn close(&mut self, sums: &mut CrowdSums) {
+        let given_up = self.given_up();
+        self.most = self.most.max(given_up.min(4));
+        // Sources that only fail are no measure of people.
+        if self.accounts.iter().any(|(_, came_in)| *came_in) {
+            sums.accounts.0 += self.accounts.len() as u32;
+            sums.accounts.1 += given_up.min(4);
+        }
+        self.accounts.clear();
+        self.failed = 0;
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        self.accounts.capacity() * size_of::<(u32, bool)>()
+    }
+}

@@ -1,0 +1,198 @@
+//! `field_errors`: a token is refused again and again because of one field: it tries values.
+//!
+//! Two tails must agree that it is no accident: refusals among its calls of that endpoint (beta-binomial, by the endpoint's
+//! own rate), or refusals in half an hour whatever the rate (negative binomial, by the token's own habit).
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small counts"
+)]
+
+use smallvec::SmallVec;
+
+use super::crowd::Number;
+use super::objects::negative_binomial_surprise;
+use super::{Scene, evidence};
+use crate::analysis::alert::Signal;
+use crate::analysis::book::Finding;
+use crate::observation::TextId;
+
+/// Fields remembered per token; the longest unused goes first.
+const MAX_FIELDS: usize = 8;
+/// Seconds in which what happened fades to 1/e.
+const FADING_SECONDS: f64 = 1_800.0;
+/// How many calls the endpoint's rate is worth.
+const WEIGHT: f64 = 30.0;
+/// What is usual in half an hour for anybody.
+const USUAL: f64 = 0.15;
+/// From here on refusals teach nothing about the endpoint.
+const SUSPECT: f32 = 4.0;
+
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    endpoint: Number,
+    field: TextId,
+    refused: f32,
+    /// Calls of the endpoint since the first refusal.
+    calls: f32,
+    last: u32,
+}
+
+impl Tried {
+    fn fade(&mut self, now: u32) {
+        let gap = f64::from(now.saturating_sub(self.last));
+        let kept = libm::exp(-gap / FADING_SECONDS) as f32;
+        self.refused *= kept;
+        self.calls *= kept;
+        self.last = now;
+    }
+}
+
+/// The fields a token was refused for lately.
+#[derive(Clone, Debug, Default)]
+pub(in crate::analysis) struct RefusalHabit {
+    tried: SmallVec<[Tried; 0]>,
+    /// Refusals by active day, fading.
+    daily: f32,
+    today: u16,
+    day: u16,
+    most: u16,
+}
+
+/// What a call teaches about the endpoint's refusals: none if it is suspect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::analysis) struct Teaches {
+    pub(in crate::analysis) call: bool,
+    pub(in crate::analysis) refused: bool,
+}
+
+impl Teaches {
+    /// Of clients without a token.
+    pub(in crate::analysis) const NOTHING: Self = Self {
+        call: false,
+        refused: false,
+    };
+}
+
+impl RefusalHabit {
+    /// Looks at a call; `rate`: the share of calls that the endpoint refuses for a field.
+    pub(in crate::analysis) fn observe(
+        &mut self,
+        scene: &Scene<'_>,
+        rate: f64,
+    ) -> (Teaches, Option<Finding>) {
+        let fine = Teaches {
+            call: true,
+            refused: false,
+        };
+        let Some(number) = scene.number else {
+            return (fine, None);
+        };
+        let now = scene.seconds();
+        for tried in self.tried.iter_mut().filter(|t| t.endpoint == number) {
+            tried.fade(now);
+            tried.calls += 1.0;
+        }
+        let field = scene.observation.refused_field;
+        if !field.is_some() {
+            return (fine, None);
+        }
+        self.turn((now / 86_400) as u16);
+        self.today = self.today.saturating_add(1);
+        let daily = self.daily;
+        let most = self.most;
+        let tried = self.tried(number, field, now);
+        tried.refused += 1.0;
+        let (refused, calls) = (f64::from(tried.refused), f64::from(tried.calls));
+        let suspect = tried.refused >= SUSPECT;
+        let teaches = Teaches {
+            call: !suspect,
+            refused: !suspect,
+        };
+        let thresholds = scene.thresholds;
+        if !scene.warm || refused < thresholds.field_min {
+            return (teaches, None);
+        }
+        let rate = rate.clamp(0.001, 0.9);
+        let among = beta_binomial_surprise(
+            libm::round(refused) as u32,
+            libm::round(calls.max(refused)) as u32,
+            (rate * WEIGHT, (1.0 - rate) * WEIGHT),
+        );
+        let usual = USUAL + f64::from(daily) / 8.0;
+        let often = negative_binomial_surprise(libm::round(refused), usual);
+        let surprise = among.max(if refused >= thresholds.field_min + 1.0 {
+            often
+        } else {
+            0.0
+        });
+        if surprise < -libm::log(thresholds.field_p) {
+            return (teaches, None);
+        }
+        let finding = Finding {
+            evidence: vec![
+                evidence("observed_refused", libm::round(refused)),
+                evidence("observed_calls", libm::round(calls)),
+                evidence("usual_percent", libm::round(rate * 1e4) / 1e2),
+                evidence("most_ever_in_a_day", f64::from(most)),
+                evidence("active_days", f64::from(scene.days)),
+            ],
+            ..scene.finding(Signal::FieldErrors, surprise, 1_800)
+        };
+        (teaches, Some(finding))
+    }
+
+    fn turn(&mut self, day: u16) {
+        if day > self.day {
+            // A day without any counts as one.
+            let idle = i32::from((day - self.day - 1).min(64));
+            self.daily = (self.daily * 0.8 + f32::from(self.today) * 0.2) * 0.8_f32.powi(idle);
+            self.most = self.most.max(self.today.min(50));
+            (self.day, self.today) = (day, 0);
+        }
+    }
+
+    fn tried(&mut self, endpoint: Number, field: TextId, now: u32) -> &mut Tried {
+        let list = &mut self.tried;
+        let known = list
+            .iter()
+            .position(|t| t.endpoint == endpoint && t.field == field);
+        let at = known.unwrap_or_else(|| {
+            let fresh = Tried {
+                endpoint,
+                field,
+                refused: 0.0,
+                calls: 1.0,
+                last: now,
+            };
+            if list.len() < MAX_FIELDS {
+                list.push(fresh);
+                return list.len() - 1;
+            }
+            let oldest = list.iter().enumerate().min_by_key(|(at, t)| (t.last, *at));
+            let at = oldest.map_or(0, |(at, _)| at);
+            if let Some(place) = list.get_mut(at) {
+                *place = fresh;
+            }
+            at
+        });
+        #[allow(clippy::indexing_slicing, reason = "found or put there just above")]
+        &mut list[at]
+    }
+}
+
+/// -ln of the probability of k or more of n by a beta-binomial distribution.
+pub(super) fn beta_binomial_surprise(k: u32, n: u32, (a, b): (f64, f64)) -> f64 {
+    let lg = libm::lgamma;
+    let n_f = f64::from(n);
+    let front = lg(n_f + 1.0) - lg(n_f + a + b) + lg(a + b) - lg(a) - lg(b);
+    let mut sum = 0.0;
+    // The terms fall fast: what comes after 60 of them is nothing.
+    for i in k..=n.min(k.saturating_add(60)) {
+        let i = f64::from(i);
+        sum += libm::exp(front - lg(i + 1.0) - lg(n_f - i + 1.0) + lg(i + a) + lg(n_f - i + b));
+    }
+    -libm::log(sum.clamp(1e-300, 1.0))
+}

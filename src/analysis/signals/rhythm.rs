@@ -1,0 +1,220 @@
+//! `hours`: a token is active at hours at which it never is. A note; an alert only together with another signal.
+//!
+//! A token's habit is how often it is active in each hour of working days and of weekends. An hour is silent if it hardly ever
+//! is; the longer the silence around it and the deeper inside it, the rarer it is broken. How rarely is counted over the
+//! population, by stratum: length, depth, and how regular the token is.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "bounded shares of hours, and indices below 256"
+)]
+
+use super::crowd::CrowdSums;
+use super::{Scene, evidence};
+use crate::analysis::alert::{Severity, Signal};
+use crate::analysis::book::Finding;
+
+/// Number of strata.
+pub(in crate::analysis) const STRATA: usize = 256;
+/// The silence of a whole weekend.
+const WEEKEND: u8 = 15;
+/// One active hour in a bin.
+const UNIT: f64 = 2_048.0;
+/// What a habit keeps over a day.
+const FADING: f64 = 0.93;
+/// Calls in an hour that break a silence.
+const BREAK_CALLS: u16 = 8;
+/// Hours that are looked back at most.
+const MAX_HOURS: u32 = 14 * 24;
+
+/// Length, depth and regularity of a silence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::analysis) struct Stratum(pub(in crate::analysis) u8);
+
+impl Stratum {
+    fn new((run, depth): (u8, u8), regularity: u8) -> Self {
+        let (run, depth) = if run == WEEKEND {
+            (WEEKEND, 0)
+        } else {
+            (run.min(7), depth.min(4))
+        };
+        Self(run << 4 | depth.min(3) << 2 | regularity | if depth == 4 { 3 << 2 } else { 0 })
+    }
+
+    /// Those much like it, where it is rarely seen: silences about as long, as deep as can be.
+    fn kin(self) -> impl Iterator<Item = Self> {
+        let (run, rest) = (self.0 >> 4, self.0 & 15);
+        let deep = run != WEEKEND && rest >> 2 == 3;
+        let from = if deep {
+            run.saturating_sub(1).max(4)
+        } else {
+            run
+        };
+        let to = if deep { 7 } else { run };
+        (from..=to.max(from)).map(move |run| Self(run << 4 | rest))
+    }
+}
+
+/// A token's hours.
+#[derive(Clone, Debug)]
+pub(in crate::analysis) struct Rhythm {
+    /// 24 hours (UTC) of working days, then of weekends.
+    bins: [u16; 48],
+    /// The hour being counted, since the epoch; 0 before the first.
+    hour: u32,
+    calls: u16,
+    /// Days on which it was active.
+    days: u16,
+    noted: bool,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            bins: [0; 48],
+            hour: 0,
+            calls: 0,
+            days: 0,
+            noted: false,
+        }
+    }
+}
+
+/// The hour of the day and whether it is a weekend (the epoch was a Thursday).
+const fn place(hour: u32) -> (usize, bool) {
+    let day = hour / 24;
+    ((hour % 24) as usize, (day + 3) % 7 >= 5)
+}
+
+impl Rhythm {
+    /// Counts a call; returns a note if the hour is unusual.
+    pub(in crate::analysis) fn observe(
+        &mut self,
+        scene: &Scene<'_>,
+        sums: &mut CrowdSums,
+    ) -> Option<Finding> {
+        let hour = scene.seconds() / 3_600;
+        if hour > self.hour {
+            if self.hour > 0 {
+                self.catch_up(hour, scene.calls >= scene.thresholds.mature_calls, sums);
+            }
+            self.days += u16::from(hour / 24 != self.hour / 24 || self.hour == 0);
+            (self.hour, self.calls, self.noted) = (hour, 0, false);
+        }
+        self.calls = self.calls.saturating_add(1);
+        if !matches!(self.calls, 8 | 14 | 25 | 50) || !scene.ripe() || self.days < 6 {
+            return None;
+        }
+        let stratum = self.stratum(hour)?;
+        if self.total() < 3.0 * f64::from(self.days) {
+            return None;
+        }
+        let p = scene.crowd.silence_broken(stratum);
+        if p >= scene.thresholds.hours_p {
+            return None;
+        }
+        self.noted = true;
+        Some(Finding {
+            severity: Some(Severity::Info),
+            evidence: vec![
+                evidence("observed_calls", f64::from(self.calls)),
+                evidence("usual_calls", 0.0),
+                evidence("most_ever_calls", 0.0),
+                evidence("hour_utc", f64::from(hour % 24)),
+                evidence("active_days", f64::from(scene.days)),
+                evidence("p", p),
+            ],
+            ..scene.finding(Signal::Hours, -libm::log(p), 3_600)
+        })
+    }
+
+    /// How unlikely it is that the token speaks in this hour, if it is silent then and broken silences are rare.
+    pub(in crate::analysis) fn surprise(&self, scene: &Scene<'_>) -> Option<f64> {
+        let known = self.days >= 6 && self.total() >= 3.0 * f64::from(self.days);
+        let stratum = self.stratum(self.hour).filter(|_| known)?;
+        Some(-libm::log(scene.crowd.silence_broken(stratum)))
+    }
+
+    fn total(&self) -> f64 {
+        self.bins.iter().map(|&n| f64::from(n)).sum::<f64>() / UNIT
+    }
+
+    /// Counts the hours since the last one, and learns it.
+    fn catch_up(&mut self, now: u32, known: bool, sums: &mut CrowdSums) {
+        let from = self.hour.max(now.saturating_sub(MAX_HOURS));
+        for hour in from..now {
+            if known && self.days >= 5 {
+                if let Some(stratum) = self.stratum(hour) {
+                    let sum = sums.silences.entry(stratum).or_default();
+                    sum.0 += 1;
+                    sum.1 +=
+                        u32::from(hour == self.hour && self.calls >= BREAK_CALLS && !self.noted);
+                }
+            }
+            if hour == self.hour {
+                let (at, weekend) = place(hour);
+                let share = (f64::from(self.calls) / 3.0).min(1.0) * UNIT;
+                if let Some(bin) = self.bins.get_mut(at + if weekend { 24 } else { 0 }) {
+                    *bin = bin.saturating_add(share as u16);
+                }
+            }
+            if hour % 24 == 23 {
+                for bin in &mut self.bins {
+                    *bin = (f64::from(*bin) * FADING) as u16;
+                }
+            }
+        }
+    }
+
+    /// The silence that an hour lies in; none if it lies in none or too little is known.
+    fn stratum(&self, hour: u32) -> Option<Stratum> {
+        let total = self.total();
+        if total < 12.0 {
+            return None;
+        }
+        let days = f64::from(self.days);
+        let regularity = if total < 3.0 * days {
+            0
+        } else if total < 5.0 * days {
+            1
+        } else {
+            2
+        };
+        Some(Stratum::new(self.silence(hour, total)?, regularity))
+    }
+
+    fn silence(&self, hour: u32, total: f64) -> Option<(u8, u8)> {
+        let (at, weekend) = place(hour);
+        let bin = |n: usize| self.bins.get(n).map_or(0.0, |&n| f64::from(n)) / UNIT;
+        let of_weekend: f64 = (24..48).map(bin).sum();
+        if weekend && of_weekend < 0.003 * total && total >= 20.0 {
+            return Some((WEEKEND, 0));
+        }
+        let limit = (0.012 * total).max(0.25);
+        let silent = |at: usize| bin(at % 24) + bin(24 + at % 24) < limit;
+        if !silent(at) {
+            return None;
+        }
+        let before = (0..23).take_while(|&n| silent(at + 24 - n)).count();
+        let after = (0..23).take_while(|&n| silent(at + n)).count();
+        let depth = before.min(after);
+        (depth >= 2).then_some((((before + after - 1) / 2).min(8) as u8, depth as u8))
+    }
+}
+
+impl super::crowd::CrowdNorms {
+    /// The probability that a token speaks in a silent hour of this stratum.
+    fn silence_broken(&self, stratum: Stratum) -> f64 {
+        let of = |Stratum(at): Stratum| self.silences.get(usize::from(at)).copied();
+        let (mut hours, mut broken) = of(stratum).unwrap_or_default();
+        if hours < 1_500.0 {
+            (hours, broken) = stratum
+                .kin()
+                .filter_map(of)
+                .fold((0.0, 0.0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
+        }
+        (broken + 0.5) / (hours + 1.0)
+    }
+}

@@ -1,0 +1,165 @@
+//! Which objects a token has touched before, in bounded memory: exact while they are few, a Bloom filter beyond.
+//!
+//! Two generations: what was not touched again for one to two weeks, or for as long as it takes to fill a filter by half, is
+//! forgotten.
+
+/// Seconds after which a generation becomes the older one.
+const GENERATION_SECONDS: u32 = 7 * 86_400;
+/// Short hashes kept as such in a generation: 2 bytes each, mistaken once in 65,536 / 256 objects at most.
+const MAX_EXACT: usize = 256;
+/// Words of a filter: 1 KiB.
+const WORDS: usize = 128;
+/// Bits a filter may have set before it is full: half.
+const MAX_BITS: u32 = 4_096;
+
+/// The objects touched in one generation.
+#[derive(Clone, Debug)]
+enum Generation {
+    Exact(Vec<u16>),
+    Filter(Box<[u64; WORDS]>, u32),
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Self::Exact(Vec::new())
+    }
+}
+
+/// Places of a hash in a filter: three of 13 bits.
+#[allow(clippy::cast_possible_truncation, reason = "13 bits each")]
+fn places(hash: u64) -> [(usize, u64); 3] {
+    [16, 29, 42].map(|shift| {
+        let bit = (hash >> shift) & 0x1fff;
+        ((bit >> 6) as usize, 1 << (bit & 63))
+    })
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "16 bits are wanted")]
+const fn short(hash: u64) -> u16 {
+    hash as u16
+}
+
+impl Generation {
+    fn holds(&self, hash: u64) -> bool {
+        match self {
+            Self::Exact(list) => list.binary_search(&short(hash)).is_ok(),
+            Self::Filter(words, _) => places(hash)
+                .into_iter()
+                .all(|(word, bit)| words.get(word).is_some_and(|w| w & bit != 0)),
+        }
+    }
+
+    fn add(&mut self, hash: u64) {
+        match self {
+            Self::Exact(list) => {
+                if let Err(at) = list.binary_search(&short(hash)) {
+                    list.insert(at, short(hash));
+                }
+            }
+            Self::Filter(words, set) => {
+                for (word, bit) in places(hash) {
+                    if let Some(word) = words.get_mut(word) {
+                        *set += u32::from(*word & bit == 0);
+                        *word |= bit;
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Exact(list) => list.len() >= MAX_EXACT,
+            Self::Filter(_, set) => *set >= MAX_BITS,
+        }
+    }
+}
+
+/// What a token has touched.
+#[derive(Clone, Debug, Default)]
+pub(in crate::analysis) struct Touched {
+    now: Generation,
+    before: Generation,
+    /// When `now` began, in seconds.
+    since: u32,
+}
+
+impl Touched {
+    /// Notes an object; returns whether it was never touched as far as is remembered.
+    pub(in crate::analysis) fn add(&mut self, hash: u64, seconds: u32) -> bool {
+        if self.since == 0 {
+            self.since = seconds;
+        }
+        if self.now.holds(hash) {
+            return false;
+        }
+        let new = !self.before.holds(hash);
+        if self.now.is_full() || seconds.saturating_sub(self.since) > GENERATION_SECONDS {
+            // Many objects in a generation: the next one starts as a filter.
+            let next = if self.now.is_full() {
+                Generation::Filter(Box::new([0; WORDS]), 0)
+            } else {
+                Generation::default()
+            };
+            self.before = std::mem::replace(&mut self.now, next);
+            self.since = seconds;
+        }
+        self.now.add(hash);
+        new
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        [&self.now, &self.before]
+            .map(|generation| match generation {
+                Generation::Exact(list) => list.capacity() * 2,
+                Generation::Filter(..) => WORDS * 8,
+            })
+            .iter()
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(n: u64) -> u64 {
+        let n = (n ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    #[test]
+    fn few_objects_are_told_apart() {
+        let mut touched = Touched::default();
+        let new = (0..200).filter(|&n| touched.add(hash(n), 100)).count();
+        assert!(new >= 198, "{new}");
+        assert!((0..200).all(|n| !touched.add(hash(n), 200)));
+    }
+
+    #[test]
+    fn many_objects_are_mostly_told_apart_in_bounded_memory() {
+        let mut touched = Touched::default();
+        let new = (0..20_000).filter(|&n| touched.add(hash(n), 100)).count();
+        assert!(new >= 18_500, "{new}");
+        assert!(touched.heap() <= 2_560, "{}", touched.heap());
+        assert!(!touched.add(hash(19_999), 100));
+    }
+
+    #[test]
+    fn what_is_not_touched_for_two_weeks_is_forgotten() {
+        let mut touched = Touched::default();
+        touched.add(hash(1), 86_400);
+        touched.add(hash(2), 86_400 + GENERATION_SECONDS + 1);
+        assert!(
+            !touched.add(hash(1), 86_400 + GENERATION_SECONDS + 2),
+            "a week ago"
+        );
+        let mut touched = Touched::default();
+        touched.add(hash(1), 86_400);
+        touched.add(hash(2), 86_400 + GENERATION_SECONDS + 1);
+        touched.add(hash(3), 86_400 + 2 * GENERATION_SECONDS + 2);
+        assert!(touched.add(hash(1), 86_400 + 2 * GENERATION_SECONDS + 3));
+    }
+}
