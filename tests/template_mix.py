@@ -3,7 +3,7 @@
 
 usage: tests/template_mix.py [--seeds N] [-v]
 
-Each mix has at least 50 templates and 3,000 requests by 48 tokens, without OpenAPI and hints: user names, slugs, locales,
+Each mix has at least 50 templates and 3,000 requests by 24 to 64 tokens, without OpenAPI and hints: user names, slugs, locales,
 tickers, hashes, pairs of organisation and repository, tokens of letters only, and names that look like any of them. The
 rules were tuned on the first mix; the others were written with other words. The share of requests must be at least 0.97 in exactly the
 right template (whatever a parameter is called), no template may hold two true ones, and no value may be shown.
@@ -256,8 +256,10 @@ CITIES = "paris london berlin madrid rome vienna oslo dublin lisbon prague warsa
 class Values:
     """Draws parameter values as users would bring them."""
 
-    def __init__(self, mix, rng):
+    def __init__(self, mix, rng, habit):
         self.mix, self.rng = mix, rng
+        # Of 10 requests, how many are for what is popular; and whether a token asks for its own user and organisation only.
+        self.popular, self.own = (0.6, False) if habit % 2 else (0.2, True)
         self.users = sorted({self.user() for _ in range(220)})
         self.slugs = sorted({"-".join(rng.choices(WORDS[mix], k=rng.choice((1, 2, 3, 3, 4, 5)))) for _ in range(260)})
         self.repos = [(org, rng.sample(REPOS[mix], rng.randrange(2, 7))) for org in ORGS[mix]]
@@ -268,17 +270,18 @@ class Values:
         return self.rng.choice(forms)
 
     def zipf(self, values):
-        return values[min(int(self.rng.paretovariate(0.9)) - 1, len(values) - 1) if self.rng.random() < 0.6 else self.rng.randrange(len(values))]
+        return values[min(int(self.rng.paretovariate(0.9)) - 1, len(values) - 1) if self.rng.random() < self.popular else self.rng.randrange(len(values))]
 
-    def draw(self, kind):
+    def draw(self, kind, token):
         rng = self.rng
+        mine = self.own and rng.random() < 0.8
         if kind == "org":
-            self.pair = self.zipf(self.repos)
+            self.pair = self.repos[token % len(self.repos)] if mine else self.zipf(self.repos)
             return self.pair[0]
         if kind == "repo":
             return rng.choice(self.pair[1])
         if kind == "user":
-            name = rng.choice(self.users)
+            name = self.users[token % len(self.users)] if mine else rng.choice(self.users)
             self.pair = (name, random.Random(name).sample(REPOS[self.mix], 3))
             return name
         simple = {
@@ -300,20 +303,21 @@ class Values:
 def requests(mix, seed, count):
     """(token, method, path, true template, values) for each request."""
     rng = random.Random(seed * 2 + mix)
-    values = Values(mix, rng)
+    values = Values(mix, rng, seed)
     routes = [line.split() for line in MIXES[mix].split("\n") if line]
     weights = [rng.lognormvariate(0, 0.6) for _ in routes]
-    tokens = ["tok-" + "".join(rng.choices("abcdefghkmnpqrstuvwxyz23456789", k=28)) for _ in range(48)]
+    tokens = ["tok-" + "".join(rng.choices("abcdefghkmnpqrstuvwxyz23456789", k=28)) for _ in range((48, 64, 24, 36)[seed % 4])]
     for number in range(count):
         # Every template is asked for, most of them as often as their weight says.
         method, template = routes[number % len(routes)] if number < 6 * len(routes) else rng.choices(routes, weights)[0]
         used = []
+        token = rng.randrange(len(tokens))
 
         def fill(match):
-            used.append(values.draw(match[1]))
+            used.append(values.draw(match[1], token))
             return used[-1]
 
-        yield rng.choice(tokens), method, re.sub(r"{(\w+)}", fill, template), template, used
+        yield tokens[token], method, re.sub(r"{(\w+)}", fill, template), template, used
 
 
 def capture(asked, seed):
@@ -321,6 +325,7 @@ def capture(asked, seed):
     rng = random.Random(seed)
     file = Capture()
     for at in range(0, len(asked), 5):
+        file.micros += rng.randrange(10**6) if seed % 3 else 0
         for token, method, path, _, _ in asked[at : at + 5]:
             body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
             head = f"{method} {path} HTTP/1.1\r\nHost: api.example.test\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"

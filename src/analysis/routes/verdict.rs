@@ -13,7 +13,7 @@ use crate::observation::{Class, Element, Method, Shape};
 /// Values at a place from which on a word never seen there is a value too.
 const OPEN: usize = 8;
 /// Values at a place from which on they need not be told apart any more.
-const FULL: usize = 64;
+const FULL: usize = 256;
 
 /// What stands before a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +88,32 @@ enum Next {
 
 type Profile = BTreeMap<Next, u64>;
 
+/// Whether the same follows many pieces, and several things do: then they are values, though many principals use each.
+fn is_even<'a>(profiles: impl Iterator<Item = &'a Profile> + Clone) -> bool {
+    let mut sum = Profile::new();
+    for (next, n) in profiles.clone().flatten() {
+        *sum.entry(*next).or_default() += n;
+    }
+    let total: u64 = sum.values().sum();
+    let most = sum.values().max().copied().unwrap_or(0);
+    if profiles.clone().count() < OPEN || total < 40 || most * 7 > total * 6 {
+        return false;
+    }
+    let surprise: f64 = profiles
+        .map(|own| {
+            let mine: u64 = own.values().sum();
+            let gains = own.iter().map(|(next, n)| {
+                let usual = number(sum.get(next).copied().unwrap_or(1));
+                number(*n) * libm::log(number(*n) / number(mine) * number(total) / usual)
+            });
+            // By chance alone it is half the degrees of freedom, as far as there are requests for them.
+            let chance = 0.5 * number((sum.len() as u64 - 1).min(mine));
+            gains.sum::<f64>() - chance
+        })
+        .sum();
+    surprise < 0.06 * number(total)
+}
+
 /// How the values of one parameter are written, roughly.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Form {
@@ -138,11 +164,15 @@ fn alike(all: &[(&Value, Profile)]) -> BTreeSet<Element> {
         }
     }
     // Words that are rare behind each of them are more likely values themselves.
-    behind.retain(|_, (siblings, own, whole)| *siblings >= ALIKE && *own * 10 >= *whole);
-    if behind.len() < 2 {
+    behind.retain(|_, (siblings, own, whole)| *siblings >= ALIKE && *own * 30 >= *whole);
+    let shares = |profile: &Profile| profile.keys().any(|next| behind.contains_key(next));
+    let sharing = all.iter().filter(|(_, profile)| shares(profile));
+    let whole: u64 = sharing.map(|(value, _)| value.lesson.requests).sum();
+    let own: u64 = behind.values().map(|(_, own, _)| own).sum();
+    let many = behind.values().any(|(siblings, ..)| *siblings >= ALIKE + 2);
+    if own * 7 < whole || !(many || behind.len() >= 2) {
         return BTreeSet::new();
     }
-    let shares = |profile: &Profile| profile.keys().any(|next| behind.contains_key(next));
     let alike = all.iter().filter(|(_, profile)| shares(profile));
     alike.map(|(value, _)| value.element).collect()
 }
@@ -158,6 +188,8 @@ pub(super) struct Standing {
     unknown: usize,
     unknown_requests: u64,
     weak: usize,
+    /// Whether the same follows all unknown pieces.
+    even: bool,
     /// Unknown pieces by how they are written.
     forms: BTreeMap<Form, usize>,
     /// Pieces behind which the same words stand.
@@ -183,6 +215,7 @@ impl Standing {
             unknown: 0,
             unknown_requests: 0,
             weak: 0,
+            even: false,
             forms: BTreeMap::new(),
             alike: BTreeSet::new(),
             classed: 0,
@@ -195,13 +228,15 @@ impl Standing {
             .map(|value| (value, profile(value, learner)))
             .collect();
         out.alike = alike(&profiles);
+        let unknown = profiles.iter().filter(|(value, _)| value.is_unknown());
+        out.even = is_even(unknown.map(|(_, profile)| profile));
         for (value, profile) in profiles {
             out.users |= value.lesson.users;
             if value.is_unknown() {
                 out.unknown += 1;
                 *out.forms.entry(Form::of(value.element)).or_default() += 1;
                 out.unknown_requests += value.lesson.requests;
-                out.weak += usize::from(value.users() <= 2.max(most / 3));
+                out.weak += usize::from(out.even || value.users() <= 2.max(most / 3));
                 if value.lesson.requests >= 2 {
                     let (seen, expected) = out.spread_of(value);
                     out.spread.0 += seen;
@@ -303,7 +338,7 @@ impl Standing {
         // Many principals use each of few pieces.
         let leads = !matches!(self.place, Place::Plural | Place::Name);
         if own && leads && self.weak < OPEN && value.users() * 3 >= all {
-            score += 10.0;
+            score += 15.0;
         }
         if self.classed > 0 {
             score -= 10.0;
@@ -316,7 +351,7 @@ impl Standing {
         };
         let against = match self.alike.len() {
             _ if self.alike.contains(&value.element) => 50.0,
-            ALIKE.. => f64::max(against, 40.0),
+            ALIKE.. => f64::max(against, 30.0),
             _ => against,
         };
         // Hardly anybody used it, where values stand.
@@ -337,7 +372,12 @@ impl Standing {
             all_seen -= seen;
             all_expected -= expected;
         }
-        let independent = all_expected >= 10.0 && all_seen >= 0.75 * all_expected;
+        let shown = all_expected >= 10.0;
+        let independent = if self.weak >= OPEN && value.is_unknown() {
+            !shown || all_seen >= 0.75 * all_expected
+        } else {
+            shown && all_seen >= 0.75 * all_expected
+        };
         if seen <= 0.5 * expected {
             -30.0
         } else if seen >= 0.75 * expected && !independent {
@@ -386,7 +426,10 @@ impl Standing {
         // Where one thing nearly always follows, it says nothing that it follows here too.
         let usual = around.values().max().copied().unwrap_or(0);
         match self.unknown.max(self.alike.len()) {
-            // Much evidence, and of a large difference.
+            // Much evidence, and of a large difference; among values that do not differ it says more.
+            _ if surprise >= 8.0 && surprise >= 0.25 * number(mine) && self.even => {
+                (3.0 * surprise).min(80.0)
+            }
             _ if surprise >= 8.0 && surprise >= 0.25 * number(mine) => (1.5 * surprise).min(60.0),
             _ if mine < 5 || usual * 10 >= total * 9 => 0.0,
             // Names of collections are all followed by values.
@@ -410,7 +453,8 @@ fn by_writing(element: Element, place: Place) -> f64 {
         let written = match shape {
             Shape::Upper => -30.0,
             Shape::Action => 20.0,
-            Shape::Locale | Shape::Pair | Shape::Phrase => -10.0,
+            Shape::Phrase => -25.0,
+            Shape::Locale | Shape::Pair => -10.0,
             Shape::Plain
             | Shape::Plural
             | Shape::Title
