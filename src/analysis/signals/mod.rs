@@ -98,6 +98,8 @@ pub struct Thresholds {
     pub origin_settled_days: u32,
     /// Hours: the probability below which a broken silence is noted.
     pub hours_p: f64,
+    /// Hours: the probability, of a broken silence and of the order of calls together, below which it is an alert.
+    pub hours_joint_p: f64,
     /// Refused fields: refusals that are never too many, fading over half an hour.
     pub field_min: f64,
     /// Refused fields: the probability below which a number alerts.
@@ -128,7 +130,7 @@ impl Default for Thresholds {
             mature_calls: 40,
             alert_hold_seconds: 3_600,
             update_seconds: 300,
-            volume_p: 2e-6,
+            volume_p: 1e-6,
             volume_min_calls: 30,
             volume_above_max: 0.5,
             payload_min_bytes: 1_024,
@@ -148,13 +150,14 @@ impl Default for Thresholds {
             objects_day_min: 20,
             walk_limit: 14.0,
             walk_min: 5,
-            reach_bits: 13.0,
-            sequence_p: 1e-5,
-            sequence_bits: 18.0,
+            reach_bits: 11.0,
+            sequence_p: 1e-4,
+            sequence_bits: 19.0,
             sequence_drift: 2.5,
             sequence_min_steps: 60.0,
             origin_settled_days: 5,
             hours_p: 1e-3,
+            hours_joint_p: 2e-3,
             field_min: 4.5,
             field_p: 1e-6,
             accounts_min: 6,
