@@ -57,9 +57,10 @@ impl Default for EndpointTotals {
 }
 
 impl EndpointTotals {
+    /// Counts a call; `firsts` are those of its principal there.
     pub(super) fn observe(&mut self, call: Call<'_>, firsts: Firsts) {
         let observation = call.seen.observation;
-        self.throttle.count(call);
+        self.throttle.count(observation);
         self.adoption.count(call, firsts);
         self.service = self.service.max(observation.service);
         self.documented |= observation.documented;

@@ -59,8 +59,13 @@ impl Look<'_, '_> {
         let [place, program] = own.origin.observe(scene);
         self.findings.extend(place.into_iter().chain(program));
         self.findings.extend(own.sequence.observe(scene, sums));
+        let calls = principal.calls_at(scene.observation.endpoint);
+        self.findings.extend(own.skips.observe(scene, calls, sums));
         self.findings.extend(own.objects.observe(scene, sums));
-        self.findings.extend(own.rhythm.observe(scene, sums));
+        let order = own.sequence.surprise(scene.crowd);
+        let hours = own.rhythm.observe(scene, sums);
+        let hours = own.rhythm.joined(scene, order).or(hours);
+        self.findings.extend(hours);
         let (teaches, tried) = own.refusals.observe(scene, refused);
         self.findings.extend(tried);
         principal.habits.own = Some(own);

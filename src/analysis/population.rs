@@ -13,6 +13,7 @@ use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::insight::{History, Keeper};
 use super::keyed::KeyedMap;
+use super::routes::Learner;
 use super::settings::Settings;
 use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
@@ -23,9 +24,11 @@ use super::signals::exposure::Told;
 use super::signals::latency::{LatencyModel, LatencyNorm};
 use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
+use super::signals::schema::SchemaNorms;
+use super::signals::shadow::Shadows;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Admitted, EndpointId, ServiceId};
+use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Seconds of an epoch.
@@ -52,6 +55,10 @@ pub(super) struct Snapshot {
     pub(super) volume: [VolumeNorm; 3],
     /// Whether any traffic was inside TLS.
     pub(super) encrypted: bool,
+    /// What is usual where documents have rules.
+    pub(super) schema: SchemaNorms,
+    /// What was learned about paths, and how often that changed.
+    pub(super) templates: (Templates, u64),
     /// What all tokens together have taught, hourly.
     pub(super) crowd: Arc<CrowdNorms>,
     endpoints: Arc<[EndpointNorm]>,
@@ -66,6 +73,8 @@ impl Default for Snapshot {
             texts: AdmittedTexts::default(),
             volume: volume::START,
             encrypted: false,
+            schema: SchemaNorms::default(),
+            templates: Default::default(),
             crowd: Arc::default(),
             endpoints: Arc::default(),
             numbers: Arc::default(),
@@ -165,9 +174,12 @@ pub(super) struct Population {
     hour: Option<u64>,
     book: AlertBook,
     told: Told,
+    shadows: Shadows,
+    schema: SchemaNorms,
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
+    routes: Learner,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
     encrypted: bool,
@@ -208,6 +220,9 @@ impl Population {
         self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.crowd.drain_from(&mut more.crowd);
         self.epoch.exposures.absorb(&mut more.exposures);
+        self.epoch.shadows.absorb(&mut more.shadows);
+        self.epoch.schema.absorb(&mut more.schema);
+        self.epoch.routes.absorb(&mut more.routes);
         self.encrypted |= std::mem::take(&mut more.encrypted);
         self.epoch.history.append(std::mem::take(&mut more.history));
     }
@@ -217,11 +232,11 @@ impl Population {
         self.history.as_ref().map(Keeper::view).unwrap_or_default()
     }
 
-    /// Closes the epoch: learns, scores what concerns everybody, publishes.
+    /// Closes the epoch: learns, scores what concerns everybody, publishes. `shown` says that a summary is due.
     pub(super) fn close(
         &mut self,
         settings: &Settings,
-        end: EventTime,
+        (end, shown): (EventTime, bool),
         tally: &TallySheet,
         alerts: &mut Vec<Alert>,
     ) -> Closed {
@@ -231,8 +246,12 @@ impl Population {
         let texts = std::mem::take(&mut self.epoch.texts);
         let texts_changed = self.texts.absorb(&texts, settings.k);
         let touched = std::mem::take(&mut self.touched);
+        self.tell_shadows(&settings.thresholds, end, alerts);
+        self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
+        let lessons = &mut self.epoch.routes;
+        let templates = self.routes.learn(lessons, (settings.k, shown), tally);
         self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
@@ -246,6 +265,7 @@ impl Population {
             endpoints: self.ids.len() != known,
             sizes: !touched.is_empty(),
             texts: texts_changed,
+            templates,
             end,
         });
         let mut deferred = std::mem::take(&mut self.epoch.deferred);
@@ -253,6 +273,16 @@ impl Population {
         Closed {
             snapshot: Arc::clone(&self.snapshot),
             deferred: deferred.into(),
+        }
+    }
+
+    fn tell_shadows(&mut self, thresholds: &Thresholds, end: EventTime, alerts: &mut Vec<Alert>) {
+        let learned = thresholds.warm(self.started, end);
+        let news = self
+            .shadows
+            .news(&mut self.epoch.shadows, self.started, learned);
+        for finding in news {
+            alerts.extend(self.book.raise(finding, thresholds));
         }
     }
 
@@ -327,7 +357,10 @@ impl Population {
             } else {
                 self.watched.remove(&number);
             }
-            for finding in findings.into_iter().flatten() {
+            // What no document has is no news again as a new endpoint.
+            let shadow = self.shadows.has(id);
+            let told = |finding: &Finding| shadow && finding.signal == Signal::NewEndpoint;
+            for finding in findings.into_iter().flatten().filter(|f| !told(f)) {
                 alerts.extend(self.book.raise(finding, thresholds));
             }
         }
@@ -338,6 +371,7 @@ impl Population {
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
         snapshot.encrypted = self.encrypted;
+        snapshot.schema = self.schema.clone();
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());
@@ -347,6 +381,9 @@ impl Population {
         }
         if changes.texts {
             snapshot.texts = self.texts.publish();
+        }
+        if let Some(templates) = changes.templates {
+            snapshot.templates = (templates, snapshot.templates.1 + 1);
         }
         if self.hour != Some(hour) {
             snapshot.volume = self.volume.norms();
@@ -365,11 +402,12 @@ impl Population {
 }
 
 /// What an epoch changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Changes {
     endpoints: bool,
     sizes: bool,
     texts: bool,
+    templates: Option<Templates>,
     end: EventTime,
 }
 

@@ -8,21 +8,25 @@ use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
 use super::insight::{Call, Ledger, day_of};
+use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
+use super::routes::RouteBook;
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
 use super::signals::newness::FirstCall;
 use super::signals::refusals::Teaches;
-use super::signals::{hygiene, payload};
+use super::signals::{Scene, hygiene, payload};
 use super::table::Table;
 use super::window::Window;
 use smallvec::SmallVec;
 
 use crate::clock::Tick;
-use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
+use crate::observation::{
+    EndpointId, FieldNote, Finding, Observation, PrincipalKey, Proof, SHARDS,
+};
 use crate::tally::{Tally, TallySheet};
 
 /// Endpoints not in the snapshot that one shard may name in one epoch; the rest count as the overflow.
@@ -33,6 +37,7 @@ const NEW_ENDPOINTS_PER_EPOCH: usize = 256;
 pub(super) struct Deferred {
     pub(super) observation: Observation,
     pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<FieldNote>,
 }
 
 /// An observation with the sensitive values found in it.
@@ -40,6 +45,7 @@ pub(super) struct Deferred {
 pub(super) struct Seen<'a> {
     pub(super) observation: &'a Observation,
     pub(super) findings: &'a [Finding],
+    pub(super) notes: &'a [FieldNote],
 }
 
 impl<'a> Seen<'a> {
@@ -88,7 +94,9 @@ pub(super) struct Shard {
     tokens: Table<PrincipalKey, Principal>,
     clients: Table<PrincipalKey, Principal>,
     texts: WaitingTexts,
+    pub(super) routes: RouteBook,
     pub(super) sensitive: SensitiveMap,
+    pub(super) inventory: Inventory,
     newcomers: Vec<EndpointId>,
     deferred: usize,
     clip: Option<ClipTable>,
@@ -103,7 +111,9 @@ impl Shard {
             tokens: Table::new(settings.max_tokens / SHARDS),
             clients: Table::new(settings.max_clients / SHARDS),
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
+            routes: RouteBook::default(),
             sensitive: SensitiveMap::default(),
+            inventory: Inventory::default(),
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
@@ -156,6 +166,7 @@ impl Shard {
         let seen = Seen {
             observation: &deferred.observation,
             findings: &deferred.findings,
+            notes: &deferred.notes,
         };
         self.count(Who::client(deferred.observation.client), seen, cx);
     }
@@ -192,6 +203,7 @@ impl Shard {
         cx.share.epoch.deferred.push(Deferred {
             observation: *seen.observation,
             findings: seen.findings.to_vec(),
+            notes: seen.notes.to_vec(),
         });
     }
 
@@ -239,6 +251,7 @@ impl Shard {
             findings: SmallVec::new(),
         };
         look.at_source(principal);
+        look.at_documents(principal, endpoint, cx.settings.has_documents);
         let teaches = if who.is_token {
             look.at_token(principal, firsts, norm.refused)
         } else {
@@ -246,7 +259,11 @@ impl Shard {
         };
         let mut findings = look.findings;
         let (totals, sums) = cx.share.endpoint(place);
-        totals.observe(call, firsts);
+        // Where the path is to be learned, its totals are kept by path.
+        let by_path = !observation.route.is_empty();
+        if !by_path {
+            totals.observe(call, firsts);
+        }
         sums.count(
             &scene,
             firsts,
@@ -257,21 +274,18 @@ impl Shard {
         sums.refusable[1] += u32::from(teaches.refused);
         sums.logins += u32::from(observation.account.is_some());
         findings.extend(payload::observe(&scene, &norm.sizes, sums));
+        if by_path {
+            let (templates, version) = &cx.snapshot.templates;
+            self.routes
+                .observe(call, firsts, (templates, *version), cx.tally);
+        }
         for finding in findings {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
         }
-        if let Some(credentials) = &mut principal.credentials
-            && let Some(news) =
-                hygiene::observe(credentials, &scene, cx.snapshot.encrypted, &mut self.notes)
-        {
-            let told = news.told();
-            if let Some(alert) = self.book.raise(news.finding, scene.thresholds) {
-                hygiene::News::tell(told, scene.now, credentials, &mut self.notes);
-                cx.alerts.push(alert);
-            }
-        }
+        tell_hygiene(principal, &scene, (&mut self.book, &mut self.notes), cx);
         self.map_findings(endpoint, seen, cx);
+        self.list_notes(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
         self.note_texts(who.key, seen, firsts, cx);
     }
@@ -284,6 +298,15 @@ impl Shard {
                 .add(endpoint, seen.observation, finding, limit)
             {
                 cx.tally.one(Tally::LimitSensitiveMap);
+            }
+        }
+    }
+
+    fn list_notes(&mut self, endpoint: EndpointId, seen: Seen<'_>, cx: &Context<'_>) {
+        let limit = cx.settings.max_inventory_per_shard;
+        for note in seen.notes {
+            if !self.inventory.add(endpoint, seen.observation, note, limit) {
+                cx.tally.one(Tally::LimitInventory);
             }
         }
     }
@@ -320,12 +343,33 @@ impl Shard {
             Some(observation.release).filter(|_| firsts.release),
         ];
         let paths = seen.real().map(|finding| finding.path);
+        let paths = paths.chain(seen.notes.iter().map(|note| note.field));
         for text in candidates.into_iter().flatten().chain(paths) {
             if !cx.snapshot.texts.settled(text) {
                 self.texts
                     .note(text, user, cx.tick, &mut cx.share.epoch.texts);
             }
         }
+    }
+}
+
+/// Raises what is wrong with the credentials of a principal, once.
+fn tell_hygiene(
+    principal: &mut Principal,
+    scene: &Scene<'_>,
+    (book, notes): (&mut AlertBook, &mut hygiene::Notes),
+    cx: &mut Context<'_>,
+) {
+    let Some(credentials) = &mut principal.credentials else {
+        return;
+    };
+    let Some(news) = hygiene::observe(credentials, scene, cx.snapshot.encrypted, notes) else {
+        return;
+    };
+    let told = news.told();
+    if let Some(alert) = book.raise(news.finding, scene.thresholds) {
+        hygiene::News::tell(told, scene.now, credentials, notes);
+        cx.alerts.push(alert);
     }
 }
 

@@ -6,9 +6,12 @@ use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::insight::Delta;
 use super::population::Snapshot;
+use super::routes::Lessons;
 use super::shard::Deferred;
 use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
+use super::signals::schema::SchemaSums;
+use super::signals::shadow::ShadowCalls;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
@@ -48,6 +51,12 @@ pub(super) struct EpochSums {
     pub(super) encrypted: bool,
     /// What the history is to hold of it.
     pub(super) history: Delta,
+    /// Calls of endpoints that no document has.
+    pub(super) shadows: ShadowCalls,
+    /// Requests held against the rules of documents.
+    pub(super) schema: SchemaSums,
+    /// What paths teach.
+    pub(super) routes: Lessons,
 }
 
 /// Which endpoint an observation counts at.

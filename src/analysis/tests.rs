@@ -50,6 +50,7 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         country: Country::from_code("DE"),
         service: ServiceId(0),
         endpoint: EndpointId(7),
+        route: crate::observation::Route::NONE,
         documented: false,
         cell: PublicCell(0),
         host: TextId(11),
@@ -71,6 +72,7 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
+        ..Observation::blank()
     }
 }
 

@@ -345,6 +345,8 @@ section! {
         flag_auth_failures: u32 = FlagLimits::default().auth_failures,
         /// Flag `path_scan`: this many answers 404 to one client where nothing is documented.
         flag_unknown_paths: u32 = FlagLimits::default().unknown_paths,
+        /// Flag `schema_violation`: this many requests that break a rule of the OpenAPI document.
+        flag_schema_violations: u32 = FlagLimits::default().schema_violations,
     }
 }
 
@@ -457,7 +459,7 @@ section! {
     TrustedProxy {
         /// Its address or range.
         address: String = String::new(),
-        /// Which header it sets: `x-forwarded-for` or `forwarded`.
+        /// How it passes the client's address on: `x-forwarded-for`, `forwarded`, or `proxy`.
         header: ForwardHeader = ForwardHeader::XForwardedFor,
     }
 }
@@ -470,4 +472,6 @@ pub enum ForwardHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+    /// The PROXY protocol, version 1 or 2, in front of the connection.
+    Proxy,
 }

@@ -124,6 +124,7 @@ impl Config {
                 bytes: baseline.history_memory.as_usize(),
             }),
             k: self.k(mode),
+            has_documents: !self.settings.anonymize.openapi.is_empty(),
             max_alerts: self.settings.detect.max_alerts,
             thresholds: Thresholds {
                 warm_up_seconds: self.settings.detect.warm_up.as_secs(),
@@ -227,6 +228,7 @@ impl Config {
             denied_objects: privacy.flag_denied_objects,
             auth_failures: privacy.flag_auth_failures,
             unknown_paths: privacy.flag_unknown_paths,
+            schema_violations: privacy.flag_schema_violations,
             has_documents: !self.settings.anonymize.openapi.is_empty(),
         }
     }
@@ -263,6 +265,7 @@ impl Config {
                     field: match proxy.header {
                         ForwardHeader::XForwardedFor => ForwardedBy::XForwardedFor,
                         ForwardHeader::Forwarded => ForwardedBy::Forwarded,
+                        ForwardHeader::Proxy => ForwardedBy::Proxy,
                     },
                 })
             })?,

@@ -9,8 +9,11 @@
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
 //!   ObjectRef      what a path names                                        (object)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
+//!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
 //!   Credential     what is known of a token besides whom it stands for      (credential)
+//!   Route          the pieces of a path, as classes and keyed hashes        (route)
+//!   Templates      which of those pieces are names                          (templates)
 //! ```
 
 mod candidate;
@@ -18,7 +21,10 @@ mod credential;
 mod exchange;
 mod finding;
 mod names;
+mod note;
 mod object;
+mod route;
+pub(crate) mod templates;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
@@ -29,8 +35,11 @@ pub use names::{
     Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, PrincipalKey, PublicCell,
     PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
+pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
 
 pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
+pub use route::{Element, MAX_ELEMENTS, Route, Shape};
+pub use templates::{Template, Templates};
 
 use crate::clock::EventTime;
 
@@ -90,6 +99,8 @@ pub struct Observation {
     pub service: ServiceId,
     /// Method + host group + path template.
     pub endpoint: EndpointId,
+    /// The pieces of the path, where no document or hint knows it.
+    pub route: Route,
     /// Whether the endpoint is in an OpenAPI document or a hint.
     pub documented: bool,
     /// The public triple it counts in.
@@ -136,6 +147,10 @@ pub struct Observation {
     pub request_messages: Option<u32>,
     /// Messages of the server in a gRPC call.
     pub response_messages: Option<u32>,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
 }
 
 impl Observation {
@@ -166,6 +181,7 @@ impl Observation {
             country: Country::UNKNOWN,
             service: ServiceId(0),
             endpoint: EndpointId(0),
+            route: Route::NONE,
             documented: false,
             candidate: None,
             object: None,
@@ -187,6 +203,8 @@ impl Observation {
             grpc_status: None,
             request_messages: None,
             response_messages: None,
+            checked: false,
+            violations: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{OperatorState, history, page};
 use crate::analysis::insight::view::WINDOWS;
 use crate::analysis::summary::{PrincipalSummary, Summary};
 use crate::serve::Reply;
-use crate::views::{AdviceView, Words, endpoint_name};
+use crate::views::{AdviceView, Words};
 
 /// The paths there are, for the answer to any other.
 pub(super) const PATHS: &str =
@@ -130,7 +130,7 @@ fn advice(words: Words<'_>, query: &Query) -> Result<Value, Fault> {
     };
     let peaks = words.summary.insights.peaks.iter();
     let list: Vec<_> = peaks
-        .map(|peaks| (endpoint_name(words.names, peaks.endpoint), peaks))
+        .map(|peaks| (words.endpoint_name(peaks.endpoint), peaks))
         .filter(|(endpoint, _)| wanted(endpoint))
         .map(|(endpoint, peaks)| {
             let tokens = peaks.by_window.get(window).map_or(0, Vec::len);

@@ -9,7 +9,7 @@ use crate::analysis::insight::history::{Point, Resolution};
 use crate::catalog::Tags;
 use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, PrincipalKey};
-use crate::views::{Words, endpoint_name, share};
+use crate::views::{Words, share};
 
 /// Steps in one answer.
 const MAX_STEPS: usize = 10_000;
@@ -104,16 +104,13 @@ impl<'a> Filter<'a> {
     fn endpoint(&mut self, id: EndpointId) -> (bool, bool) {
         let (words, query) = (self.words, self.query);
         *self.endpoints.entry(id).or_insert_with(|| {
-            let name = endpoint_name(words.names, id);
+            let (service, name) = words.endpoint(id);
             let template = name.split_once(' ').map_or(name.as_str(), |(_, t)| t);
             let wanted = query
                 .endpoint
                 .as_ref()
                 .is_none_or(|pattern| pattern.admits(&name) || pattern.admits(template));
-            let service = words.names.endpoint(id).map(|name| name.service);
-            let tags = words
-                .catalog
-                .endpoint_tags(&service.unwrap_or_default(), &name);
+            let tags = words.catalog.endpoint_tags(&service, &name);
             (wanted, fulfils(query, &tags))
         })
     }
@@ -200,7 +197,7 @@ fn row(
     let mut members = sums.all.json();
     let endpoints = sums.endpoints.iter();
     let endpoints: BTreeMap<_, _> = endpoints
-        .map(|(id, calls)| (endpoint_name(words.names, *id), *calls))
+        .map(|(id, calls)| (words.endpoint_name(*id), *calls))
         .collect();
     let countries: BTreeMap<_, _> = sums
         .countries

@@ -6,8 +6,7 @@ use super::json::{Object, Stamps};
 use super::line::{Lines, refer};
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
-use crate::observation::{Country, EndpointId, ExposedIn, Names};
-use crate::views::endpoint_name;
+use crate::observation::{Country, EndpointId, EndpointName, ExposedIn, Names};
 
 /// Makes alert lines.
 pub struct AlertEncoder {
@@ -87,6 +86,19 @@ impl AlertEncoder {
         }
         evidence.end();
     }
+}
+
+/// `METHOD template`, or a stand-in where the name is no longer known.
+pub(crate) fn endpoint_name(names: &dyn Names, id: EndpointId) -> String {
+    named(names.endpoint(id))
+}
+
+/// Likewise of a name that was looked up.
+pub(crate) fn named(name: Option<EndpointName>) -> String {
+    name.map_or_else(
+        || "OTHER {endpoint}".to_owned(),
+        |name| format!("{} {}", name.method, name.template),
+    )
 }
 
 /// Who an alert is about: the one its subject names is always there.

@@ -81,6 +81,7 @@ fn observation() -> Observation {
         country: Country::from_code("DE"),
         service: ServiceId(1),
         endpoint: EndpointId(3),
+        route: crate::observation::Route::NONE,
         documented: true,
         cell: PublicCell(0),
         host: TextId(5),
@@ -102,6 +103,7 @@ fn observation() -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
+        ..Observation::blank()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Words, share};
+use super::{Words, named, share};
 use crate::analysis::insight::{Advised, Peaks};
 use crate::observation::EndpointId;
 
@@ -167,7 +167,7 @@ fn endpoints(words: &Words<'_>) -> Vec<AdviceView> {
                 && share(endpoint.requests, requests) <= LITTLE_SHARE
                 && endpoint.principals.saturating_mul(100) <= principals
         })
-        .map(|endpoint| (words.endpoint(endpoint.endpoint), endpoint))
+        .map(|endpoint| (named(endpoint.name(words.names)), endpoint))
         .collect();
     list.sort_by(|(a, _), (b, _)| a.cmp(b));
     list.into_iter()

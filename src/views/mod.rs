@@ -14,7 +14,7 @@ pub use token::{Details, HygieneView, LoadView};
 use crate::analysis::insight::{HOURS_OF_WEEK, Heaviest, PartnerSummary, ReleaseSummary, Throttle};
 use crate::analysis::summary::{EndpointSummary, Quantiles, Summary};
 use crate::catalog::{Catalog, Tags};
-use crate::observation::{EndpointId, Names, PrincipalKey, Status, TextId};
+use crate::observation::{EndpointId, EndpointName, Names, PrincipalKey, Status, TextId};
 
 /// Counts by name, in order of name.
 pub type Counts = BTreeMap<String, u64>;
@@ -319,16 +319,18 @@ impl Words<'_> {
         self.names.text(id, admitted).into_owned()
     }
 
+    /// `METHOD template`.
+    pub fn endpoint_name(&self, id: EndpointId) -> String {
+        self.endpoint(id).1
+    }
+
     /// Service and `METHOD template`.
-    fn endpoint(&self, id: EndpointId) -> (String, String) {
-        let name = self.names.endpoint(id);
-        let service = name.map_or_else(|| "default".to_owned(), |name| name.service);
-        (service, endpoint_name(self.names, id))
+    pub fn endpoint(&self, id: EndpointId) -> (String, String) {
+        named(self.summary.endpoint_name(id, self.names))
     }
 
     pub(super) fn endpoint_tags(&self, endpoint: &EndpointSummary) -> Tags {
-        let service = self.names.service(endpoint.service);
-        let name = endpoint_name(self.names, endpoint.endpoint);
+        let (service, name) = named(endpoint.name(self.names));
         self.catalog.endpoint_tags(&service, &name)
     }
 
@@ -420,9 +422,10 @@ impl Words<'_> {
             .filter(|endpoint| !endpoint.adoption.is_empty())
             .map(|endpoint| {
                 let days = endpoint.adoption.iter();
+                let (service, endpoint) = named(endpoint.name(self.names));
                 AdoptionView {
-                    service: self.names.service(endpoint.service),
-                    endpoint: endpoint_name(self.names, endpoint.endpoint),
+                    service,
+                    endpoint,
                     days: days
                         .map(|(day, [tokens, new])| DayView {
                             day: day_name(*day),
@@ -515,10 +518,13 @@ pub fn add_up(items: impl Iterator<Item = (String, u64)>) -> Counts {
     counts
 }
 
-/// `METHOD template`, or a stand-in where the name is no longer known.
-pub fn endpoint_name(names: &dyn Names, id: EndpointId) -> String {
-    names.endpoint(id).map_or_else(
-        || "OTHER {endpoint}".to_owned(),
-        |name| format!("{} {}", name.method, name.template),
+/// Service and `METHOD template`, or stand-ins where the name is no longer known.
+pub fn named(name: Option<EndpointName>) -> (String, String) {
+    name.map_or_else(
+        || ("default".to_owned(), "OTHER {endpoint}".to_owned()),
+        |name| {
+            let endpoint = format!("{} {}", name.method, name.template);
+            (name.service, endpoint)
+        },
     )
 }

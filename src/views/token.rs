@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Heartbeat, ThrottleView, Words, endpoint_name, share};
+use super::{Heartbeat, ThrottleView, Words, share};
 use crate::analysis::insight::{HygieneSummary, Load, ProfileSummary, Sensitive};
 use crate::analysis::summary::PrincipalSummary;
 use crate::catalog::Tags;
@@ -46,7 +46,7 @@ pub struct LoadView {
     pub requests: u64,
     /// Of all its calls.
     pub share: f64,
-    /// Its part of the endpoint's latency in sum.
+    /// Its part of the latency in sum of all tokens there.
     pub share_of_endpoint: f64,
     /// 4xx and 5xx.
     pub errors: u64,
@@ -154,7 +154,7 @@ impl Words<'_> {
         let mut views: Vec<_> = loads
             .iter()
             .map(|load| LoadView {
-                endpoint: endpoint_name(self.names, load.endpoint),
+                endpoint: self.endpoint_name(load.endpoint),
                 requests: load.calls,
                 share: share(load.calls, requests),
                 share_of_endpoint: share(load.latency_us, self.latency_of(load.endpoint)),
@@ -170,11 +170,12 @@ impl Words<'_> {
         views
     }
 
-    /// The sum of latencies of an endpoint.
+    /// The sum of latencies of an endpoint, of all tokens that are known in detail.
     fn latency_of(&self, id: EndpointId) -> u64 {
-        let endpoints = self.summary.endpoints.iter();
-        let found = endpoints.filter(|endpoint| endpoint.endpoint == id);
-        found.map(|endpoint| endpoint.latency_sum_us).sum()
+        let heaviest = &self.summary.insights.heaviest;
+        let at = heaviest.binary_search_by_key(&id, |heavy| heavy.endpoint);
+        let found = at.ok().and_then(|at| heaviest.get(at));
+        found.map_or(0, |heavy| heavy.all.latency_us)
     }
 
     pub(super) fn sensitive_counts(&self, list: &[Sensitive]) -> Vec<SensitiveCount> {

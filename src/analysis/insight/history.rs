@@ -444,6 +444,7 @@ mod tests {
                 seen: Seen {
                     observation: &seen,
                     findings: &[],
+                    notes: &[],
                 },
                 total,
                 tick: Tick(0),

@@ -41,7 +41,7 @@ use self::release::Releases;
 use super::settings::Settings;
 use super::shard::{Seen, Who};
 use crate::clock::{EventTime, NANOS_PER_SECOND, Tick};
-use crate::observation::{EndpointId, PrincipalKey, RateLimit, SHARDS, TypeId};
+use crate::observation::{EndpointId, Observation, PrincipalKey, RateLimit, SHARDS, TypeId};
 use crate::tally::{Tally, TallySheet};
 
 /// Hours of a week: bins of a heartbeat. The first is Monday, 00:00 to 01:00 UTC.
@@ -84,8 +84,7 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    pub(super) fn count(&mut self, call: Call<'_>) {
-        let observation = call.seen.observation;
+    pub(super) fn count(&mut self, observation: &Observation) {
         self.refused += u64::from(observation.outcome().0 == 429);
         match observation.rate_limit {
             RateLimit::Silent => {}

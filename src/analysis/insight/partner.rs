@@ -119,7 +119,7 @@ impl Partner {
             *beats = beats.saturating_add(1);
         }
         self.types.count(call);
-        self.throttle.count(call);
+        self.throttle.count(observation);
         self.first = self.first.min(observation.end);
         self.last = self.last.max(observation.end);
     }

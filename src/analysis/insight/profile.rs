@@ -124,7 +124,7 @@ impl Profile {
         }
         self.integration = observation.integration.or(self.integration);
         self.types.count(call);
-        self.throttle.count(call);
+        self.throttle.count(observation);
         let minute = u32::try_from(time.secs() / 60).unwrap_or(u32::MAX);
         let place = self.place(call.endpoint, minute);
         if let Some(used) = self.endpoints.get_mut(place) {
@@ -234,6 +234,7 @@ mod tests {
             seen: Seen {
                 observation: &seen,
                 findings: &[],
+                notes: &[],
             },
             total,
             tick: Tick(second),
@@ -267,6 +268,7 @@ mod tests {
                 seen: Seen {
                     observation: &seen,
                     findings: &[],
+                    notes: &[],
                 },
                 total: n,
                 tick: Tick(second),

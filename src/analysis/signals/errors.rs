@@ -18,6 +18,10 @@ use crate::observation::{EndpointId, Status};
 const MAX_CAPPED: usize = 32;
 /// Calls after which old ones fade.
 const MEMORY: f64 = 20_000.0;
+/// Shares of errors that are usual anywhere. Without them a share learned while there were none would make every single error
+/// suspect, and suspect errors are not learned.
+const USUAL_5XX: f64 = 0.002;
+const USUAL_4XX: f64 = 0.005;
 /// Seconds of the spans whose highest share is remembered.
 const SPAN_SECONDS: u64 = 300;
 /// Calls that a span must have for its share to mean something.
@@ -122,7 +126,8 @@ impl ErrorModel {
         if calls == 0 {
             return None;
         }
-        let usual = (self.errors / self.calls).min(0.6);
+        let floor = if class == 1 { USUAL_5XX } else { USUAL_4XX };
+        let usual = (self.errors / self.calls).clamp(floor, 0.6);
         let raised = (4.0 * usual)
             .max(usual + if class == 1 { 0.035 } else { 0.12 })
             .min(0.95);

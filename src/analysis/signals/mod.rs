@@ -18,7 +18,10 @@ pub(super) mod reach;
 pub(super) mod refusals;
 pub(super) mod rhythm;
 pub(super) mod scan;
+pub(super) mod schema;
 pub(super) mod sequence;
+pub(super) mod shadow;
+pub(super) mod skips;
 pub(super) mod surprises;
 pub(super) mod touched;
 pub(super) mod volume;
@@ -93,12 +96,18 @@ pub struct Thresholds {
     pub sequence_bits: f64,
     /// Order of calls: bits above its own mean that a call may carry and not add to the sum.
     pub sequence_drift: f64,
+    /// Skipped steps: bits of information within a quarter of an hour that alert.
+    pub skip_bits: f64,
+    /// Skipped steps: different ones that must have been left out.
+    pub skip_min: usize,
     /// Order of calls: calls that must be known.
     pub sequence_min_steps: f64,
     /// Place: active days after which a token that came from one country, or by one program, is settled there.
     pub origin_settled_days: u32,
     /// Hours: the probability below which a broken silence is noted.
     pub hours_p: f64,
+    /// Hours: the probability, of a broken silence and of the order of calls together, below which it is an alert.
+    pub hours_joint_p: f64,
     /// Refused fields: refusals that are never too many, fading over half an hour.
     pub field_min: f64,
     /// Refused fields: the probability below which a number alerts.
@@ -119,6 +128,12 @@ pub struct Thresholds {
     pub newness_few: u64,
     /// New endpoints: from this many successful users on it is a deploy, a note.
     pub newness_many: u64,
+    /// Schema violations: the probability below which a principal alerts.
+    pub schema_p: f64,
+    /// Schema violations: requests lately that must break a rule.
+    pub schema_min_requests: u8,
+    /// Schema violations: requests that must be known of the endpoint.
+    pub schema_min_known: f64,
 }
 
 impl Default for Thresholds {
@@ -129,7 +144,7 @@ impl Default for Thresholds {
             mature_calls: 40,
             alert_hold_seconds: 3_600,
             update_seconds: 300,
-            volume_p: 2e-6,
+            volume_p: 1e-6,
             volume_min_calls: 30,
             volume_above_max: 0.5,
             payload_min_bytes: 1_024,
@@ -149,13 +164,16 @@ impl Default for Thresholds {
             objects_day_min: 20,
             walk_limit: 14.0,
             walk_min: 5,
-            reach_bits: 13.0,
-            sequence_p: 1e-5,
-            sequence_bits: 18.0,
+            reach_bits: 11.0,
+            sequence_p: 1e-4,
+            sequence_bits: 19.0,
             sequence_drift: 2.5,
+            skip_bits: 17.0,
+            skip_min: 2,
             sequence_min_steps: 60.0,
             origin_settled_days: 5,
             hours_p: 1e-3,
+            hours_joint_p: 2e-3,
             field_min: 4.5,
             field_p: 1e-6,
             accounts_min: 6,
@@ -166,6 +184,9 @@ impl Default for Thresholds {
             newness_watch_seconds: 3_600,
             newness_few: 2,
             newness_many: 5,
+            schema_p: 1e-6,
+            schema_min_requests: 8,
+            schema_min_known: 150.0,
         }
     }
 }
@@ -188,6 +209,7 @@ pub(super) struct Habits {
     now: EventTime,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
+    pub(super) schema: schema::SchemaHabit,
     pub(super) logins: logins::LoginHabit,
     pub(super) scan: scan::ScanHabit,
     /// Of tokens only: behind one client address there may be anybody.
@@ -199,6 +221,7 @@ pub(super) struct Habits {
 pub(super) struct Own {
     pub(super) reach: reach::Reach,
     pub(super) sequence: sequence::SequenceHabit,
+    pub(super) skips: skips::SkipHabit,
     pub(super) objects: objects::ObjectHabit,
     pub(super) origin: origin::Origin,
     pub(super) rhythm: rhythm::Rhythm,
@@ -276,6 +299,11 @@ impl Scene<'_> {
     /// Whether the warm-up is over and enough is known of the principal.
     pub(super) const fn ripe(&self) -> bool {
         self.warm && self.mature()
+    }
+
+    /// Whether the call was let through.
+    pub(super) fn answered(&self) -> bool {
+        matches!(self.observation.outcome().0, 200..=399)
     }
 
     /// A finding about this observation, without its evidence.

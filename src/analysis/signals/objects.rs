@@ -31,6 +31,10 @@ const MAX_COLLECTIONS: usize = 8;
 const RECENT: usize = 3;
 /// Seconds after which a walk is over.
 const WALK_SECONDS: u32 = 12 * 3_600;
+/// Seconds in which nothing is learned about the walks of a token that alerted.
+const FREEZE_SECONDS: u32 = 86_400;
+/// New objects within the hour without which a count of the day says nothing about now.
+const LATELY: u16 = 4;
 /// Share of steps to a neighbour in a walk.
 const WALKING: f64 = 0.6;
 
@@ -57,6 +61,8 @@ struct Collection {
     /// Log-likelihood ratio of a walk, and the steps of the run it comes from.
     walk: f32,
     run: u16,
+    /// Nothing is learned until then: a walk has alerted.
+    frozen: u32,
     /// What is usual: new objects and steps to neighbours among them, fading.
     new: f32,
     steps: f32,
@@ -177,6 +183,7 @@ impl Collection {
             recent: [ObjectMark::default(); RECENT],
             walk: 0.0,
             run: 0,
+            frozen: 0,
             new: 0.0,
             steps: 0.0,
         }
@@ -229,8 +236,10 @@ impl Collection {
         let thresholds = scene.thresholds;
         let (p, min) = (thresholds.objects_day_p, thresholds.objects_day_min);
         let test = (Model::DayObjects, 1, 86_400, p, 0.5);
-        let key = self.key;
-        self.day.test(key, scene, test, min)
+        let (key, lately) = (self.key, self.hour.n);
+        let found = self.day.test(key, scene, test, min);
+        // Some more of its own objects, long after it went through those of others, are no news.
+        found.filter(|_| lately >= LATELY)
     }
 
     /// Whether new objects follow each other in number.
@@ -268,7 +277,7 @@ impl Collection {
             self.run += u16::from(stepped);
         }
         // A walk under suspicion teaches nothing, to nobody.
-        if walk < 8.0 {
+        if walk < 8.0 && now >= self.frozen {
             sum.1 += u32::from(stepped);
             if self.new > 500.0 {
                 self.new *= 0.5;
@@ -281,9 +290,12 @@ impl Collection {
         if !scene.ripe() || walk < thresholds.walk_limit || self.run < thresholds.walk_min {
             return None;
         }
+        let run = self.run;
+        (self.walk, self.run) = (0.0, 0);
+        self.frozen = now.saturating_add(FREEZE_SECONDS);
         Some(Finding {
             evidence: vec![
-                evidence("observed_in_order", f64::from(self.run)),
+                evidence("observed_in_order", f64::from(run)),
                 evidence("usual_percent_in_order", libm::round(usual * 1e4) / 1e2),
                 evidence("most_ever_objects", f64::from(self.hour.most)),
                 evidence("active_days", f64::from(scene.days)),
@@ -319,6 +331,8 @@ impl Count {
         if p >= limit {
             return None;
         }
+        // What follows an alert must be news: some more of its own objects are not.
+        self.next = (f64::from(self.n) * 1.5) as u16 + 1;
         Some(Finding {
             evidence: vec![
                 evidence("observed_objects", f64::from(self.n)),

@@ -51,7 +51,10 @@ impl Reach {
         let number = scene.number.filter(|_| first)?;
         let now = scene.seconds();
         let found = self.weigh(scene, number, now, known);
-        self.novelty = self.novelty * 0.98 + 1.0;
+        // What it came to while it was not known yet says nothing about how restless it is.
+        if scene.ripe() {
+            self.novelty = self.novelty * 0.98 + 1.0;
+        }
         found
     }
 

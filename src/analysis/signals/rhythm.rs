@@ -26,6 +26,8 @@ const UNIT: f64 = 2_048.0;
 const FADING: f64 = 0.93;
 /// Calls in an hour that break a silence.
 const BREAK_CALLS: u16 = 8;
+/// Least surprise (-ln p) of either of two that are taken together.
+const MIN_EACH: f64 = 2.0;
 /// Hours that are looked back at most.
 const MAX_HOURS: u32 = 14 * 24;
 
@@ -130,11 +132,30 @@ impl Rhythm {
         })
     }
 
-    /// How unlikely it is that the token speaks in this hour, if it is silent then and broken silences are rare.
-    pub(in crate::analysis) fn surprise(&self, scene: &Scene<'_>) -> Option<f64> {
+    /// A broken silence together with an odd order of calls: neither need be rare enough alone.
+    pub(in crate::analysis) fn joined(&self, scene: &Scene<'_>, order: f64) -> Option<Finding> {
         let known = self.days >= 6 && self.total() >= 3.0 * f64::from(self.days);
-        let stratum = self.stratum(self.hour).filter(|_| known)?;
-        Some(-libm::log(scene.crowd.silence_broken(stratum)))
+        if !scene.ripe() || order < MIN_EACH || self.calls < BREAK_CALLS || !known {
+            return None;
+        }
+        let p = scene.crowd.silence_broken(self.stratum(self.hour)?);
+        let surprise = order - libm::log(p);
+        if -libm::log(p) < MIN_EACH || surprise < -libm::log(scene.thresholds.hours_joint_p) {
+            return None;
+        }
+        Some(Finding {
+            severity: Some(Severity::Low),
+            evidence: vec![
+                evidence("observed_calls", f64::from(self.calls)),
+                evidence("usual_calls", 0.0),
+                evidence("most_ever_calls", 0.0),
+                evidence("hour_utc", f64::from(self.hour % 24)),
+                evidence("active_days", f64::from(scene.days)),
+                evidence("p", p),
+                evidence("order_p", libm::exp(-order)),
+            ],
+            ..scene.finding(Signal::Hours, surprise, 3_600)
+        })
     }
 
     fn total(&self) -> f64 {

@@ -24,9 +24,12 @@ const APART_SECONDS: u32 = 1_800;
 /// Calls further apart than this are the end of a run for all but the next.
 const RUN_SECONDS: u32 = 600;
 /// How much the population's chain weighs, in steps of the token's own.
-const BACK_OFF: f64 = 4.0;
+const BACK_OFF: f64 = 8.0;
 /// Most bits of one step.
 const MAX_BITS: f64 = 12.0;
+/// How often one token's step counts in the population: so often that the rare is told from the usual, and no token alone
+/// makes a step usual.
+const MAX_COUNTED: u16 = 16;
 /// Steps that are enough to know a token's own mean.
 const MEMORY: f64 = 200.0;
 /// From here on nothing is learned from the calls.
@@ -115,9 +118,15 @@ impl SequenceHabit {
         found
     }
 
+    /// -ln of the probability of a sum as high as it is now.
+    pub(in crate::analysis) fn surprise(&self, crowd: &CrowdNorms) -> f64 {
+        let sum = f64::from(self.peak) * SCALE;
+        -libm::log(crowd.curves.p(Model::Order, sum).max(1e-300))
+    }
+
     /// The information in a call of `to`, given the last calls.
     fn bits(&self, to: Number, human: bool, crowd: &CrowdNorms) -> f64 {
-        let weights = [1.0, 0.5, 0.35];
+        let weights = [1.0, 0.1, 0.03];
         let mut best = 1e-9_f64;
         let mut seen = [None; 3];
         for ((from, weight), place) in self.recent.iter().zip(weights).zip(&mut seen) {
@@ -209,6 +218,9 @@ impl SequenceHabit {
         match place {
             Ok(at) => {
                 if let Some(step) = self.steps.get_mut(at) {
+                    if step.n < MAX_COUNTED {
+                        *sums.follows.entry((human, from, to)).or_default() += 1;
+                    }
                     step.n = step.n.saturating_add(1);
                 }
             }
@@ -249,7 +261,7 @@ impl SequenceHabit {
 }
 
 /// Whether people stand behind a call, by its program.
-const fn is_human(scene: &Scene<'_>) -> bool {
+pub(super) const fn is_human(scene: &Scene<'_>) -> bool {
     matches!(
         scene.observation.agent_class,
         AgentClass::Browser | AgentClass::App

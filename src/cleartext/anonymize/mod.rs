@@ -28,7 +28,7 @@ use self::endpoint::openapi::OpenApi;
 use self::endpoint::service::Service;
 use self::endpoint::{Asked, Endpoints, Hint, Promised, Resolver, Sought, UnknownService};
 use self::geo::Geo;
-use self::identity::client::{TrustedProxy, client};
+use self::identity::client::{TrustedProxy, client, sender};
 use self::identity::credential::{Presented, Token, presented};
 use self::identity::fields::Fields;
 use self::identity::grant::{self, Grant, Shown};
@@ -37,6 +37,7 @@ use self::keys::{Credential, Keys};
 use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
+use super::schema::Rules;
 use crate::observation::{
     AgentClass, Country, Credential as CredentialFacts, EndpointId, IntegrationId, Method, Notes,
     ObjectKey, ObjectRef, Observation, PrincipalKey, Proof, Protocol, PublicTriple, RateLimit,
@@ -139,6 +140,11 @@ impl AnonymizerShared {
         self.endpoints.promised()
     }
 
+    /// The rules of a document for a request.
+    pub(in crate::cleartext) fn rules(&self, identity: &Identity) -> Option<&Rules> {
+        self.endpoints.rules(identity.0.cell)
+    }
+
     /// The names of the services by number; the first is `default`.
     pub fn services(&self) -> &[String] {
         self.endpoints.names()
@@ -237,6 +243,10 @@ pub struct Facts {
     pub response_decoded: Option<u64>,
     /// Flags to add.
     pub notes: Notes,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
     /// The field that the answer names as the reason of a refusal.
     pub refused_field: TextId,
 }
@@ -252,6 +262,8 @@ impl Identity {
         let mut observation = self.0;
         observation.response_decoded = facts.response_decoded;
         observation.notes.insert(facts.notes);
+        observation.checked = facts.checked;
+        observation.violations = facts.violations;
         observation.refused_field = facts.refused_field;
         observation
     }
@@ -292,14 +304,18 @@ impl Anonymizer {
     pub fn identify(&mut self, tx: &Transaction) -> Identity {
         let Self { shared, caches } = self;
         let peer = *tx.client.expose();
+        let claimed = tx.claimed.as_ref().map(|address| *address.expose());
         let (asker, client) = match &tx.request {
             Some(request) => {
                 let fields = Fields::of(tx, request);
-                let address = client(peer, &fields, &shared.trusted_proxies);
+                let address = client((peer, claimed), &fields, &shared.trusted_proxies);
                 let asker = caches.asker(shared, tx, request, &fields);
                 (asker, caches.client(shared, address))
             }
-            None => (caches.nobody(shared), caches.client(shared, peer)),
+            None => {
+                let address = sender(peer, claimed, &shared.trusted_proxies);
+                (caches.nobody(shared), caches.client(shared, address))
+            }
         };
         let answered = caches.answered(shared, tx);
         Identity(observation(tx, &asker, client, answered))
@@ -578,6 +594,7 @@ fn observation(
         country: client.country,
         service: asker.resolved.service,
         endpoint: asker.resolved.endpoint,
+        route: asker.resolved.route,
         documented: asker.resolved.documented,
         cell: asker.resolved.cell,
         host: asker.host,
@@ -609,6 +626,8 @@ fn observation(
         grpc_status: grpc.status,
         request_messages: grpc.request_messages,
         response_messages: grpc.response_messages,
+        checked: false,
+        violations: 0,
     }
 }
 
