@@ -83,6 +83,15 @@ pub(super) fn release(field: &[u8]) -> Option<release::Text> {
     release::joined(product, version?)
 }
 
+/// Reads any field value without harm; called by the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz_answer(data: &[u8]) {
+    for name in [&b"RateLimit"[..], b"X-RateLimit-Remaining", data] {
+        let _told = rate_limit(name, data);
+    }
+    let _release = release(data);
+}
+
 #[cfg(test)]
 #[allow(
     clippy::disallowed_macros,
@@ -143,8 +152,17 @@ mod tests {
         #[test]
         fn any_field_is_read(name in "[A-Za-z-]{0,24}", value in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _told = rate_limit(name.as_bytes(), &value);
-            let _told = rate_limit(b"ratelimit", &value);
-            let _release = release(&value);
+            fuzz_answer(&value);
         }
+    }
+
+    #[test]
+    fn mutations_of_answers() {
+        let seeds: [&[u8]; 3] = [
+            b"\"hour\";r=9;t=30, \"minute\";r=0;t=3",
+            b"limit=100, remaining=0, reset=5",
+            b"Apache/2.4.58 (Debian) OpenSSL/3.0",
+        ];
+        crate::cleartext::mutation::run("answer", fuzz_answer, &seeds);
     }
 }
