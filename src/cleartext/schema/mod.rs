@@ -186,7 +186,7 @@ impl Surveyor {
         }
         self.broken_parameters(rules, tx, sent, &mut out);
         let operation = &rules.operation;
-        if operation.body_required && sent.request.body_bytes == 0 && sent.request.body_whole {
+        if operation.body_required && sent.has_no_body(tx) {
             out.push((Part::RequestBody, SchemaRule::Required, Trail::root()));
         }
         if let Some(body) = sent.body.as_ref()
@@ -431,6 +431,17 @@ impl<'a> Sent<'a> {
             bytes: body,
             is_whole: whole && !target.is_empty(),
         }
+    }
+}
+
+impl Sent<'_> {
+    /// Whether the client sent no body, and did not announce one that was never asked for.
+    fn has_no_body(&self, tx: &Transaction) -> bool {
+        let announced = tx.field(self.request, "content-length");
+        self.request.body_bytes == 0
+            && self.request.body_whole
+            && announced.is_none_or(|length| length == b"0")
+            && tx.field(self.request, "transfer-encoding").is_none()
     }
 }
 
