@@ -278,13 +278,14 @@ impl Exchange {
         self.contributed = 0;
         self.epochs += 1;
         let mut alerts = Vec::new();
-        self.closed = self
-            .population
-            .close(&self.settings, from.end, from.tally, &mut alerts);
+        let shown = self.summarizer.is_some();
+        self.closed =
+            self.population
+                .close(&self.settings, (from.end, shown), from.tally, &mut alerts);
         self.send_alerts(alerts);
         if let Some(summarizer) = self.summarizer.take() {
             let alerts = self.alerts.iter().cloned().collect();
-            let summary = summarizer.build(&self.closed.snapshot, alerts, limit);
+            let summary = summarizer.build(&self.closed.snapshot, alerts, &self.settings);
             self.send(Output::Summary {
                 summary: Box::new(summary),
                 last: from.last,

@@ -46,6 +46,7 @@ mod keyed;
 mod look;
 mod population;
 mod principal;
+mod routes;
 mod sensitive;
 mod shard;
 mod share;

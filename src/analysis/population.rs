@@ -12,6 +12,7 @@ use super::alert::{Alert, Signal};
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use super::keyed::KeyedMap;
+use super::routes::Learner;
 use super::settings::Settings;
 use super::shard::Deferred;
 use super::share::{EpochSums, Place, Share};
@@ -26,7 +27,7 @@ use super::signals::schema::SchemaNorms;
 use super::signals::shadow::Shadows;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Admitted, EndpointId, ServiceId};
+use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Seconds of an epoch.
@@ -53,6 +54,8 @@ pub(super) struct Snapshot {
     pub(super) volume: [VolumeNorm; 3],
     /// What is usual where documents have rules.
     pub(super) schema: SchemaNorms,
+    /// What was learned about paths, and how often that changed.
+    pub(super) templates: (Templates, u64),
     /// What all tokens together have taught, hourly.
     pub(super) crowd: Arc<CrowdNorms>,
     endpoints: Arc<[EndpointNorm]>,
@@ -67,6 +70,7 @@ impl Default for Snapshot {
             texts: AdmittedTexts::default(),
             volume: volume::START,
             schema: SchemaNorms::default(),
+            templates: Default::default(),
             crowd: Arc::default(),
             endpoints: Arc::default(),
             numbers: Arc::default(),
@@ -171,6 +175,7 @@ pub(super) struct Population {
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
+    routes: Learner,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
 }
@@ -208,13 +213,14 @@ impl Population {
         self.epoch.exposures.absorb(&mut more.exposures);
         self.epoch.shadows.absorb(&mut more.shadows);
         self.epoch.schema.absorb(&mut more.schema);
+        self.epoch.routes.absorb(&mut more.routes);
     }
 
-    /// Closes the epoch: learns, scores what concerns everybody, publishes.
+    /// Closes the epoch: learns, scores what concerns everybody, publishes. `shown` says that a summary is due.
     pub(super) fn close(
         &mut self,
         settings: &Settings,
-        end: EventTime,
+        (end, shown): (EventTime, bool),
         tally: &TallySheet,
         alerts: &mut Vec<Alert>,
     ) -> Closed {
@@ -228,6 +234,8 @@ impl Population {
         self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
+        let lessons = &mut self.epoch.routes;
+        let templates = self.routes.learn(lessons, (settings.k, shown), tally);
         self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
@@ -237,6 +245,7 @@ impl Population {
             endpoints: self.ids.len() != known,
             sizes: !touched.is_empty(),
             texts: texts_changed,
+            templates,
             end,
         });
         let mut deferred = std::mem::take(&mut self.epoch.deferred);
@@ -352,6 +361,9 @@ impl Population {
         if changes.texts {
             snapshot.texts = self.texts.publish();
         }
+        if let Some(templates) = changes.templates {
+            snapshot.templates = (templates, snapshot.templates.1 + 1);
+        }
         if self.hour != Some(hour) {
             snapshot.volume = self.volume.norms();
             let users = |model: &EndpointModel| u32::try_from(model.users).unwrap_or(u32::MAX);
@@ -369,11 +381,12 @@ impl Population {
 }
 
 /// What an epoch changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Changes {
     endpoints: bool,
     sizes: bool,
     texts: bool,
+    templates: Option<Templates>,
     end: EventTime,
 }
 

@@ -11,6 +11,7 @@ use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
+use super::routes::RouteBook;
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
@@ -92,6 +93,7 @@ pub(super) struct Shard {
     tokens: Table<PrincipalKey, Principal>,
     clients: Table<PrincipalKey, Principal>,
     texts: WaitingTexts,
+    pub(super) routes: RouteBook,
     pub(super) sensitive: SensitiveMap,
     pub(super) inventory: Inventory,
     newcomers: Vec<EndpointId>,
@@ -106,6 +108,7 @@ impl Shard {
             tokens: Table::new(settings.max_tokens / SHARDS),
             clients: Table::new(settings.max_clients / SHARDS),
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
+            routes: RouteBook::default(),
             sensitive: SensitiveMap::default(),
             inventory: Inventory::default(),
             newcomers: Vec::new(),
@@ -242,7 +245,11 @@ impl Shard {
         };
         let mut findings = look.findings;
         let (totals, sums) = cx.share.endpoint(place);
-        totals.observe(observation, firsts.endpoint);
+        // Where the path is to be learned, its totals are kept by path.
+        let by_path = !observation.route.is_empty();
+        if !by_path {
+            totals.observe(observation, firsts.endpoint);
+        }
         sums.count(
             &scene,
             firsts,
@@ -253,6 +260,11 @@ impl Shard {
         sums.refusable[1] += u32::from(teaches.refused);
         sums.logins += u32::from(observation.account.is_some());
         findings.extend(payload::observe(&scene, &norm.sizes, sums));
+        if by_path {
+            let (templates, version) = &cx.snapshot.templates;
+            self.routes
+                .observe(who.key, observation, (templates, *version), cx.tally);
+        }
         for finding in findings {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);

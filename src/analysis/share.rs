@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
 use super::population::Snapshot;
+use super::routes::Lessons;
 use super::shard::Deferred;
 use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
@@ -49,6 +50,8 @@ pub(super) struct EpochSums {
     pub(super) shadows: ShadowCalls,
     /// Requests held against the rules of documents.
     pub(super) schema: SchemaSums,
+    /// What paths teach.
+    pub(super) routes: Lessons,
 }
 
 /// Which endpoint an observation counts at.

@@ -8,10 +8,12 @@ use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
 use super::inventory;
 use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
+use super::routes::{RouteKey, RouteTotals};
+use super::settings::Settings;
 use super::shard::OwnShards;
 use super::share::{PROTOCOLS, Share, Totals};
 use super::summary::{
-    EndpointSummary, PrincipalSummary, SensitiveEntry, Summary, TransactionCounts,
+    EndpointSummary, Learned, PrincipalSummary, SensitiveEntry, Summary, TransactionCounts,
 };
 use crate::observation::{EndpointId, Part, PrincipalKey, RuleId, TextId, TypeId};
 
@@ -20,6 +22,7 @@ use crate::observation::{EndpointId, Part, PrincipalKey, RuleId, TextId, TypeId}
 pub(super) struct Summarizer {
     totals: Totals,
     endpoints: BTreeMap<EndpointId, EndpointTotals>,
+    routes: BTreeMap<RouteKey, RouteTotals>,
     principals: Vec<PrincipalSummary>,
     sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
     inventory: inventory::Sum,
@@ -37,6 +40,14 @@ impl Summarizer {
         self.totals.merge(&share.totals);
         for (endpoint, totals) in share.endpoint_totals(snapshot) {
             self.endpoints.entry(endpoint).or_default().merge(totals);
+        }
+        for (key, totals) in shards.iter().flat_map(|shard| shard.routes.totals()) {
+            match self.routes.get_mut(key) {
+                Some(sum) => sum.merge(totals),
+                None => {
+                    self.routes.insert(*key, totals.clone());
+                }
+            }
         }
         for entry in shards.iter().flat_map(|shard| shard.sensitive.entries()) {
             self.add_sensitive(*entry);
@@ -63,11 +74,19 @@ impl Summarizer {
         mut self,
         snapshot: &Snapshot,
         alerts: Vec<Alert>,
-        limit: usize,
+        settings: &Settings,
     ) -> Summary {
+        let (limit, most) = (settings.summary_principals, settings.max_endpoints);
         self.fold_overflow(snapshot);
+        let (by_path, overflow, renamed) =
+            by_template(std::mem::take(&mut self.routes), snapshot, most);
+        if overflow.requests > 0 {
+            let other = self.endpoints.entry(OTHER_ENDPOINT).or_default();
+            other.merge(&overflow);
+        }
         let mut endpoints: Vec<_> = self.endpoints.iter().map(endpoint_summary).collect();
-        endpoints.sort_by_key(|e| (Reverse(e.requests), e.endpoint));
+        endpoints.extend(by_path);
+        endpoints.sort_by_key(|e| (Reverse(e.requests), e.endpoint, e.learned));
         self.principals
             .sort_by_key(|p| (Reverse(p.requests), p.key));
         self.principals.truncate(limit);
@@ -98,7 +117,11 @@ impl Summarizer {
                 .filter(|&(_, hits)| hits > 0)
                 .collect(),
             alerts,
-            admitted: snapshot.admitted().clone(),
+            renamed,
+            admitted: snapshot
+                .admitted()
+                .clone()
+                .with_templates(snapshot.templates.0.clone()),
         }
     }
 
@@ -133,9 +156,65 @@ impl Summarizer {
     }
 }
 
+/// The totals of paths by their templates, and which endpoints all have one template now. Beyond `most` templates the
+/// least used are put together as the overflow.
+fn by_template(
+    routes: BTreeMap<RouteKey, RouteTotals>,
+    snapshot: &Snapshot,
+    most: usize,
+) -> (
+    Vec<EndpointSummary>,
+    EndpointTotals,
+    BTreeMap<EndpointId, Learned>,
+) {
+    let mut sums: BTreeMap<Learned, RouteTotals> = BTreeMap::new();
+    let mut overflow = RouteTotals::new();
+    let mut renamed: BTreeMap<EndpointId, Option<Learned>> = BTreeMap::new();
+    for (key, totals) in routes {
+        let learned = (!key.route.is_empty()).then(|| Learned {
+            service: key.service,
+            method: key.method,
+            template: snapshot.templates.0.template(key.service, &key.route),
+        });
+        for base in &totals.bases {
+            let only = renamed.entry(*base).or_insert(learned);
+            *only = only.filter(|only| Some(*only) == learned);
+        }
+        let Some(learned) = learned else {
+            overflow.merge(&totals);
+            continue;
+        };
+        match sums.get_mut(&learned) {
+            Some(sum) => sum.merge(&totals),
+            None => {
+                sums.insert(learned, totals);
+            }
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(learned, sum)| (Reverse(sum.totals.requests), *learned));
+    for (_, sum) in sums.drain(most.min(sums.len())..) {
+        overflow.merge(&sum);
+    }
+    overflow.totals.principals = overflow.users.len() as u64;
+    let summaries = sums.into_iter().map(|(learned, mut sum)| {
+        sum.totals.principals = sum.users.len() as u64;
+        let base = sum.bases.first().copied().unwrap_or(OTHER_ENDPOINT);
+        EndpointSummary {
+            learned: Some(learned),
+            ..endpoint_summary((&base, &sum.totals))
+        }
+    });
+    let renamed = renamed
+        .into_iter()
+        .filter_map(|(id, only)| Some((id, only?)));
+    (summaries.collect(), overflow.totals, renamed.collect())
+}
+
 fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> EndpointSummary {
     EndpointSummary {
         endpoint,
+        learned: None,
         service: totals.service,
         documented: totals.documented,
         requests: totals.requests,

@@ -1,12 +1,14 @@
 //! What the analysis room knows at one moment, as reports and the operator channel show it. Ids only; words come from
 //! [`Names`](crate::observation::Names). Everything is sorted by a key that does not depend on arrival.
 
+use std::collections::BTreeMap;
+
 use super::alert::Alert;
 use super::inventory::InventoryEntry;
 use crate::clock::EventTime;
 use crate::observation::{
-    Admitted, Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId,
-    TextId, TokenKind, TxState, TypeId,
+    Admitted, Category, Country, EndpointId, EndpointName, Method, Names, Part, PrincipalKey,
+    Protocol, RuleId, ServiceId, Template, TextId, TokenKind, TxState, TypeId,
 };
 
 /// The whole picture. Built at the end of a replay and, live, every few seconds.
@@ -32,6 +34,8 @@ pub struct Summary {
     pub rules: Vec<(RuleId, u64)>,
     /// Alerts in order of time; live: the last ones.
     pub alerts: Vec<Alert>,
+    /// Endpoints all of whose paths have one learned template.
+    pub renamed: BTreeMap<EndpointId, Learned>,
     /// Texts that may be shown.
     pub admitted: Admitted,
 }
@@ -114,8 +118,10 @@ pub const LATENCY_BOUNDS: [f64; 12] = [
 /// One endpoint.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EndpointSummary {
-    /// Which.
+    /// Which; where several are one template, the smallest of them.
     pub endpoint: EndpointId,
+    /// The learned template that it is shown as, if its path was learned.
+    pub learned: Option<Learned>,
     /// Its service.
     pub service: ServiceId,
     /// Whether it is in an OpenAPI document or a hint.
@@ -140,6 +146,48 @@ pub struct EndpointSummary {
     pub first: EventTime,
     /// Last seen.
     pub last: EventTime,
+}
+
+/// An endpoint as it was learned from all paths: what is shown of it. Its parts are hashes and classes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Learned {
+    /// The host group.
+    pub service: ServiceId,
+    /// The method.
+    pub method: Method,
+    /// The path template.
+    pub template: Template,
+}
+
+impl Learned {
+    /// In words.
+    pub fn name(&self, names: &dyn Names) -> EndpointName {
+        EndpointName {
+            service: names.service(self.service),
+            method: self.method.name(),
+            template: self.template.text(names),
+        }
+    }
+}
+
+impl EndpointSummary {
+    /// The endpoint in words: as it was learned, else as it was made.
+    pub fn name(&self, names: &dyn Names) -> Option<EndpointName> {
+        match &self.learned {
+            Some(learned) => Some(learned.name(names)),
+            None => names.endpoint(self.endpoint),
+        }
+    }
+}
+
+impl Summary {
+    /// An endpoint in words: as it was learned if all its paths have one template, else as it was made.
+    pub fn endpoint_name(&self, id: EndpointId, names: &dyn Names) -> Option<EndpointName> {
+        match self.renamed.get(&id) {
+            Some(learned) => Some(learned.name(names)),
+            None => names.endpoint(id),
+        }
+    }
 }
 
 /// One token, or one client without a token.

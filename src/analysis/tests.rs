@@ -47,6 +47,7 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         country: Country::from_code("DE"),
         service: ServiceId(0),
         endpoint: EndpointId(7),
+        route: crate::observation::Route::NONE,
         documented: false,
         cell: PublicCell(0),
         host: TextId(11),

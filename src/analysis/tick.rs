@@ -370,6 +370,9 @@ impl TickSink {
     }
 
     fn contribute(&mut self, summary: bool, last: bool) {
+        for shard in self.shards.iter_mut() {
+            shard.routes.drain_lessons(&mut self.share.epoch.routes);
+        }
         let shared = Arc::clone(&self.shared);
         let epoch = self.place.map_or(0, |place| place.epoch);
         let mut exchange = shared.lock();

@@ -448,7 +448,7 @@ section! {
     TrustedProxy {
         /// Its address or range.
         address: String = String::new(),
-        /// Which header it sets: `x-forwarded-for` or `forwarded`.
+        /// How it passes the client's address on: `x-forwarded-for`, `forwarded`, or `proxy`.
         header: ForwardHeader = ForwardHeader::XForwardedFor,
     }
 }
@@ -461,4 +461,6 @@ pub enum ForwardHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+    /// The PROXY protocol, version 1 or 2, in front of the connection.
+    Proxy,
 }

@@ -258,6 +258,7 @@ impl Config {
                     field: match proxy.header {
                         ForwardHeader::XForwardedFor => ForwardedBy::XForwardedFor,
                         ForwardHeader::Forwarded => ForwardedBy::Forwarded,
+                        ForwardHeader::Proxy => ForwardedBy::Proxy,
                     },
                 })
             })?,

@@ -11,6 +11,8 @@
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
 //!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
+//!   Route          the pieces of a path, as classes and keyed hashes        (route)
+//!   Templates      which of those pieces are names                          (templates)
 //! ```
 
 mod candidate;
@@ -19,6 +21,8 @@ mod finding;
 mod names;
 mod note;
 mod object;
+mod route;
+pub(crate) mod templates;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
@@ -31,6 +35,8 @@ pub use names::{
 pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
 
 pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
+pub use route::{Element, MAX_ELEMENTS, Route, Shape};
+pub use templates::{Template, Templates};
 
 use crate::clock::EventTime;
 
@@ -88,6 +94,8 @@ pub struct Observation {
     pub service: ServiceId,
     /// Method + host group + path template.
     pub endpoint: EndpointId,
+    /// The pieces of the path, where no document or hint knows it.
+    pub route: Route,
     /// Whether the endpoint is in an OpenAPI document or a hint.
     pub documented: bool,
     /// The public triple it counts in.
@@ -157,6 +165,7 @@ impl Observation {
             country: Country::UNKNOWN,
             service: ServiceId(0),
             endpoint: EndpointId(0),
+            route: Route::NONE,
             documented: false,
             candidate: None,
             object: None,

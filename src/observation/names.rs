@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::{Element, Templates};
+
 /// A number for a flow, counted by the capture thread. Never an address hash, which could be reversed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct FlowId(pub u64);
@@ -103,21 +105,39 @@ impl TextId {
     }
 }
 
-/// The texts that enough distinct principals have used (`anonymize.k`). Sorted, shared, immutable.
+/// What may be shown: the texts that enough distinct principals have used (`anonymize.k`), and the templates learned from
+/// them. Sorted, shared, immutable.
 #[derive(Clone, Debug, Default)]
-pub struct Admitted(Arc<[TextId]>);
+pub struct Admitted {
+    texts: Arc<[TextId]>,
+    templates: Templates,
+}
 
 impl Admitted {
     /// From ids in any order.
     pub fn new(mut ids: Vec<TextId>) -> Self {
         ids.sort_unstable();
         ids.dedup();
-        Self(ids.into())
+        Self {
+            texts: ids.into(),
+            templates: Templates::default(),
+        }
+    }
+
+    /// The same with learned templates.
+    #[must_use]
+    pub fn with_templates(self, templates: Templates) -> Self {
+        Self { templates, ..self }
+    }
+
+    /// The templates learned.
+    pub const fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// Whether this text may be shown.
     pub fn admits(&self, id: TextId) -> bool {
-        id.is_known() || self.0.binary_search(&id).is_ok()
+        id.is_known() || self.texts.binary_search(&id).is_ok()
     }
 }
 
@@ -125,6 +145,10 @@ impl Admitted {
 pub trait Names: Send + Sync {
     /// The endpoint in words, if its id was ever made in this process or restored.
     fn endpoint(&self, id: EndpointId) -> Option<EndpointName>;
+    /// The text of a piece of a path; none if it is not remembered. Only for pieces of a [`Template`].
+    fn segment(&self, _element: Element) -> Option<String> {
+        None
+    }
     /// The text behind `id` if `admitted` lets it be shown, else its class (such as `{host}`).
     fn text(&self, id: TextId, admitted: &Admitted) -> Cow<'static, str>;
     /// The display pseudonym of a token: `tk_` and 16 base32 letters.

@@ -255,7 +255,7 @@ fn masking(names: &dyn Names, summary: &Summary, families: &mut Families) {
 )]
 fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
     for endpoint in &summary.endpoints {
-        let Some(name) = names.endpoint(endpoint.endpoint) else {
+        let Some(name) = endpoint.name(names) else {
             continue;
         };
         let labels = [

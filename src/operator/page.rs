@@ -150,7 +150,7 @@ fn endpoints(page: &mut Page, names: &dyn Names, summary: &Summary) {
     ];
     page.table("endpoints", "Endpoints", &columns);
     for endpoint in summary.endpoints.iter().take(ROWS) {
-        let Some(name) = names.endpoint(endpoint.endpoint) else {
+        let Some(name) = endpoint.name(names) else {
             continue;
         };
         let [_, _, _, client_errors, server_errors, _] = endpoint.by_class;
@@ -217,7 +217,7 @@ fn sensitive(page: &mut Page, names: &dyn Names, summary: &Summary) {
         ],
     );
     for entry in summary.sensitive.iter().take(ROWS) {
-        let endpoint = names.endpoint(entry.endpoint);
+        let endpoint = summary.endpoint_name(entry.endpoint, names);
         page.raw("<tr>");
         page.code(
             &endpoint
@@ -303,7 +303,7 @@ pub(super) fn json(state: &OperatorState) -> String {
         .sensitive
         .iter()
         .map(|entry| {
-            let endpoint = names.endpoint(entry.endpoint);
+            let endpoint = summary.endpoint_name(entry.endpoint, names);
             json!({
                 "endpoint": endpoint.map(|name| format!("{} {}", name.method, name.template)),
                 "where": format!("{}:{}", entry.part.name(), names.text(entry.path, &summary.admitted)),
@@ -320,7 +320,7 @@ pub(super) fn json(state: &OperatorState) -> String {
     let page = json!({
         "now": state.now.load().to_string(),
         "endpoints": summary.endpoints.iter().filter_map(|e| endpoint_json(e, names)).collect::<Vec<_>>(),
-        "tokens": summary.principals.iter().map(|p| principal_json(p, names)).collect::<Vec<_>>(),
+        "tokens": summary.principals.iter().map(|p| principal_json(p, &summary, names)).collect::<Vec<_>>(),
         "countries": countries,
         "sensitive": sensitive,
         "masking": masking,
@@ -331,7 +331,7 @@ pub(super) fn json(state: &OperatorState) -> String {
 }
 
 fn endpoint_json(endpoint: &EndpointSummary, names: &dyn Names) -> Option<Value> {
-    let name = names.endpoint(endpoint.endpoint)?;
+    let name = endpoint.name(names)?;
     Some(json!({
         "service": name.service, "method": name.method, "endpoint": name.template,
         "documented": endpoint.documented, "requests": endpoint.requests, "principals": endpoint.principals,
@@ -341,11 +341,11 @@ fn endpoint_json(endpoint: &EndpointSummary, names: &dyn Names) -> Option<Value>
     }))
 }
 
-fn principal_json(principal: &PrincipalSummary, names: &dyn Names) -> Value {
+fn principal_json(principal: &PrincipalSummary, summary: &Summary, names: &dyn Names) -> Value {
     let endpoints: Vec<_> = principal
         .endpoints
         .iter()
-        .filter_map(|(id, n)| names.endpoint(*id).map(|name| (name, n)))
+        .filter_map(|(id, n)| summary.endpoint_name(*id, names).map(|name| (name, n)))
         .map(|(name, n)| json!({"endpoint": format!("{} {}", name.method, name.template), "requests": n}))
         .collect();
     json!({

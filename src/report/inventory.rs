@@ -111,7 +111,7 @@ fn fields(summary: &Summary, names: &dyn Names) -> (Vec<UndocumentedView>, Vec<V
     let mut undocumented: BTreeMap<(String, String), Sums> = BTreeMap::new();
     let mut broken: BTreeMap<(String, String, &'static str), Sums> = BTreeMap::new();
     for entry in &summary.inventory {
-        let endpoint = crate::sinks::endpoint_name(names, entry.endpoint);
+        let endpoint = crate::sinks::named(summary.endpoint_name(entry.endpoint, names));
         let text = names.text(entry.field, &summary.admitted);
         let place = format!("{}:{text}", entry.part.name());
         let sums = match entry.remark {

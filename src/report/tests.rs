@@ -20,6 +20,7 @@ const LAST: EventTime = EventTime::from_secs(1_795_330_980);
 fn endpoint(id: u64, requests: u64, documented: bool) -> EndpointSummary {
     EndpointSummary {
         endpoint: EndpointId(id),
+        learned: None,
         service: ServiceId(1),
         documented,
         requests,
@@ -150,6 +151,7 @@ fn outcome() -> Outcome {
             ],
             rules: vec![(RuleId(1), 6)],
             alerts: vec![alert()],
+            renamed: std::collections::BTreeMap::new(),
             admitted: crate::observation::Admitted::default(),
         },
         tallies,

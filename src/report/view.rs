@@ -263,7 +263,7 @@ impl Words<'_> {
     fn endpoint(&self, endpoint: &EndpointSummary) -> EndpointView {
         EndpointView {
             service: self.names.service(endpoint.service),
-            endpoint: self.endpoint_name(endpoint.endpoint),
+            endpoint: crate::sinks::named(endpoint.name(self.names)),
             documented: endpoint.documented,
             requests: endpoint.requests,
             by_code: by_code(endpoint.by_class),
@@ -277,7 +277,7 @@ impl Words<'_> {
     }
 
     fn endpoint_name(&self, id: crate::observation::EndpointId) -> String {
-        crate::sinks::endpoint_name(self.names, id)
+        crate::sinks::named(self.summary.endpoint_name(id, self.names))
     }
 
     fn principals(&self, tokens: bool) -> Vec<PrincipalView> {
@@ -334,7 +334,7 @@ impl Words<'_> {
     fn sensitive(&self) -> Vec<SensitiveView> {
         let mut lines = BTreeMap::new();
         for entry in &self.summary.sensitive {
-            let name = self.names.endpoint(entry.endpoint);
+            let name = self.summary.endpoint_name(entry.endpoint, self.names);
             let line = (
                 name.map_or_else(|| "default".to_owned(), |name| name.service),
                 self.endpoint_name(entry.endpoint),

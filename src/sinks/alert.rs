@@ -6,7 +6,7 @@ use super::json::{Object, Stamps};
 use super::line::{Lines, refer};
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
-use crate::observation::{Country, EndpointId, ExposedIn, Names};
+use crate::observation::{Country, EndpointId, EndpointName, ExposedIn, Names};
 
 /// Makes alert lines.
 pub struct AlertEncoder {
@@ -90,7 +90,12 @@ impl AlertEncoder {
 
 /// `METHOD template`, or a stand-in where the name is no longer known.
 pub(crate) fn endpoint_name(names: &dyn Names, id: EndpointId) -> String {
-    names.endpoint(id).map_or_else(
+    named(names.endpoint(id))
+}
+
+/// Likewise of a name that was looked up.
+pub(crate) fn named(name: Option<EndpointName>) -> String {
+    name.map_or_else(
         || "OTHER {endpoint}".to_owned(),
         |name| format!("{} {}", name.method, name.template),
     )

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::json;
-use crate::observation::{Admitted, Names, TextId};
+use crate::observation::{Admitted, Element, Names, Route, ServiceId, TextId};
 
 /// Where a line belongs: (end, flow, index) of a record, (time, id, update) of an alert.
 pub type Key = [u64; 3];
@@ -66,11 +66,48 @@ const DIGITS: usize = 16;
 /// Writes a reference to a text. It stands inside quotes, alone or with fixed text around it.
 pub(super) fn refer(out: &mut Vec<u8>, id: TextId) {
     out.push(MARK);
-    for place in (0..DIGITS).rev() {
-        let nibble = (id.0 >> (place * 4)) & 0xf;
+    hex(out, id.0, DIGITS);
+}
+
+/// Marks a reference to a path, whose template may be learned later. Digits behind it: service and number of pieces, then
+/// 16 for each piece.
+const PATH_MARK: u8 = 1;
+/// Digits before the pieces.
+const PATH_HEAD: usize = 6;
+
+/// Writes a reference to the template of a path.
+pub(super) fn refer_path(out: &mut Vec<u8>, service: ServiceId, route: &Route) {
+    out.push(PATH_MARK);
+    let elements = route.elements();
+    hex(out, u64::from(service.0), 4);
+    hex(out, u64::try_from(elements.len()).unwrap_or_default(), 2);
+    for element in elements {
+        hex(out, element.to_bits(), DIGITS);
+    }
+}
+
+fn hex(out: &mut Vec<u8>, number: u64, digits: usize) {
+    for place in (0..digits).rev() {
+        let nibble = (number >> (place * 4)) & 0xf;
         let digit = char::from_digit(u32::try_from(nibble).unwrap_or_default(), 16);
         out.push(u8::try_from(digit.unwrap_or('0')).unwrap_or(b'0'));
     }
+}
+
+/// Takes a reference to a path off `rest`, which starts with its mark.
+fn take_path(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let count = number(rest.get(5..=PATH_HEAD)?)?;
+    let pieces = DIGITS.checked_mul(usize::try_from(count).ok()?)?;
+    rest.split_at_checked(1 + PATH_HEAD + pieces)
+}
+
+fn parse_path(reference: &[u8]) -> Option<(ServiceId, Route)> {
+    let service = u16::try_from(number(reference.get(1..5)?)?).ok()?;
+    let mut route = Route::NONE;
+    for piece in reference.get(1 + PATH_HEAD..)?.chunks(DIGITS) {
+        route.push(Element::from_bits(number(piece)?));
+    }
+    Some((ServiceId(service), route))
 }
 
 /// Puts texts in the place of references.
@@ -78,6 +115,7 @@ pub struct Resolver {
     names: Arc<dyn Names>,
     admitted: Admitted,
     known: BTreeMap<TextId, Box<[u8]>>,
+    paths: BTreeMap<(ServiceId, Route), Box<[u8]>>,
 }
 
 impl Resolver {
@@ -90,6 +128,7 @@ impl Resolver {
             names,
             admitted,
             known: BTreeMap::new(),
+            paths: BTreeMap::new(),
         }
     }
 
@@ -106,18 +145,37 @@ impl Resolver {
     /// Writes a line and its line feed.
     pub(super) fn write(&mut self, line: &[u8], out: &mut dyn Write) -> io::Result<()> {
         let mut rest = line;
-        while let Some(at) = memchr::memchr(MARK, rest) {
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        while let Some(at) = memchr::memchr2(MARK, PATH_MARK, rest) {
             let (head, tail) = rest.split_at(at);
             out.write_all(head)?;
-            let (reference, tail) = tail
-                .split_at_checked(1 + DIGITS)
-                .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-            let id = parse(reference).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-            out.write_all(self.text(id))?;
-            rest = tail;
+            rest = if tail.first() == Some(&PATH_MARK) {
+                let (reference, tail) = take_path(tail).ok_or_else(damaged)?;
+                let (service, route) = parse_path(reference).ok_or_else(damaged)?;
+                out.write_all(self.path(service, route))?;
+                tail
+            } else {
+                let (reference, tail) = tail.split_at_checked(1 + DIGITS).ok_or_else(damaged)?;
+                let id = parse(reference).ok_or_else(damaged)?;
+                out.write_all(self.text(id))?;
+                tail
+            };
         }
         out.write_all(rest)?;
         out.write_all(b"\n")
+    }
+
+    fn path(&mut self, service: ServiceId, route: Route) -> &[u8] {
+        if self.paths.len() >= Self::REMEMBERED {
+            self.paths.clear();
+        }
+        let (names, templates) = (&self.names, self.admitted.templates());
+        self.paths.entry((service, route)).or_insert_with(|| {
+            let mut escaped = Vec::new();
+            let template = templates.template(service, &route);
+            json::escape(&mut escaped, &template.text(names.as_ref()));
+            escaped.into()
+        })
     }
 
     fn text(&mut self, id: TextId) -> &[u8] {
@@ -134,6 +192,10 @@ impl Resolver {
 }
 
 fn parse(reference: &[u8]) -> Option<TextId> {
-    let digits = std::str::from_utf8(reference.get(1..)?).ok()?;
-    u64::from_str_radix(digits, 16).ok().map(TextId)
+    number(reference.get(1..)?).map(TextId)
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    u64::from_str_radix(digits, 16).ok()
 }

@@ -19,7 +19,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 pub use alert::AlertEncoder;
-pub(crate) use alert::endpoint_name;
+pub(crate) use alert::named;
 pub use line::{Key, Lines, Resolver};
 pub use live::{LiveFile, Rotation};
 pub use outputs::Outputs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use super::json::{self, Object, Stamps};
-use super::line::{Lines, refer};
+use super::line::{Lines, refer, refer_path};
 use crate::analysis::row::Row;
 use crate::masked::{Masked, MaskedText};
 use crate::observation::{
@@ -78,7 +78,12 @@ impl RecordEncoder {
         }
         object.word("scheme", if seen.encrypted { "https" } else { "http" });
         text(object, "host", seen.host);
-        if let Some(template) = self.template(seen.endpoint) {
+        if !seen.route.is_empty() {
+            let out = object.key("endpoint");
+            out.push(b'"');
+            refer_path(out, seen.service, &seen.route);
+            out.push(b'"');
+        } else if let Some(template) = self.template(seen.endpoint) {
             object.text("endpoint", template);
         }
         if seen.status != Status::NONE {

@@ -78,6 +78,7 @@ fn observation() -> Observation {
         country: Country::from_code("DE"),
         service: ServiceId(1),
         endpoint: EndpointId(3),
+        route: crate::observation::Route::NONE,
         documented: true,
         cell: PublicCell(0),
         host: TextId(5),

@@ -17,8 +17,8 @@ use dashmap::mapref::entry::Entry;
 
 use super::keys::Keys;
 use crate::observation::{
-    Admitted, CollectionKey, EndpointId, EndpointName, IntegrationId, Names, PrincipalKey, RuleId,
-    ServiceId, TextId, TypeId,
+    Admitted, CollectionKey, Element, EndpointId, EndpointName, IntegrationId, Names, PrincipalKey,
+    RuleId, ServiceId, TextId, TypeId,
 };
 
 /// What a text is; also what is shown in its place while it may not be.
@@ -89,6 +89,8 @@ pub struct Limits {
     pub text_len: usize,
     /// Most endpoints.
     pub endpoints: usize,
+    /// Most pieces of paths that may be names.
+    pub segments: usize,
 }
 
 impl Default for Limits {
@@ -98,6 +100,7 @@ impl Default for Limits {
             bytes: 16 << 20,
             text_len: 200,
             endpoints: 100_000,
+            segments: 400_000,
         }
     }
 }
@@ -115,9 +118,14 @@ pub struct Lexicon {
     limits: Limits,
     texts: DashMap<TextId, Box<str>>,
     endpoints: DashMap<EndpointId, Arc<EndpointName>>,
+    /// Pieces of paths by [`Element::hash`]. When there are too many all are forgotten: names in use come back with the next
+    /// request, and values were never to be shown.
+    segments: DashMap<u64, Box<str>>,
+    /// How often they were forgotten.
+    segment_epoch: AtomicU64,
     bytes: AtomicUsize,
-    /// Texts and endpoints held, counted apart because a map's own count locks all of it.
-    held: [AtomicUsize; 2],
+    /// Texts, endpoints and pieces held, counted apart because a map's own count locks all of it.
+    held: [AtomicUsize; 3],
     forgotten: AtomicU64,
     services: Vec<String>,
     integrations: Vec<String>,
@@ -141,6 +149,8 @@ impl Lexicon {
             limits,
             texts: DashMap::new(),
             endpoints: DashMap::new(),
+            segments: DashMap::new(),
+            segment_epoch: AtomicU64::new(0),
             bytes: AtomicUsize::new(0),
             held: Default::default(),
             forgotten: AtomicU64::new(0),
@@ -198,7 +208,7 @@ impl Lexicon {
             ],
         ));
         if !self.endpoints.contains_key(&id) {
-            let [_, held] = &self.held;
+            let [_, held, _] = &self.held;
             if held.load(Ordering::Relaxed) >= self.limits.endpoints {
                 self.forgotten.fetch_add(1, Ordering::Relaxed);
             } else if let Entry::Vacant(entry) = self.endpoints.entry(id) {
@@ -207,6 +217,39 @@ impl Lexicon {
             }
         }
         id
+    }
+
+    /// The element that `make` makes of the keyed hash of a piece of a path, remembering the piece.
+    pub(in crate::cleartext) fn segment(
+        &self,
+        text: &[u8],
+        make: impl FnOnce(u64) -> Element,
+    ) -> Element {
+        let element = make(self.keys.text.hash64(b's', &[text]));
+        let readable = std::str::from_utf8(text).ok();
+        let Some(text) = readable.filter(|text| !text.chars().any(is_unprintable)) else {
+            return element;
+        };
+        if self.segments.contains_key(&element.hash()) {
+            return element;
+        }
+        let [.., held] = &self.held;
+        if held.load(Ordering::Relaxed) >= self.limits.segments {
+            self.segments.clear();
+            held.store(0, Ordering::Relaxed);
+            self.segment_epoch.fetch_add(1, Ordering::Relaxed);
+            self.forgotten.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Entry::Vacant(entry) = self.segments.entry(element.hash()) {
+            held.fetch_add(1, Ordering::Relaxed);
+            entry.insert(text.into());
+        }
+        element
+    }
+
+    /// Changes whenever the pieces of paths were forgotten.
+    pub(in crate::cleartext) fn segment_epoch(&self) -> u64 {
+        self.segment_epoch.load(Ordering::Relaxed)
     }
 
     fn remember(&self, id: TextId, text: &[u8]) {
@@ -219,7 +262,7 @@ impl Lexicon {
         else {
             return;
         };
-        let [held, _] = &self.held;
+        let [held, ..] = &self.held;
         let full = held.load(Ordering::Relaxed) >= self.limits.texts
             || self.bytes().saturating_add(text.len()) > self.limits.bytes;
         if full {
@@ -262,6 +305,12 @@ impl Names for Lexicon {
         self.texts
             .get(&plain)
             .map_or(Cow::Borrowed(class), |text| Cow::Owned(text.to_string()))
+    }
+
+    fn segment(&self, element: Element) -> Option<String> {
+        self.segments
+            .get(&element.hash())
+            .map(|text| text.to_string())
     }
 
     fn token(&self, key: PrincipalKey) -> String {

@@ -26,7 +26,7 @@ use self::endpoint::openapi::OpenApi;
 use self::endpoint::service::Service;
 use self::endpoint::{Asked, Endpoints, Hint, Promised, Resolver, Sought, UnknownService};
 use self::geo::Geo;
-use self::identity::client::{TrustedProxy, client};
+use self::identity::client::{TrustedProxy, client, sender};
 use self::identity::credential::{Presented, Token, presented};
 use self::identity::fields::Fields;
 use self::identity::jwt::Claims;
@@ -288,14 +288,18 @@ impl Anonymizer {
     pub fn identify(&mut self, tx: &Transaction) -> Identity {
         let Self { shared, caches } = self;
         let peer = *tx.client.expose();
+        let claimed = tx.claimed.as_ref().map(|address| *address.expose());
         let (asker, client) = match &tx.request {
             Some(request) => {
                 let fields = Fields::of(tx, request);
-                let address = client(peer, &fields, &shared.trusted_proxies);
+                let address = client((peer, claimed), &fields, &shared.trusted_proxies);
                 let asker = caches.asker(shared, tx, request, &fields);
                 (asker, caches.client(shared, address))
             }
-            None => (caches.nobody(shared), caches.client(shared, peer)),
+            None => {
+                let address = sender(peer, claimed, &shared.trusted_proxies);
+                (caches.nobody(shared), caches.client(shared, address))
+            }
         };
         Identity(observation(tx, &asker, client))
     }
@@ -525,6 +529,7 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         country: client.country,
         service: asker.resolved.service,
         endpoint: asker.resolved.endpoint,
+        route: asker.resolved.route,
         documented: asker.resolved.documented,
         cell: asker.resolved.cell,
         host: asker.host,

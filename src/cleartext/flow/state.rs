@@ -259,6 +259,7 @@ impl Flow {
         let mut context = Context {
             info: self.info,
             key,
+            claimed: http::Claimed::default(),
             initiator_is_low: self.initiator_is_low,
             limits: tools.http,
             tally: tools.tally,
@@ -315,6 +316,7 @@ impl Flow {
         let mut context = Context {
             info: self.info,
             key,
+            claimed: http::Claimed::default(),
             initiator_is_low: self.initiator_is_low,
             limits: tools.http,
             tally: tools.tally,

@@ -98,6 +98,7 @@ impl Exchange {
                 flow: cx.info.id,
                 index,
                 client: Raw::new(address(client)),
+                claimed: cx.claimed.of(client_is_low).map(Raw::new),
                 server: Raw::new((address(server), server.port)),
                 request: None,
                 response: None,

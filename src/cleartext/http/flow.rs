@@ -16,7 +16,7 @@ use super::line::{Verdict, blank_len, probe, request_line};
 use super::preface::{self, Preface};
 use super::sealed::Sealed;
 use super::session::Session;
-use super::{Context, Limits, Part, Piece, websocket};
+use super::{Claimed, Context, Limits, Part, Piece, websocket};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::reassembly::{EndReason, StreamChunk};
 use crate::cleartext::tls;
@@ -36,6 +36,8 @@ pub(in crate::cleartext) struct HttpFlow {
     holes: bool,
     /// TLS connections around it.
     depth: u8,
+    /// Whose connection the first bytes of a direction say it is.
+    claimed: Claimed,
 }
 
 /// So long after the upgrade what was said so far is given away (nanoseconds).
@@ -117,6 +119,7 @@ impl HttpFlow {
         chunk: StreamChunk<'_>,
         cx: &mut Context<'_>,
     ) {
+        cx.claimed = self.claimed.or(cx.claimed);
         match chunk {
             StreamChunk::Data(data) => {
                 let mark = Mark {
@@ -271,7 +274,7 @@ impl HttpFlow {
         if let Some(taken) = self.undecided_tls(from_low, rest, at, cx) {
             return taken;
         }
-        if let Some(taken) = self.undecided_preface(from_low, rest, at) {
+        if let Some(taken) = self.undecided_preface(from_low, rest, at, cx) {
             return taken;
         }
         let limit = cx.limits.probe;
@@ -333,7 +336,13 @@ impl HttpFlow {
     }
 
     /// Looks whether a direction begins with what a load balancer put there. None if not; else how many bytes were taken.
-    fn undecided_preface(&mut self, from_low: bool, rest: &[u8], at: Mark) -> Option<usize> {
+    fn undecided_preface(
+        &mut self,
+        from_low: bool,
+        rest: &[u8],
+        at: Mark,
+        cx: &mut Context<'_>,
+    ) -> Option<usize> {
         let probe = self.probe_of(from_low);
         if probe.skip > 0 {
             let taken = rest
@@ -364,11 +373,17 @@ impl HttpFlow {
                 probe.buf.extend_from_slice(rest);
                 Some(rest.len())
             }
-            Preface::Whole(len) => {
+            Preface::Whole(len, source) => {
+                let start = if before == 0 { at } else { probe.mark };
                 let taken = len.saturating_sub(before).min(rest.len());
                 let left = len.saturating_sub(before).saturating_sub(taken);
                 probe.skip = u32::try_from(left).unwrap_or(0);
                 probe.buf = Vec::new();
+                // Only the very first bytes are the proxy's; a second header would be its client's.
+                if let Some(source) = source.filter(|_| start.offset == 0 && !cx.info.midstream) {
+                    self.claimed = Claimed::by(from_low, source);
+                    cx.claimed = self.claimed.or(cx.claimed);
+                }
                 Some(taken)
             }
         }

@@ -77,6 +77,7 @@ fn flow_of(words: &[&[u8]], data: &[u8]) {
             decrypted: false,
         },
         key: &key,
+        claimed: crate::cleartext::http::Claimed::default(),
         initiator_is_low: None,
         limits: &limits,
         tally: &TallySheet::default(),

@@ -32,6 +32,8 @@ mod websocket;
 
 pub(in crate::cleartext) use flow::HttpFlow;
 
+use std::net::IpAddr;
+
 use crate::cleartext::decode::{FlowInfo, FlowKey};
 use crate::cleartext::raw::Raw;
 use crate::cleartext::tls;
@@ -114,12 +116,36 @@ pub(in crate::cleartext) struct Piece<'a> {
 /// Where pieces go.
 pub(in crate::cleartext) type Trace = dyn FnMut(&Piece<'_>) + Send;
 
+/// Whose connection a PROXY header in front of it says it is: the side that said so, and the address. No `Debug`.
+#[derive(Clone, Copy, Default)]
+pub(in crate::cleartext) struct Claimed(Option<(bool, IpAddr)>);
+
+impl Claimed {
+    /// By the side that is `low` or not.
+    const fn by(from_low: bool, address: IpAddr) -> Self {
+        Self(Some((from_low, address)))
+    }
+
+    /// What that side claimed of itself.
+    fn of(self, low: bool) -> Option<IpAddr> {
+        let (from_low, address) = self.0?;
+        (from_low == low).then_some(address)
+    }
+
+    /// This, else the other.
+    const fn or(self, other: Self) -> Self {
+        if self.0.is_some() { self } else { other }
+    }
+}
+
 /// What a flow lends to its HTTP layer with every chunk.
 pub(in crate::cleartext) struct Context<'a> {
     /// Which flow.
     pub(in crate::cleartext) info: FlowInfo,
     /// Its addresses.
     pub(in crate::cleartext) key: &'a FlowKey,
+    /// Whose connection it says it is.
+    pub(in crate::cleartext) claimed: Claimed,
     /// Who opened the connection, where the handshake was seen. Only a hint: content decides who is the client.
     pub(in crate::cleartext) initiator_is_low: Option<bool>,
     /// Bounds.

@@ -69,6 +69,8 @@ pub struct Transaction {
     pub index: u32,
     /// Address of the client.
     pub client: Raw<IpAddr>,
+    /// The address that a PROXY header in front of the connection names as its client. Nobody has vouched for it.
+    pub claimed: Option<Raw<IpAddr>>,
     /// Address and port of the server.
     pub server: Raw<(IpAddr, u16)>,
     /// The request, if one was seen.

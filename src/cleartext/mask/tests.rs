@@ -418,6 +418,7 @@ fn transaction(head: &str, fields: &[(&str, &str)], body: &str) -> Transaction {
         flow: FlowId(1),
         index: 0,
         client: Raw::new([192, 0, 2, 1].into()),
+        claimed: None,
         server: Raw::new(([192, 0, 2, 2].into(), 80)),
         request: Some(message),
         response: None,

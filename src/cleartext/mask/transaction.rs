@@ -93,8 +93,9 @@ impl Masker {
         let Transaction {
             flow: _,
             index: _,
-            client: _, // an address: never leaves but as a pseudonym (anonymize)
-            server: _, // likewise
+            client: _,  // an address: never leaves but as a pseudonym (anonymize)
+            claimed: _, // likewise
+            server: _,  // likewise
             request,
             response,
             protocol: _,

@@ -135,6 +135,7 @@ fn transaction(of: &Exchange<'_>) -> Transaction {
         flow: FlowId(1),
         index: 0,
         client: Raw::new(IpAddr::from([198, 51, 100, 7])),
+        claimed: None,
         server: Raw::new((IpAddr::from([192, 0, 2, 1]), 80)),
         request: Some(request),
         response: Some(response),

@@ -9,6 +9,7 @@ mod object;
 pub mod openapi;
 pub(super) mod operation;
 pub(in crate::cleartext) mod path;
+mod pieces;
 mod routes;
 pub mod segment;
 pub mod service;
@@ -22,6 +23,7 @@ use self::object::LastParameter;
 use self::openapi::OpenApi;
 pub(in crate::cleartext::anonymize) use self::operation::Asked;
 use self::path::{Form, PathBuf};
+use self::pieces::Pieces;
 use self::routes::Routes;
 use self::service::{Belongs, Service, Services};
 use super::keys::Keys;
@@ -29,7 +31,7 @@ use super::lexicon::{Lexicon, TextKind};
 use crate::cleartext::schema::Rules;
 use crate::observation::{
     Candidate, CollectionKey, EndpointId, EndpointName, Method, ObjectKey, ObjectRef, PublicCell,
-    PublicTriple, ServiceId, TextId,
+    PublicTriple, Route, ServiceId, TextId,
 };
 
 /// Most templates and hosts a worker remembers between requests.
@@ -315,6 +317,7 @@ impl Endpoints {
 pub(in crate::cleartext::anonymize) struct Resolved {
     pub(in crate::cleartext::anonymize) service: ServiceId,
     pub(in crate::cleartext::anonymize) endpoint: EndpointId,
+    pub(in crate::cleartext::anonymize) route: Route,
     pub(in crate::cleartext::anonymize) documented: bool,
     pub(in crate::cleartext::anonymize) cell: PublicCell,
     /// Where the cell is `other`.
@@ -375,6 +378,7 @@ pub(in crate::cleartext::anonymize) struct Resolver {
     key: Vec<u8>,
     template: String,
     endpoints: Map<Known>,
+    pieces: Pieces,
     hosts: Map<Host>,
 }
 
@@ -414,6 +418,7 @@ impl Resolver {
         let mut out = Resolved {
             service: sought.host.belongs.service,
             endpoint: EndpointId::default(),
+            route: Route::NONE,
             documented: false,
             cell: endpoints.other(),
             candidate: None,
@@ -429,6 +434,9 @@ impl Resolver {
         let known = self.known(endpoints, lexicon, origin, (out.service, sought.method));
         out.endpoint = known.id;
         self.parameter = known.parameter;
+        if origin == Origin::Path && !self.path.deeper() {
+            out.route = self.pieces.route(lexicon, self.path.segments());
+        }
         if out.cell == endpoints.other() {
             out.candidate = match origin {
                 Origin::Path => known.candidate,

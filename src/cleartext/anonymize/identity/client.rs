@@ -20,6 +20,8 @@ pub enum ForwardedBy {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+    /// The PROXY protocol, in front of the connection.
+    Proxy,
 }
 
 /// A proxy that is believed.
@@ -33,27 +35,27 @@ pub struct TrustedProxy {
 
 /// The client's address.
 pub(in crate::cleartext::anonymize) fn client(
-    peer: IpAddr,
+    (peer, claimed): (IpAddr, Option<IpAddr>),
     fields: &Fields<'_>,
     proxies: &[TrustedProxy],
 ) -> IpAddr {
-    let Some(nearest) = trusted(peer, proxies) else {
-        return peer;
+    let mut believed = sender(peer, claimed, proxies);
+    let Some(nearest) = trusted(believed, proxies) else {
+        return believed;
     };
     let chain = match nearest.field {
-        ForwardedBy::XForwardedFor => &fields.forwarded_for,
         ForwardedBy::Forwarded => &fields.forwarded,
+        ForwardedBy::XForwardedFor | ForwardedBy::Proxy => &fields.forwarded_for,
     };
     let hops = chain
         .iter()
         .rev()
         .flat_map(|field| field.rsplit(|b| *b == b','))
         .take(MAX_HOPS);
-    let mut believed = peer;
     for hop in hops {
         let address = match nearest.field {
-            ForwardedBy::XForwardedFor => address(hop),
             ForwardedBy::Forwarded => forwarded_for(hop),
+            ForwardedBy::XForwardedFor | ForwardedBy::Proxy => address(hop),
         };
         // Hidden (`unknown`, `_name`) or unreadable: the proxy that said so is the last that is known.
         let Some(address) = address else {
@@ -67,8 +69,23 @@ pub(in crate::cleartext::anonymize) fn client(
     believed
 }
 
+/// Who sent what is on the connection: the address in its PROXY header, if the peer is trusted to write one.
+pub(in crate::cleartext::anonymize) fn sender(
+    peer: IpAddr,
+    claimed: Option<IpAddr>,
+    proxies: &[TrustedProxy],
+) -> IpAddr {
+    let vouched = proxies
+        .iter()
+        .any(|proxy| proxy.field == ForwardedBy::Proxy && proxy.range.contains(peer));
+    claimed.filter(|_| vouched).unwrap_or(peer)
+}
+
+/// The first entry that lists an address for a header field.
 fn trusted(address: IpAddr, proxies: &[TrustedProxy]) -> Option<&TrustedProxy> {
-    proxies.iter().find(|proxy| proxy.range.contains(address))
+    proxies
+        .iter()
+        .find(|proxy| proxy.field != ForwardedBy::Proxy && proxy.range.contains(address))
 }
 
 /// The node of `for=` in one element of `Forwarded`.
@@ -119,7 +136,7 @@ mod tests {
             fields.forwarded_for.push(line.as_bytes());
             fields.forwarded.push(line.as_bytes());
         }
-        client(peer.parse().unwrap(), &fields, &proxies).to_string()
+        client((peer.parse().unwrap(), None), &fields, &proxies).to_string()
     }
 
     #[test]
@@ -133,6 +150,41 @@ mod tests {
         assert_eq!(seen("10.0.0.1", "198.51.100.7:4711"), "198.51.100.7");
         assert_eq!(seen("10.0.0.1", "1.2.3.4, unknown"), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", ""), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_proxy_header_is_believed_of_those_listed_for_it() {
+        let proxy = |range: &str, field| TrustedProxy {
+            range: range.parse().unwrap(),
+            field,
+        };
+        let both = [
+            proxy("10.0.0.0/8", ForwardedBy::Proxy),
+            proxy("192.0.2.0/24", ForwardedBy::XForwardedFor),
+        ];
+        let seen = |peer: &str, claimed: &str, header: &str, proxies: &[TrustedProxy]| {
+            let mut fields = Fields::default();
+            fields.forwarded_for.push(header.as_bytes());
+            let claimed = claimed.parse().ok();
+            client((peer.parse().unwrap(), claimed), &fields, proxies).to_string()
+        };
+        assert_eq!(seen("10.0.0.1", "198.51.100.7", "", &both), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", "", "", &both), "10.0.0.1");
+        assert_eq!(
+            seen("203.0.113.9", "198.51.100.7", "", &both),
+            "203.0.113.9"
+        );
+        // What the header of the connection names may be a proxy that sets a field.
+        assert_eq!(
+            seen("10.0.0.1", "192.0.2.4", "203.0.113.5", &both),
+            "203.0.113.5"
+        );
+        // Trusted for the one is not trusted for the other.
+        assert_eq!(
+            seen("10.0.0.1", "198.51.100.7", "203.0.113.5", &both),
+            "198.51.100.7"
+        );
+        assert_eq!(seen("192.0.2.4", "198.51.100.7", "", &both), "192.0.2.4");
     }
 
     #[test]

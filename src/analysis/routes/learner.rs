@@ -1,0 +1,286 @@
+//! The tree of paths, and what it says about their templates. One writer, at the end of an epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::verdict::{self, Place, Value};
+use super::{Lesson, Lessons};
+use crate::observation::templates::{Node as Named, NodeId};
+use crate::observation::{Class, Element, Method, ServiceId, Templates};
+use crate::tally::{Tally, TallySheet};
+
+/// Pieces of paths remembered at once.
+const MAX_NODES: usize = 65_536;
+/// Values of a parameter that are remembered apart when there are too many pieces.
+const KEPT_VALUES: usize = 16;
+/// Learned anew when what was taught since is more than one part in so many of all.
+const PART: u64 = 8;
+/// Or after so many epochs, if anything was taught: an hour.
+const EPOCHS: u64 = 360;
+
+/// What all principals together taught about paths.
+#[derive(Debug, Default)]
+pub(in crate::analysis) struct Learner {
+    roots: BTreeMap<ServiceId, usize>,
+    nodes: Vec<Node>,
+    taught: u64,
+    fresh: u64,
+    waited: u64,
+    templates: Templates,
+}
+
+/// What was seen behind one beginning of paths.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    pub(super) children: BTreeMap<Element, usize>,
+    /// Requests that end here, by method.
+    pub(super) ends: BTreeMap<Method, u64>,
+    pub(super) lesson: Lesson,
+}
+
+impl Learner {
+    /// Takes the lessons of an epoch; the templates if they are others now. `now`: a summary or the end is due.
+    pub(in crate::analysis) fn learn(
+        &mut self,
+        lessons: &mut Lessons,
+        settings: (usize, bool),
+        tally: &TallySheet,
+    ) -> Option<Templates> {
+        let (k, now) = settings;
+        let mut lost = 0;
+        for (key, lesson) in std::mem::take(&mut lessons.0) {
+            self.fresh = self.fresh.saturating_add(lesson.requests);
+            if !self.insert(&key, lesson) {
+                lost += 1;
+            }
+        }
+        if lost > 0 {
+            tally.add(Tally::LimitTexts, lost);
+        }
+        self.waited += 1;
+        let due = now || self.fresh >= self.taught / PART || self.waited >= EPOCHS;
+        if self.fresh == 0 || !due {
+            return None;
+        }
+        self.taught = self.taught.saturating_add(self.fresh);
+        (self.fresh, self.waited) = (0, 0);
+        let learned = self.templates(k);
+        if self.nodes.len() > MAX_NODES / 2 {
+            self.forget_values(k);
+        }
+        let changed = learned != self.templates;
+        self.templates = learned;
+        changed.then(|| self.templates.clone())
+    }
+
+    fn insert(&mut self, key: &super::RouteKey, lesson: Lesson) -> bool {
+        let root = self.roots.get(&key.service).copied();
+        let mut at = root.unwrap_or_else(|| {
+            self.roots.insert(key.service, self.nodes.len());
+            self.fresh_node()
+        });
+        self.note(at, lesson);
+        for element in key.route.elements() {
+            let child = self.nodes.get(at).and_then(|n| n.children.get(element));
+            at = match child {
+                Some(child) => *child,
+                None if self.nodes.len() >= MAX_NODES => return false,
+                None => {
+                    let child = self.fresh_node();
+                    if let Some(node) = self.nodes.get_mut(at) {
+                        node.children.insert(*element, child);
+                    }
+                    child
+                }
+            };
+            self.note(at, lesson);
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            *node.ends.entry(key.method).or_default() += lesson.requests;
+        }
+        true
+    }
+
+    fn fresh_node(&mut self) -> usize {
+        self.nodes.push(Node::default());
+        self.nodes.len() - 1
+    }
+
+    fn note(&mut self, at: usize, lesson: Lesson) {
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.lesson.add(lesson);
+        }
+    }
+
+    fn templates(&self, k: usize) -> Templates {
+        let mut tree = Tree {
+            learner: self,
+            k,
+            nodes: Vec::new(),
+        };
+        let roots = self.roots.iter().map(|(service, root)| {
+            let group = BTreeSet::from([*root]);
+            (*service, tree.place(&group, Place::Root))
+        });
+        let roots = roots.collect();
+        Templates::new(roots, tree.nodes)
+    }
+
+    /// Makes room: the values of a parameter become one, with all that is behind them.
+    fn forget_values(&mut self, k: usize) {
+        let mut small = Self::default();
+        for (service, root) in &self.roots {
+            let root = small.copy(self, &BTreeSet::from([*root]), Place::Root, k);
+            small.roots.insert(*service, root);
+        }
+        self.nodes = small.nodes;
+        self.roots = small.roots;
+    }
+
+    fn copy(&mut self, from: &Self, group: &BTreeSet<usize>, place: Place, k: usize) -> usize {
+        let at = self.fresh_node();
+        let mut sum = Node::default();
+        for node in group.iter().filter_map(|at| from.nodes.get(*at)) {
+            sum.lesson.add(node.lesson);
+            for (method, n) in &node.ends {
+                *sum.ends.entry(*method).or_default() += n;
+            }
+        }
+        let found = Found::of(from, group, place, k);
+        for value in &found.names {
+            let child = self.copy(from, &value.nodes, Place::behind(value.element), k);
+            sum.children.insert(value.element, child);
+        }
+        let many = found.values.len() > KEPT_VALUES;
+        let all = found.values.iter().flat_map(|value| &value.nodes).copied();
+        if many && let Some(class) = found.class() {
+            let child = self.copy(from, &all.collect(), Place::Parameter, k);
+            sum.children.insert(Element::class_only(class), child);
+        } else {
+            for value in &found.values {
+                let child = self.copy(from, &value.nodes, Place::Parameter, k);
+                sum.children.insert(value.element, child);
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            *node = sum;
+        }
+        at
+    }
+
+    pub(super) fn node(&self, at: usize) -> Option<&Node> {
+        self.nodes.get(at)
+    }
+}
+
+/// What stands at one place: behind one template's beginning, whatever values its parameters had.
+struct Found {
+    names: Vec<Value>,
+    values: Vec<Value>,
+    open: bool,
+    full: bool,
+}
+
+impl Found {
+    fn of(learner: &Learner, group: &BTreeSet<usize>, place: Place, k: usize) -> Self {
+        let mut all: BTreeMap<Element, Value> = BTreeMap::new();
+        for node in group.iter().filter_map(|at| learner.node(*at)) {
+            for (element, child) in &node.children {
+                let value = all.entry(*element).or_insert_with(|| Value::new(*element));
+                value.nodes.insert(*child);
+                if let Some(child) = learner.node(*child) {
+                    value.add(child);
+                }
+            }
+        }
+        let all: Vec<Value> = all.into_values().collect();
+        let stand = verdict::Standing::of(&all, learner, group, place);
+        let (names, values) = all
+            .into_iter()
+            .partition(|value| stand.is_name(value, learner, k));
+        Self {
+            names,
+            values,
+            open: stand.is_open(),
+            full: stand.is_full(),
+        }
+    }
+
+    /// Values that are words of the vocabulary, unless any word is one here.
+    fn words(&self) -> BTreeSet<u64> {
+        let known = |value: &&Value| !self.open && value.element.is_known();
+        let words = self.values.iter().filter(known);
+        words.map(|value| value.element.hash()).collect()
+    }
+
+    /// One class for all values.
+    fn class(&self) -> Option<Class> {
+        let mut classes = self.values.iter().map(|value| value.element.class());
+        let first = classes.next()?;
+        Some(classes.fold(first, wider))
+    }
+}
+
+/// The class of a place where both stand.
+fn wider(a: Class, b: Class) -> Class {
+    let rank = |class| match class {
+        Class::Word => 0,
+        Class::Slug => 1,
+        Class::Int
+        | Class::Uuid
+        | Class::Hash
+        | Class::Hex
+        | Class::Id
+        | Class::Token
+        | Class::Version => 2,
+        Class::Number
+        | Class::Date
+        | Class::Time
+        | Class::Email
+        | Class::Handle
+        | Class::Ip
+        | Class::Phone
+        | Class::Domain
+        | Class::List
+        | Class::Text => 3,
+    };
+    match (a == b, rank(a).max(rank(b))) {
+        (true, _) => a,
+        (_, 0 | 1) => Class::Slug,
+        (_, 2) => Class::Id,
+        _ => Class::Text,
+    }
+}
+
+/// The templates as they are made.
+struct Tree<'a> {
+    learner: &'a Learner,
+    k: usize,
+    nodes: Vec<Named>,
+}
+
+impl Tree<'_> {
+    fn place(&mut self, group: &BTreeSet<usize>, place: Place) -> NodeId {
+        let at = self.nodes.len();
+        self.nodes.push(Named::default());
+        let found = Found::of(self.learner, group, place, self.k);
+        let mut named = Named {
+            open: found.open,
+            values: found.words(),
+            full: found.full,
+            ..Named::default()
+        };
+        for value in &found.names {
+            let next = self.place(&value.nodes, Place::behind(value.element));
+            named.names.insert(value.element.hash(), next);
+        }
+        if let Some(class) = found.class() {
+            let all = found.values.iter().flat_map(|value| &value.nodes).copied();
+            let next = self.place(&all.collect(), Place::Parameter);
+            named.parameter = Some((class, next));
+        }
+        if let Some(slot) = self.nodes.get_mut(at) {
+            *slot = named;
+        }
+        NodeId::try_from(at).unwrap_or(NodeId::MAX)
+    }
+}

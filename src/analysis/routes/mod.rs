@@ -1,0 +1,259 @@
+//! Templates of paths that no document or hint knows: counted by path, learned from all principals, named at the end.
+//!
+//! ```text
+//! RouteBook   one a shard: totals by path, as long as a piece of it may still turn out to be a name;
+//!             and what the open epoch teaches: requests and principals by path         (here)
+//!   Lessons   what one epoch teaches, of all shards: sums and unions, in the order of paths
+//! Learner     one for all, at the end of an epoch: a tree of paths                     (learner)
+//!   verdict   which of the pieces that stand at one place are names                    (verdict)
+//! Templates   what came of it, for whoever shows endpoints                             (observation::templates)
+//! ```
+//!
+//! The identity of an endpoint ([`EndpointId`]) stays what the single request says: words of the vocabulary and classes.
+//! Baselines and alerts go by it, so that learning a name raises no alert and forgets no habit. Learned templates regroup
+//! what is counted and shown: totals are kept by path until a piece is certainly a value, so a report shows the requests of
+//! the first second under the templates of the last.
+
+mod learner;
+mod verdict;
+
+pub(super) use learner::Learner;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::endpoint::EndpointTotals;
+use super::keyed::KeyedMap;
+use crate::observation::{
+    EndpointId, Method, Observation, PrincipalKey, Route, ServiceId, Template, Templates,
+};
+use crate::tally::{Tally, TallySheet};
+
+/// Paths that one shard tells apart; more count by their classes, and twice as many not at all by path.
+const MAX_ROUTES: usize = 4_096;
+/// Paths that one shard teaches in one epoch.
+const MAX_LESSONS: usize = 1_024;
+/// Principals that one shard counts apart by path.
+const MAX_USERS: usize = 4_096;
+/// Endpoints, by what single requests say, that are remembered by path.
+const MAX_BASES: usize = 32;
+
+/// A path with its method and service.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct RouteKey {
+    pub(super) service: ServiceId,
+    pub(super) method: Method,
+    pub(super) route: Route,
+}
+
+impl RouteKey {
+    /// Mixes what is a keyed hash already, or a small number.
+    fn hash(&self) -> u64 {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let head = u64::from(self.service.0) << 8 | self.method as u64;
+        let elements = self.route.elements().iter().map(|e| e.to_bits());
+        let mixed = elements.fold(head.wrapping_mul(ODD), |hash, bits| {
+            (hash.rotate_left(29) ^ bits).wrapping_mul(ODD)
+        });
+        mixed ^ mixed >> 31
+    }
+}
+
+/// What requests for one path teach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Lesson {
+    requests: u64,
+    /// One bit for each principal, by its keyed hash: never more bits than principals, whoever adds them up.
+    users: u128,
+}
+
+impl Lesson {
+    fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.users |= other.users;
+    }
+}
+
+/// What one epoch teaches.
+#[derive(Debug, Default)]
+pub(super) struct Lessons(BTreeMap<RouteKey, Lesson>);
+
+impl Lessons {
+    /// Takes those of another; sums and unions, so the order does not matter.
+    pub(super) fn absorb(&mut self, more: &mut Self) {
+        for (key, lesson) in std::mem::take(&mut more.0) {
+            self.0.entry(key).or_default().add(lesson);
+        }
+    }
+}
+
+/// The totals of one path.
+#[derive(Clone, Debug)]
+pub(super) struct RouteTotals {
+    pub(super) totals: EndpointTotals,
+    pub(super) users: BTreeSet<PrincipalKey>,
+    /// What single requests call it.
+    pub(super) bases: BTreeSet<EndpointId>,
+}
+
+impl RouteTotals {
+    pub(super) fn new() -> Self {
+        Self {
+            totals: EndpointTotals::default(),
+            users: BTreeSet::new(),
+            bases: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.totals.merge(&other.totals);
+        self.users.extend(other.users.iter().copied());
+        self.bases.extend(other.bases.iter().copied());
+    }
+}
+
+/// The paths seen by the principals of one shard.
+#[derive(Debug, Default)]
+pub(super) struct RouteBook {
+    index: KeyedMap<u64>,
+    slots: Vec<(RouteKey, RouteTotals)>,
+    taught: KeyedMap<u64>,
+    lessons: Vec<(RouteKey, Lesson)>,
+    /// The templates by which `slots` are settled.
+    version: u64,
+}
+
+impl RouteBook {
+    /// Counts an observation whose path is to be learned.
+    pub(super) fn observe(
+        &mut self,
+        who: PrincipalKey,
+        observation: &Observation,
+        (templates, version): (&Templates, u64),
+        tally: &TallySheet,
+    ) {
+        if self.version != version {
+            self.settle(templates);
+            self.version = version;
+        }
+        let raw = RouteKey {
+            service: observation.service,
+            method: observation.method,
+            route: observation.route,
+        };
+        // What does not exist teaches nothing: scans would.
+        if observation.status.0 != 404 {
+            self.teach(raw, who);
+        }
+        let settled = RouteKey {
+            route: templates.settle(raw.service, &raw.route),
+            ..raw
+        };
+        let slot = self.slot(settled, tally);
+        slot.totals.observe(observation, false);
+        if slot.users.len() < MAX_USERS {
+            slot.users.insert(who);
+        }
+        if slot.bases.len() < MAX_BASES {
+            slot.bases.insert(observation.endpoint);
+        }
+    }
+
+    /// Hands over what the open epoch teaches.
+    pub(super) fn drain_lessons(&mut self, into: &mut Lessons) {
+        self.taught = KeyedMap::default();
+        for (key, lesson) in self.lessons.drain(..) {
+            into.0.entry(key).or_default().add(lesson);
+        }
+    }
+
+    /// Totals by path, in no order.
+    pub(super) fn totals(&self) -> impl Iterator<Item = &(RouteKey, RouteTotals)> {
+        self.slots.iter()
+    }
+
+    fn teach(&mut self, key: RouteKey, who: PrincipalKey) {
+        let hash = key.hash();
+        let at = self.taught.get(hash).unwrap_or_else(|| {
+            if self.lessons.len() < MAX_LESSONS {
+                self.taught.insert(hash, self.lessons.len());
+                self.lessons.push((key, Lesson::default()));
+            }
+            self.lessons.len().saturating_sub(1)
+        });
+        if let Some((of, lesson)) = self.lessons.get_mut(at)
+            && *of == key
+        {
+            lesson.add(Lesson {
+                requests: 1,
+                // The lowest bits of the key are those of the shard.
+                users: 1 << ((who.0 >> 64) % 128),
+            });
+        }
+    }
+
+    fn slot(&mut self, key: RouteKey, tally: &TallySheet) -> &mut RouteTotals {
+        let known = |key: &RouteKey| self.index.get(key.hash());
+        let coarse = || RouteKey {
+            route: coarse(&key),
+            ..key
+        };
+        let nowhere = || RouteKey {
+            route: Route::NONE,
+            ..key
+        };
+        let (key, at) = match known(&key) {
+            Some(at) => (key, Some(at)),
+            None if self.slots.len() < MAX_ROUTES => (key, None),
+            None => {
+                tally.one(Tally::LimitEndpoints);
+                let coarse = coarse();
+                match known(&coarse) {
+                    None if self.slots.len() >= 2 * MAX_ROUTES => (nowhere(), known(&nowhere())),
+                    at => (coarse, at),
+                }
+            }
+        };
+        let at = at.unwrap_or_else(|| {
+            self.index.insert(key.hash(), self.slots.len());
+            self.slots.push((key, RouteTotals::new()));
+            self.slots.len() - 1
+        });
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "from the index, or added just above"
+        )]
+        &mut self.slots[at].1
+    }
+
+    /// Puts together what other templates no longer tell apart.
+    fn settle(&mut self, templates: &Templates) {
+        let mut settled: BTreeMap<RouteKey, RouteTotals> = BTreeMap::new();
+        for (key, totals) in self.slots.drain(..) {
+            let key = RouteKey {
+                route: templates.settle(key.service, &key.route),
+                ..key
+            };
+            match settled.get_mut(&key) {
+                Some(sum) => sum.merge(&totals),
+                None => {
+                    settled.insert(key, totals);
+                }
+            }
+        }
+        self.index = KeyedMap::default();
+        for (key, totals) in settled {
+            self.index.insert(key.hash(), self.slots.len());
+            self.slots.push((key, totals));
+        }
+    }
+}
+
+/// Nothing but words of the vocabulary and classes.
+fn coarse(key: &RouteKey) -> Route {
+    let template: Template = Templates::default().template(key.service, &key.route);
+    let mut route = Route::NONE;
+    for element in template.elements() {
+        route.push(*element);
+    }
+    route
+}
