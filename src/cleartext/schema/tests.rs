@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::cleartext::anonymize::endpoint::openapi::OpenApi;
 use crate::cleartext::http::transaction::{Field, Span};
 use crate::cleartext::raw::Raw;
 use crate::clock::EventTime;
-use crate::observation::{FlowId, Method, Protocol};
+use crate::observation::{FlowId, Method, Protocol, TxState};
 
 const V30: &str = r"
 openapi: 3.0.3
