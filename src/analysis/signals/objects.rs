@@ -75,6 +75,8 @@ pub(in crate::analysis) struct ObjectHabit {
     collections: SmallVec<[Collection; 1]>,
     denied: f32,
     denied_at: u32,
+    /// The most within a day that did not alert.
+    denied_most: f32,
 }
 
 impl ObjectHabit {
@@ -144,13 +146,16 @@ impl ObjectHabit {
         }
         self.denied = denied as f32;
         let thresholds = scene.thresholds;
+        let most = f64::from(self.denied_most);
         if !refused || !scene.ripe() || denied < thresholds.denied_min {
+            self.denied_most = self.denied_most.max(self.denied);
             return None;
         }
         let calls = (scene.calls as f64 / f64::from(scene.days.max(1))).max(10.0);
         let usual = scene.crowd.denied_rate * calls * 1.5;
         let surprise = negative_binomial_surprise(denied, usual);
         if surprise < -libm::log(thresholds.denied_p) {
+            self.denied_most = self.denied_most.max(self.denied);
             return None;
         }
         self.denied *= 0.2;
@@ -158,6 +163,7 @@ impl ObjectHabit {
             evidence: vec![
                 evidence("observed_refused", libm::round(denied)),
                 evidence("usual_refused", libm::round(usual * 100.0) / 100.0),
+                evidence("most_ever_refused", libm::round(most)),
                 evidence("window_seconds", 86_400.0),
                 evidence("active_days", f64::from(scene.days)),
             ],
