@@ -22,6 +22,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
 use self::endpoint::openapi::OpenApi;
 use self::endpoint::service::Service;
 use self::endpoint::{Asked, Endpoints, Hint, Promised, Resolver, Sought, UnknownService};
@@ -79,7 +81,7 @@ pub struct AnonymizerShared {
     keys: Arc<Keys>,
     lexicon: Arc<Lexicon>,
     endpoints: Endpoints,
-    geo: Option<Geo>,
+    geo: ArcSwapOption<Geo>,
     integrations: Vec<Integration>,
     trusted_proxies: Vec<TrustedProxy>,
 }
@@ -109,10 +111,15 @@ impl AnonymizerShared {
             keys,
             lexicon,
             endpoints,
-            geo,
+            geo: ArcSwapOption::new(geo.map(Arc::new)),
             integrations: settings.integrations,
             trusted_proxies: settings.trusted_proxies,
         }))
+    }
+
+    /// Puts another country database in force; every worker takes it up with its next transaction.
+    pub fn set_countries(&self, geo: Option<Geo>) {
+        self.geo.store(geo.map(Arc::new));
     }
 
     /// The lexicon: gives names to ids at the edge.
@@ -215,6 +222,8 @@ struct Caches {
     resolver: Resolver,
     tokens: Map<(u8, [u64; 2]), Option<KnownToken>>,
     clients: Map<IpAddr, KnownClient>,
+    /// The country database that `clients` were looked up in.
+    geo: Option<Arc<Geo>>,
     agents: Map<Vec<u8>, KnownAgent>,
 }
 
@@ -389,13 +398,17 @@ impl Caches {
     }
 
     fn client(&mut self, shared: &AnonymizerShared, address: IpAddr) -> KnownClient {
+        let geo = shared.geo.load();
+        if geo.as_ref().map(Arc::as_ptr) != self.geo.as_ref().map(Arc::as_ptr) {
+            self.clients.clear();
+            self.geo.clone_from(&geo);
+        }
         if let Some(known) = self.clients.get(&address) {
             return *known;
         }
         let known = KnownClient {
             key: shared.keys.principal(Credential::Address(address)),
-            country: shared
-                .geo
+            country: geo
                 .as_ref()
                 .map_or(Country::UNKNOWN, |geo| geo.country(address)),
             integration: shared
