@@ -72,6 +72,7 @@ fn observation(n: u64, nanos: u64) -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
+        ..Observation::blank()
     }
 }
 

@@ -55,6 +55,7 @@ fn transaction(head: &str) -> Transaction {
         flow: FlowId(1),
         index: 0,
         client: Raw::new(IpAddr::from([198, 51, 100, 7])),
+        claimed: None,
         server: Raw::new((IpAddr::from([192, 0, 2, 1]), 80)),
         request: Some(message(0, 0..count)),
         response: Some(message(200, count..count)),

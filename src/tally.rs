@@ -204,6 +204,8 @@ tallies! {
     LimitTexts = "limit_texts" in Limit,
     /// Places not added to the sensitive-data map because it was full.
     LimitSensitiveMap = "limit_sensitive_map" in Limit,
+    /// Fields not added to the inventory because it was full.
+    LimitInventory = "limit_inventory" in Limit,
     /// Observations of unproven tokens left out of their client's habits because too many came at once.
     LimitDeferred = "limit_deferred" in Limit,
     /// Values masked whole because nesting, size or time ran out.

@@ -13,13 +13,13 @@ from collections import Counter
 
 from harness import OPERATOR, PUBLIC, binary, fetch, samples
 
-# What was planted and is looked for by now; `new_endpoint` is how an undocumented endpoint first shows.
+# What was planted and is looked for by now.
 PLANTED = {
     "volume": "token",
     "endpoint_errors": "/v1/payments",
     "secret_exposed": "/v1/payments",
     "payload_response": "/v1/exports/customers",
-    "new_endpoint": "/v1/internal/debug/users",
+    "shadow_endpoint": "/v1/internal/debug/users",
 }
 # The busiest cell of the public counter.
 BUSIEST = 'service="shop",endpoint="/v1/products/{product_id}",method="GET",code="2xx"'

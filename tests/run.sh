@@ -58,6 +58,7 @@ step golden tests/golden.sh "$HUSHTAP"
 step inputs tests/inputs.sh "$HUSHTAP"
 step conformance tests/conformance.sh "$HUSHTAP"
 step leak python3 -B tests/leak.py
+step openapi python3 -B tests/openapi.py
 step scrub python3 -B tests/scrub_corpus.py
 step mask python3 -B tests/mask_plain.py
 step mask-wire python3 -B tests/mask_wire.py

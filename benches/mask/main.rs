@@ -73,6 +73,7 @@ fn transaction() -> Transaction {
         flow: FlowId(1),
         index: 0,
         client: Raw::new([192, 0, 2, 1].into()),
+        claimed: None,
         server: Raw::new(([192, 0, 2, 2].into(), 80)),
         request: Some(message(request, target, 0..first, 0, Span::default())),
         response: Some(message(

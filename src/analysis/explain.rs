@@ -16,8 +16,9 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         Signal::EndpointErrors => errors(alert, &place),
         Signal::NewEndpoint => newness(alert, &who, &place),
         Signal::SecretExposed => exposure(alert, &who, &place, names),
+        Signal::ShadowEndpoint => shadow(alert, &who, &place),
+        Signal::SchemaViolation => schema(alert, &who, &place),
         Signal::EndpointNovel
-        | Signal::ShadowEndpoint
         | Signal::Sequence
         | Signal::FieldErrors
         | Signal::Geo
@@ -29,7 +30,6 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         | Signal::AuthFailures
         | Signal::EndpointLatency
         | Signal::PathScan
-        | Signal::SchemaViolation
         | Signal::TokenHygiene => plain(alert, &who),
     }
 }
@@ -43,6 +43,36 @@ fn volume(alert: &Alert, who: &str) -> String {
         number(fact(alert, "most_ever_calls")),
         number(fact(alert, "active_days")),
         number(fact(alert, "calls_so_far")),
+    )
+}
+
+fn shadow(alert: &Alert, who: &str, place: &str) -> String {
+    format!(
+        "{place}, which no OpenAPI document has, was called with success {} within ten seconds, first by {who}; usual and the most ever were 0, over {} days.",
+        times(fact(alert, "observed_calls")),
+        number(fact(alert, "known_days")),
+    )
+}
+
+/// So many times, in words.
+fn times(count: f64) -> String {
+    if count <= 1.0 {
+        "once".to_owned()
+    } else {
+        format!("{} times", number(count))
+    }
+}
+
+fn schema(alert: &Alert, who: &str, place: &str) -> String {
+    format!(
+        "{who} sent {} of {} requests to {place} within the last half hour that break its OpenAPI document, {} of them refused; usual for as many are {} and the most ever were {}, over {} days and {} requests of all.",
+        number(fact(alert, "observed_requests")),
+        number(fact(alert, "checked_requests")),
+        number(fact(alert, "refused_requests")),
+        number(fact(alert, "usual_requests")),
+        number(fact(alert, "most_ever_requests")),
+        number(fact(alert, "known_days")),
+        number(fact(alert, "known_requests")),
     )
 }
 

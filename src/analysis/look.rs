@@ -59,6 +59,8 @@ impl Look<'_, '_> {
         let [place, program] = own.origin.observe(scene);
         self.findings.extend(place.into_iter().chain(program));
         self.findings.extend(own.sequence.observe(scene, sums));
+        let calls = principal.calls_at(scene.observation.endpoint);
+        self.findings.extend(own.skips.observe(scene, calls, sums));
         self.findings.extend(own.objects.observe(scene, sums));
         let order = own.sequence.surprise(scene.crowd);
         let hours = own.rhythm.observe(scene, sums);

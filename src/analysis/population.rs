@@ -23,6 +23,8 @@ use super::signals::exposure::Told;
 use super::signals::latency::{LatencyModel, LatencyNorm};
 use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
+use super::signals::schema::SchemaNorms;
+use super::signals::shadow::Shadows;
 use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
 use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
@@ -50,6 +52,8 @@ pub(super) struct Snapshot {
     pub(super) texts: AdmittedTexts,
     /// What is usual in volume, by scale.
     pub(super) volume: [VolumeNorm; 3],
+    /// What is usual where documents have rules.
+    pub(super) schema: SchemaNorms,
     /// What was learned about paths, and how often that changed.
     pub(super) templates: (Templates, u64),
     /// What all tokens together have taught, hourly.
@@ -65,6 +69,7 @@ impl Default for Snapshot {
             started: None,
             texts: AdmittedTexts::default(),
             volume: volume::START,
+            schema: SchemaNorms::default(),
             templates: Default::default(),
             crowd: Arc::default(),
             endpoints: Arc::default(),
@@ -165,6 +170,8 @@ pub(super) struct Population {
     hour: Option<u64>,
     book: AlertBook,
     told: Told,
+    shadows: Shadows,
+    schema: SchemaNorms,
     touched: BTreeSet<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
@@ -204,6 +211,8 @@ impl Population {
         self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.crowd.drain_from(&mut more.crowd);
         self.epoch.exposures.absorb(&mut more.exposures);
+        self.epoch.shadows.absorb(&mut more.shadows);
+        self.epoch.schema.absorb(&mut more.schema);
         self.epoch.routes.absorb(&mut more.routes);
     }
 
@@ -221,6 +230,8 @@ impl Population {
         let texts = std::mem::take(&mut self.epoch.texts);
         let texts_changed = self.texts.absorb(&texts, settings.k);
         let touched = std::mem::take(&mut self.touched);
+        self.tell_shadows(&settings.thresholds, end, alerts);
+        self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
         let lessons = &mut self.epoch.routes;
@@ -242,6 +253,16 @@ impl Population {
         Closed {
             snapshot: Arc::clone(&self.snapshot),
             deferred: deferred.into(),
+        }
+    }
+
+    fn tell_shadows(&mut self, thresholds: &Thresholds, end: EventTime, alerts: &mut Vec<Alert>) {
+        let learned = thresholds.warm(self.started, end);
+        let news = self
+            .shadows
+            .news(&mut self.epoch.shadows, self.started, learned);
+        for finding in news {
+            alerts.extend(self.book.raise(finding, thresholds));
         }
     }
 
@@ -316,7 +337,10 @@ impl Population {
             } else {
                 self.watched.remove(&number);
             }
-            for finding in findings.into_iter().flatten() {
+            // What no document has is no news again as a new endpoint.
+            let shadow = self.shadows.has(id);
+            let told = |finding: &Finding| shadow && finding.signal == Signal::NewEndpoint;
+            for finding in findings.into_iter().flatten().filter(|f| !told(f)) {
                 alerts.extend(self.book.raise(finding, thresholds));
             }
         }
@@ -326,6 +350,7 @@ impl Population {
         let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
+        snapshot.schema = self.schema.clone();
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());

@@ -140,6 +140,15 @@ impl Principal {
         self.endpoints.iter().map(|e| (e.endpoint, e.succeeded))
     }
 
+    /// Calls of one endpoint so far.
+    pub(super) fn calls_at(&self, endpoint: EndpointId) -> u32 {
+        let place = self
+            .endpoints
+            .binary_search_by_key(&endpoint, |e| e.endpoint);
+        let known = place.ok().and_then(|at| self.endpoints.get(at));
+        known.map_or(u32::MAX, |e| e.calls)
+    }
+
     /// Transactions so far.
     pub(super) const fn requests(&self) -> u64 {
         self.requests

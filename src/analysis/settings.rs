@@ -22,6 +22,10 @@ pub struct Settings {
     pub max_endpoints_per_principal: usize,
     /// Lines of the sensitive-data map per shard.
     pub max_sensitive_per_shard: usize,
+    /// Lines of the inventory (fields by endpoint) per shard.
+    pub max_inventory_per_shard: usize,
+    /// Whether there are documents: then an endpoint that none of them has is a shadow, and not just new.
+    pub has_documents: bool,
     /// Texts waiting for admission per shard; the longest unused go first.
     pub max_texts_per_shard: usize,
     /// Observations answered 403 that a shard may put off to their client's shard in one epoch.
@@ -63,6 +67,8 @@ impl Default for Settings {
             max_endpoints: 4_096,
             max_endpoints_per_principal: 64,
             max_sensitive_per_shard: 2_048,
+            max_inventory_per_shard: 4_096,
+            has_documents: false,
             max_texts_per_shard: 2_048,
             max_deferred_per_shard: 1_024,
             k: 5,

@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
+use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
@@ -22,7 +23,9 @@ use super::window::Window;
 use smallvec::SmallVec;
 
 use crate::clock::Tick;
-use crate::observation::{EndpointId, Finding, Observation, PrincipalKey, Proof, SHARDS};
+use crate::observation::{
+    EndpointId, FieldNote, Finding, Observation, PrincipalKey, Proof, SHARDS,
+};
 use crate::tally::{Tally, TallySheet};
 
 /// Endpoints not in the snapshot that one shard may name in one epoch; the rest count as the overflow.
@@ -33,6 +36,7 @@ const NEW_ENDPOINTS_PER_EPOCH: usize = 256;
 pub(super) struct Deferred {
     pub(super) observation: Observation,
     pub(super) findings: Vec<Finding>,
+    pub(super) notes: Vec<FieldNote>,
 }
 
 /// An observation with the sensitive values found in it.
@@ -40,6 +44,7 @@ pub(super) struct Deferred {
 pub(super) struct Seen<'a> {
     pub(super) observation: &'a Observation,
     pub(super) findings: &'a [Finding],
+    pub(super) notes: &'a [FieldNote],
 }
 
 impl<'a> Seen<'a> {
@@ -90,6 +95,7 @@ pub(super) struct Shard {
     texts: WaitingTexts,
     pub(super) routes: RouteBook,
     pub(super) sensitive: SensitiveMap,
+    pub(super) inventory: Inventory,
     newcomers: Vec<EndpointId>,
     deferred: usize,
     clip: Option<ClipTable>,
@@ -104,6 +110,7 @@ impl Shard {
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
             routes: RouteBook::default(),
             sensitive: SensitiveMap::default(),
+            inventory: Inventory::default(),
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
@@ -154,6 +161,7 @@ impl Shard {
         let seen = Seen {
             observation: &deferred.observation,
             findings: &deferred.findings,
+            notes: &deferred.notes,
         };
         self.count(Who::client(deferred.observation.client), seen, cx);
     }
@@ -190,6 +198,7 @@ impl Shard {
         cx.share.epoch.deferred.push(Deferred {
             observation: *seen.observation,
             findings: seen.findings.to_vec(),
+            notes: seen.notes.to_vec(),
         });
     }
 
@@ -228,6 +237,7 @@ impl Shard {
             findings: SmallVec::new(),
         };
         look.at_source(principal);
+        look.at_documents(principal, endpoint, cx.settings.has_documents);
         let teaches = if who.is_token {
             look.at_token(principal, firsts, norm.refused)
         } else {
@@ -260,6 +270,7 @@ impl Shard {
             cx.alerts.extend(alert);
         }
         self.map_findings(endpoint, seen, cx);
+        self.list_notes(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
         self.note_texts(who.key, seen, firsts, cx);
     }
@@ -272,6 +283,15 @@ impl Shard {
                 .add(endpoint, seen.observation, finding, limit)
             {
                 cx.tally.one(Tally::LimitSensitiveMap);
+            }
+        }
+    }
+
+    fn list_notes(&mut self, endpoint: EndpointId, seen: Seen<'_>, cx: &Context<'_>) {
+        let limit = cx.settings.max_inventory_per_shard;
+        for note in seen.notes {
+            if !self.inventory.add(endpoint, seen.observation, note, limit) {
+                cx.tally.one(Tally::LimitInventory);
             }
         }
     }
@@ -307,6 +327,7 @@ impl Shard {
             Some(observation.release).filter(|_| firsts.release),
         ];
         let paths = seen.real().map(|finding| finding.path);
+        let paths = paths.chain(seen.notes.iter().map(|note| note.field));
         for text in candidates.into_iter().flatten().chain(paths) {
             if !cx.snapshot.texts.settled(text) {
                 self.texts

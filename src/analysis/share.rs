@@ -9,6 +9,8 @@ use super::routes::Lessons;
 use super::shard::Deferred;
 use super::signals::crowd::CrowdSums;
 use super::signals::exposure::Exposures;
+use super::signals::schema::SchemaSums;
+use super::signals::shadow::ShadowCalls;
 use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
@@ -44,6 +46,10 @@ pub(super) struct EpochSums {
     pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// Calls of endpoints that no document has.
+    pub(super) shadows: ShadowCalls,
+    /// Requests held against the rules of documents.
+    pub(super) schema: SchemaSums,
     /// What paths teach.
     pub(super) routes: Lessons,
 }

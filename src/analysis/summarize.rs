@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::alert::Alert;
 use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
+use super::inventory;
 use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
 use super::routes::{RouteKey, RouteTotals};
@@ -24,6 +25,7 @@ pub(super) struct Summarizer {
     routes: BTreeMap<RouteKey, RouteTotals>,
     principals: Vec<PrincipalSummary>,
     sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
+    inventory: inventory::Sum,
 }
 
 impl Summarizer {
@@ -49,6 +51,9 @@ impl Summarizer {
         }
         for entry in shards.iter().flat_map(|shard| shard.sensitive.entries()) {
             self.add_sensitive(*entry);
+        }
+        for entry in shards.iter().flat_map(|shard| shard.inventory.entries()) {
+            self.inventory.add(entry);
         }
         let mut busiest: Vec<_> = shards
             .iter()
@@ -100,6 +105,12 @@ impl Summarizer {
             principals: self.principals,
             countries,
             sensitive: self.sensitive.into_values().collect(),
+            inventory: self
+                .inventory
+                .finish(|endpoint| match snapshot.endpoint_number(endpoint) {
+                    Some(_) => endpoint,
+                    None => OTHER_ENDPOINT,
+                }),
             rules: (0..)
                 .map(RuleId)
                 .zip(self.totals.rules)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::alert::Alert;
+use super::inventory::InventoryEntry;
 use crate::clock::EventTime;
 use crate::observation::{
     Admitted, Category, Country, EndpointId, EndpointName, Method, Names, Part, PrincipalKey,
@@ -27,6 +28,8 @@ pub struct Summary {
     pub countries: Vec<(Country, u64)>,
     /// Sensitive values by endpoint, place and type.
     pub sensitive: Vec<SensitiveEntry>,
+    /// What is known of the shape of the API, by endpoint and field.
+    pub inventory: Vec<InventoryEntry>,
     /// Hits by masking rule.
     pub rules: Vec<(RuleId, u64)>,
     /// Alerts in order of time; live: the last ones.

@@ -66,6 +66,7 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
+        ..Observation::blank()
     }
 }
 

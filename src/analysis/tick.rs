@@ -21,7 +21,7 @@ use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
 use crate::masked::MaskedText;
-use crate::observation::{Finding, FlowId, Observation};
+use crate::observation::{FieldNote, Finding, FlowId, Observation};
 use crate::tally::{Tallies, TallySheet};
 
 /// Starts the analysis room for a number of workers: a sink for each, and what comes out.
@@ -113,6 +113,7 @@ pub(super) struct Batch {
     marker: u64,
     items: Vec<Item>,
     findings: Vec<Finding>,
+    notes: Vec<FieldNote>,
     texts: Vec<Option<Box<MaskedText>>>,
 }
 
@@ -120,6 +121,7 @@ pub(super) struct Batch {
 struct Item {
     observation: Observation,
     findings: std::ops::Range<usize>,
+    notes: std::ops::Range<usize>,
     text: Option<usize>,
 }
 
@@ -134,12 +136,24 @@ impl TickSink {
         findings: &[Finding],
         text: Option<Box<MaskedText>>,
     ) {
+        self.push_noted(observation, (findings, &[]), text);
+    }
+
+    /// Takes one observation with what was found in it and what is noted of the shape of the API.
+    pub fn push_noted(
+        &mut self,
+        observation: Observation,
+        (findings, notes): (&[Finding], &[FieldNote]),
+        text: Option<Box<MaskedText>>,
+    ) {
         let owner = principal_of(&observation).shard() % self.workers;
         let Some(batch) = self.outgoing.get_mut(owner) else {
             return;
         };
         let start = batch.findings.len();
         batch.findings.extend_from_slice(findings);
+        let first_note = batch.notes.len();
+        batch.notes.extend_from_slice(notes);
         let text = text.map(|text| {
             batch.texts.push(Some(text));
             batch.texts.len() - 1
@@ -147,6 +161,7 @@ impl TickSink {
         batch.items.push(Item {
             observation,
             findings: start..batch.findings.len(),
+            notes: first_note..batch.notes.len(),
             text,
         });
     }
@@ -445,6 +460,7 @@ impl TickSink {
             let seen = Seen {
                 observation: &item.observation,
                 findings,
+                notes: batch.notes.get(item.notes.clone()).unwrap_or_default(),
             };
             let counts_to_token = shard.apply(seen, &mut cx);
             if self.settings.rows {
@@ -478,6 +494,7 @@ impl TickSink {
             if self.spare.len() < self.workers {
                 batch.items.clear();
                 batch.findings.clear();
+                batch.notes.clear();
                 batch.texts.clear();
                 self.spare.push(batch);
             }

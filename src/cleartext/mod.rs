@@ -43,6 +43,7 @@ mod mutation;
 mod quic;
 pub mod raw;
 pub mod reassembly;
+pub mod schema;
 pub mod scrub;
 pub mod tls;
 pub mod worker;

@@ -10,8 +10,9 @@ use super::anonymize::{Anonymizer, AnonymizerShared, Facts, refusal};
 use super::http::body::{self, DecodeLimits, Outcome, Scratch};
 use super::http::transaction::{Message, Storage, Transaction};
 use super::mask::{Bodies, Body, Exception, Masker, Render, RuleSet};
+use super::schema::{Decoded, Depth, Surveyed, Surveyor};
 use crate::masked::MaskedText;
-use crate::observation::{EndpointId, Finding, Names as _, Notes, Observation, TextId};
+use crate::observation::{EndpointId, FieldNote, Finding, Names as _, Notes, Observation, TextId};
 use crate::tally::TallySheet;
 
 /// Endpoints whose exceptions a worker remembers.
@@ -23,6 +24,7 @@ pub struct WorkerShared {
     rules: ArcSwap<RuleSet>,
     decoding: DecodeLimits,
     render: Render,
+    survey: Depth,
 }
 
 impl WorkerShared {
@@ -39,9 +41,17 @@ impl WorkerShared {
             rules: ArcSwap::from(Arc::clone(&rules)),
             decoding,
             render,
+            survey: Depth::default(),
         };
         shared.name(&rules);
         shared
+    }
+
+    /// How closely transactions are held against the documents.
+    #[must_use]
+    pub const fn with_survey(mut self, depth: Depth) -> Self {
+        self.survey = depth;
+        self
     }
 
     /// Identity, endpoints, names.
@@ -73,6 +83,7 @@ pub struct Worker {
     in_force: Arc<RuleSet>,
     anonymizer: Anonymizer,
     masker: Masker,
+    surveyor: Surveyor,
     exceptions: HashMap<EndpointId, Option<Arc<Exception>>, ahash::RandomState>,
     request: Scratch,
     response: Scratch,
@@ -97,6 +108,8 @@ pub struct Seen<'a> {
     pub observation: Observation,
     /// Sensitive values found in it.
     pub findings: &'a [Finding],
+    /// What it says about the shape of the API.
+    pub notes: &'a [FieldNote],
     /// Masked text, where it was asked for.
     pub text: Option<Box<MaskedText>>,
 }
@@ -106,7 +119,9 @@ impl Worker {
     pub fn new(shared: &Arc<WorkerShared>, tally: Arc<TallySheet>) -> Self {
         let in_force = shared.rules();
         let lexicon = Arc::clone(shared.anonymizer.lexicon());
+        let own = Arc::clone(&lexicon);
         let names = move |path: &[u8], known: bool| lexicon.intern(TextKind::Field, path, known);
+        let fields = move |path: &[u8], known: bool| own.intern(TextKind::Field, path, known);
         let key = shared.anonymizer.keys().placeholder_key();
         let masker = Masker::new(
             Arc::clone(&in_force),
@@ -119,6 +134,7 @@ impl Worker {
             in_force,
             anonymizer: Anonymizer::new(Arc::clone(&shared.anonymizer)),
             masker,
+            surveyor: Surveyor::new(shared.survey, Box::new(fields)),
             exceptions: HashMap::default(),
             request: Scratch::default(),
             response: Scratch::default(),
@@ -166,12 +182,23 @@ impl Worker {
             request: request.body(&self.request),
             response: response.body(&self.response),
         };
+        self.surveyor.clear();
+        let rules = self.shared.anonymizer.rules(&identity);
+        if rules.is_some() || self.surveyor.is_curious() {
+            let decoded = decoded(&transaction, bodies);
+            let surveyed = self.surveyor.survey(rules, &transaction, decoded);
+            Surveyed {
+                checked: facts.checked,
+                violations: facts.violations,
+            } = surveyed;
+        }
         let text = self
             .masker
             .mask(transaction, bodies, self.shared.render, &mut self.findings);
         Seen {
             observation: identity.observe(facts),
             findings: &self.findings,
+            notes: self.surveyor.notes(),
             text: text.map(Box::new),
         }
     }
@@ -228,6 +255,19 @@ impl Undone {
             Self::Decoded(_) | Self::Found => Body::Bytes(scratch.decoded()),
             Self::Undecodable => Body::Undecodable,
         }
+    }
+}
+
+/// The bytes of both bodies, where they can be read.
+fn decoded<'a>(transaction: &'a Transaction, bodies: Bodies<'a>) -> Decoded<'a> {
+    let of = |body: Body<'a>, message: Option<&'a Message>| match body {
+        Body::None | Body::Undecodable => None,
+        Body::AsSent => message.map(|message| transaction.slice(message.body)),
+        Body::Bytes(bytes) => Some(bytes),
+    };
+    Decoded {
+        request: of(bodies.request, transaction.request.as_ref()),
+        response: of(bodies.response, transaction.response.as_ref()),
     }
 }
 

@@ -55,6 +55,10 @@ pub enum ReportKind {
     Text,
     /// For programs, with stable keys.
     Json,
+    /// One page for people, with all that the JSON has; loads nothing.
+    Html,
+    /// The observed API as the skeleton of an OpenAPI 3.1 document.
+    Openapi,
     /// None.
     None,
 }
@@ -85,6 +89,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   hushtap replay monday.pcapng tuesday.pcap.gz           one report over both, merged by time
   hushtap replay --report json -o report.json captures/
+  hushtap replay --report openapi -o api.json x.pcap     the API as it was used, without values
   hushtap replay --records - --bodies x.pcap | jq .      masked transactions
   hushtap replay --records - --select 'token=tk_7f3a* and status=5xx' x.pcap
   hushtap replay --fail-on high --report none x.pcap     for CI: exit 4 if there is a high alert

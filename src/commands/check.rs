@@ -35,9 +35,10 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
             n => format!(", {n} path items behind a $ref passed over"),
         };
         lines.push(format!(
-            "ok  openapi: {}: {} operations{skipped}",
+            "ok  openapi: {}: {} operations, {} with rules{skipped}",
             document.place,
-            openapi.operations.len()
+            openapi.operations.len(),
+            openapi.with_rules()
         ));
     }
     match &config.settings.anonymize.geoip {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cleartext::capture::udp::Listen;
+use crate::cleartext::schema::Depth;
 use crate::clock::EventTime;
 use crate::config::Config;
 use crate::error::Error;
@@ -22,6 +23,8 @@ pub struct ReplayOptions {
     pub range: TimeRange,
     /// Narrows every output.
     pub select: Select,
+    /// How closely transactions are held against the documents.
+    pub survey: Depth,
     /// Whether rows are wanted at all (`--records`).
     pub records: bool,
     /// Whether rows carry masked text (`--bodies`).

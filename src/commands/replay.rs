@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use super::options::{ReplayOptions, TimeRange};
 use super::progress::{Bar, Progress};
 use super::select::Select;
+use crate::cleartext::schema::Depth;
 use crate::cli::{ReplayArgs, ReportKind};
 use crate::config::Config;
 use crate::error::{Error, Exit};
@@ -32,6 +33,11 @@ pub fn run(
             .map_or_else(|| Ok(Select::default()), Select::parse)?,
         config: Config::load(matches)?,
         inputs: super::expand(&args.inputs)?,
+        survey: match kind {
+            ReportKind::Openapi => Depth::Everything,
+            ReportKind::None => Depth::Violations,
+            ReportKind::Text | ReportKind::Json | ReportKind::Html => Depth::Inventory,
+        },
         records: args.records.is_some(),
         bodies: args.bodies,
         progress: Progress::default(),
@@ -43,9 +49,9 @@ pub fn run(
     let mut alerts = args.alerts.as_deref().map(Target::open).transpose()?;
     let mut report = match kind {
         ReportKind::None => None,
-        ReportKind::Text | ReportKind::Json => Some(Target::open(
-            args.output.as_deref().unwrap_or(STDOUT.as_ref()),
-        )?),
+        ReportKind::Text | ReportKind::Json | ReportKind::Html | ReportKind::Openapi => Some(
+            Target::open(args.output.as_deref().unwrap_or(STDOUT.as_ref()))?,
+        ),
     };
     let mut outputs = Outputs::sorted(records.is_some(), alerts.is_some(), &scratch(args));
     let bar = Bar::start(&options.progress, !args.no_progress);
@@ -64,10 +70,11 @@ pub fn run(
         outputs.finish_alerts(&mut resolver, &mut target.out, &target.place)?;
     }
     if let Some(target) = &mut report {
-        let view = View::of(&outcome);
         let text = match kind {
-            ReportKind::Json => report::json(&view),
-            ReportKind::Text | ReportKind::None => report::text(&view),
+            ReportKind::Json => report::json(&View::of(&outcome)),
+            ReportKind::Html => report::html(&View::of(&outcome)),
+            ReportKind::Openapi => report::openapi(&outcome),
+            ReportKind::Text | ReportKind::None => report::text(&View::of(&outcome)),
         };
         target.write(text.as_bytes())?;
     }

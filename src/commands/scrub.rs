@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use super::options::{ReplayOptions, ScrubOptions, TimeRange};
 use super::progress::{Bar, Progress};
 use super::select::Select;
+use crate::cleartext::schema::Depth;
 use crate::cleartext::scrub::Outcome;
 use crate::cli::ScrubArgs;
 use crate::config::Config;
@@ -36,6 +37,7 @@ pub(super) fn run(
                 .map_or_else(|| Ok(Select::default()), Select::parse)?,
             config: Config::load(matches)?,
             inputs: vec![args.input.clone()],
+            survey: Depth::default(),
             records: false,
             bodies: false,
             progress: Progress::default(),

@@ -338,6 +338,8 @@ section! {
         flag_auth_failures: u32 = FlagLimits::default().auth_failures,
         /// Flag `path_scan`: this many answers 404 to one client where nothing is documented.
         flag_unknown_paths: u32 = FlagLimits::default().unknown_paths,
+        /// Flag `schema_violation`: this many requests that break a rule of the OpenAPI document.
+        flag_schema_violations: u32 = FlagLimits::default().schema_violations,
     }
 }
 

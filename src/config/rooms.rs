@@ -117,6 +117,7 @@ impl Config {
             max_endpoints: baseline.max_endpoints,
             max_endpoints_per_principal: baseline.max_endpoints_per_principal,
             k: self.k(mode),
+            has_documents: !self.settings.anonymize.openapi.is_empty(),
             max_alerts: self.settings.detect.max_alerts,
             thresholds: Thresholds {
                 warm_up_seconds: self.settings.detect.warm_up.as_secs(),
@@ -220,6 +221,7 @@ impl Config {
             denied_objects: privacy.flag_denied_objects,
             auth_failures: privacy.flag_auth_failures,
             unknown_paths: privacy.flag_unknown_paths,
+            schema_violations: privacy.flag_schema_violations,
             has_documents: !self.settings.anonymize.openapi.is_empty(),
         }
     }

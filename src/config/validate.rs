@@ -124,6 +124,11 @@ impl Privacy {
                 self.flag_unknown_paths,
                 FlagLimits::MAX_ANSWERS,
             ),
+            (
+                "flag_schema_violations",
+                self.flag_schema_violations,
+                FlagLimits::MAX_ANSWERS,
+            ),
         ] {
             check(
                 (1..=most).contains(&value),

@@ -9,6 +9,7 @@
 //!   ids, Names     who and what is meant, and what may be shown of it       (names)
 //!   ObjectRef      what a path names                                        (object)
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
+//!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
 //!   Route          the pieces of a path, as classes and keyed hashes        (route)
 //!   Templates      which of those pieces are names                          (templates)
@@ -18,6 +19,7 @@ mod candidate;
 mod exchange;
 mod finding;
 mod names;
+mod note;
 mod object;
 mod route;
 pub(crate) mod templates;
@@ -30,6 +32,8 @@ pub use names::{
     Admitted, EndpointId, EndpointName, FlowId, IntegrationId, Names, PrincipalKey, PublicCell,
     PublicTriple, RuleId, SHARDS, ServiceId, TextId, TokenKind, TypeId,
 };
+pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
+
 pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
 pub use route::{Element, MAX_ELEMENTS, Route, Shape};
 pub use templates::{Template, Templates};
@@ -134,6 +138,10 @@ pub struct Observation {
     pub request_messages: Option<u32>,
     /// Messages of the server in a gRPC call.
     pub response_messages: Option<u32>,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
 }
 
 impl Observation {
@@ -179,6 +187,8 @@ impl Observation {
             grpc_status: None,
             request_messages: None,
             response_messages: None,
+            checked: false,
+            violations: 0,
         }
     }
 

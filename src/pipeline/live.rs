@@ -23,6 +23,7 @@ use crate::cleartext::capture::udp::{Listen, UdpSource};
 use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
+use crate::cleartext::schema::Depth;
 use crate::cleartext::tls::{self, KeyLogFollower};
 use crate::commands::{LiveOptions, LiveSource, Speed, faults};
 use crate::config::{Config, Mode};
@@ -71,7 +72,11 @@ impl Daemon {
         let signals = Signals::install()?;
         let state_dir = &config.settings.state.dir;
         make_state_dir(state_dir)?;
-        let rooms = Rooms::build(config, &config.lasting_key()?, Render::Count)?;
+        let rooms = Rooms::build(
+            config,
+            &config.lasting_key()?,
+            (Render::Count, Depth::Violations),
+        )?;
         let (tallies, gauges) = (Tallies::default(), Gauges::default());
         let tally = tallies.sheet();
         let (tls, logs) = Rooms::tls(config, &rooms.worker)?;

@@ -81,7 +81,8 @@ fn analyse<T>(
     } else {
         Render::Count
     };
-    let rooms = Rooms::build(&options.config, &options.config.passing_key()?, render)?;
+    let key = options.config.passing_key()?;
+    let rooms = Rooms::build(&options.config, &key, (render, options.survey))?;
     let tally = tallies.sheet();
     let (tls, _) = Rooms::tls(&options.config, &rooms.worker)?;
     let mut source = open(options, &tls, Arc::clone(&tally))?;

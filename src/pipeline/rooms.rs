@@ -6,6 +6,7 @@ use crate::cleartext::anonymize::keys::StateKey;
 use crate::cleartext::anonymize::lexicon::Lexicon;
 use crate::cleartext::http::body::DecodeLimits;
 use crate::cleartext::mask::Render;
+use crate::cleartext::schema::Depth;
 use crate::cleartext::tls::{self, Book, KeyLogFollower};
 use crate::cleartext::worker::WorkerShared;
 use crate::config::Config;
@@ -22,10 +23,15 @@ pub(super) struct Rooms {
 
 impl Rooms {
     /// Reads every file the configuration names; a fault says which one, why, and how to mend it.
-    pub(super) fn build(config: &Config, key: &StateKey, render: Render) -> Result<Self, Error> {
+    pub(super) fn build(
+        config: &Config,
+        key: &StateKey,
+        (render, survey): (Render, Depth),
+    ) -> Result<Self, Error> {
         let anonymizer = config.anonymizer(config.keys(key))?;
         let rules = config.rules(None)?;
-        let worker = WorkerShared::new(anonymizer, rules, DecodeLimits::default(), render);
+        let worker = WorkerShared::new(anonymizer, rules, DecodeLimits::default(), render)
+            .with_survey(survey);
         Ok(Self {
             worker: Arc::new(worker),
             workers: config.workers(),

@@ -37,7 +37,8 @@ fn work(mut worker: Worker, intake: &Intake, mut sink: TickSink) -> Result<(), A
             Message::Batch(transactions) => {
                 for transaction in transactions {
                     let seen = worker.see(transaction);
-                    sink.push(seen.observation, seen.findings, seen.text);
+                    let about = (seen.findings, seen.notes);
+                    sink.push_noted(seen.observation, about, seen.text);
                 }
                 // If the capture thread has enough already, the allocator takes it.
                 let _kept = intake.spent.try_send(worker.take_spent()).is_ok();

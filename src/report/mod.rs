@@ -1,9 +1,12 @@
-//! The local report of a replay: text for people, JSON for programs. Masked and pseudonymous; never served.
+//! The local report of a replay: text or a page for people, JSON for programs, the observed API as an `OpenAPI` document. Masked and pseudonymous; never served.
 //!
 //! [`View`] is the report in words; both forms are made from it, so that they cannot disagree. Its bytes depend on the
 //! capture, the config and the pseudonym key alone.
 
+mod html;
+mod inventory;
 mod json;
+mod openapi;
 mod table;
 mod text;
 mod view;
@@ -78,6 +81,16 @@ pub fn text(view: &View) -> String {
 /// The report for programs.
 pub fn json(view: &View) -> String {
     json::render(view)
+}
+
+/// The report as a page.
+pub fn html(view: &View) -> String {
+    html::render(view)
+}
+
+/// The observed API as an `OpenAPI` document.
+pub fn openapi(outcome: &Outcome) -> String {
+    openapi::render(outcome)
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::analysis::inventory::InventoryEntry;
 use crate::analysis::summary::{
     EndpointSummary, PrincipalSummary, Quantiles, SensitiveEntry, TransactionCounts,
 };
 use crate::observation::{
-    Category, Country, EndpointId, Part, PrincipalKey, Protocol, RuleId, ServiceId, TextId,
-    TokenKind, TypeId,
+    Category, Country, EndpointId, JsonTypes, Part, PrincipalKey, Protocol, Remark, RuleId,
+    SchemaRule, ServiceId, Status, TextId, TokenKind, TypeId,
 };
 use crate::sinks::tests::{Plain, alert};
 use crate::tally::Tally;
@@ -71,6 +72,34 @@ fn sensitive(path: TextId, count: u64) -> SensitiveEntry {
     }
 }
 
+/// Fields of endpoint 3: two that no principal but one has sent, and one of the document.
+fn inventory() -> Vec<InventoryEntry> {
+    let entry = |field, remark| InventoryEntry {
+        endpoint: EndpointId(3),
+        part: Part::RequestBody,
+        field,
+        remark,
+        status: Status::NONE,
+        types: JsonTypes::NONE,
+        count: 7,
+        accepted: 2,
+    };
+    vec![
+        entry(TextId(1), Remark::Undocumented),
+        entry(TextId(2), Remark::Undocumented),
+        entry(TextId(4).known(), Remark::Breaks(SchemaRule::Enum)),
+    ]
+}
+
+fn counts() -> TransactionCounts {
+    TransactionCounts {
+        complete: 1_500,
+        no_response: 2,
+        no_request: 0,
+        truncated: 1,
+    }
+}
+
 fn outcome() -> Outcome {
     let tallies = Tallies::default();
     let sheet = tallies.sheet();
@@ -108,22 +137,10 @@ fn outcome() -> Outcome {
             },
         ],
         summary: Summary {
+            inventory: inventory(),
             time_range: Some((FIRST, LAST)),
-            transactions: TransactionCounts {
-                complete: 1_500,
-                no_response: 2,
-                no_request: 0,
-                truncated: 1,
-            },
-            protocols: vec![(
-                Protocol::Http11,
-                TransactionCounts {
-                    complete: 1_500,
-                    no_response: 2,
-                    no_request: 0,
-                    truncated: 1,
-                },
-            )],
+            transactions: counts(),
+            protocols: vec![(Protocol::Http11, counts())],
             endpoints: vec![endpoint(4, 500, false), endpoint(3, 1_003, true)],
             principals: vec![principal(7, Some(TokenKind::BearerJwt)), principal(9, None)],
             countries: vec![(Country::from_code("DE"), 1_500), (Country::UNKNOWN, 3)],
@@ -179,6 +196,40 @@ fn the_loss_account_closes_and_says_when_it_does_not() {
     let open = outcome();
     open.tallies.sheet().one(Tally::PacketsIn);
     assert!(text(&View::of(&open)).contains("DOES NOT CLOSE"));
+}
+
+#[test]
+fn the_page_has_all_that_the_text_has_and_loads_nothing() {
+    let page = html(&View::of(&outcome()));
+    let report: serde_json::Value = serde_json::from_str(&json(&View::of(&outcome()))).unwrap();
+    let mut texts = Vec::new();
+    texts_of(&report, &mut texts);
+    for text in texts {
+        let text = printable(&text)
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        let text = text.replace('\'', "&#39;").replace('"', "&quot;");
+        assert!(page.contains(&text), "{text}");
+    }
+    for (key, value) in report.as_object().unwrap() {
+        let key = if value.is_number() { "totals" } else { key };
+        assert!(page.contains(&format!("<h2 id=\"{key}\">")), "{key}");
+    }
+    for outside in [
+        "<script", "<link", "<img", "http://", "https://", "url(", "@import",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+fn texts_of(value: &serde_json::Value, texts: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => texts.push(text.clone()),
+        serde_json::Value::Array(all) => all.iter().for_each(|one| texts_of(one, texts)),
+        serde_json::Value::Object(all) => all.values().for_each(|one| texts_of(one, texts)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
 }
 
 #[test]

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::inventory;
 use super::table::{Align, Table, duration, grouped, printable, size, unless_zero};
-use super::view::{
-    Counts, EndpointView, InventoryView, LossView, PrincipalView, SensitiveView, View,
-};
+use super::view::{Counts, EndpointView, LossView, PrincipalView, SensitiveView, View};
 
 /// Rows of each table; the JSON report has all.
 const ROWS: usize = 30;
@@ -30,7 +29,8 @@ pub(super) fn render(view: &View) -> String {
     );
     sensitive(&mut out, &view.sensitive_data_map);
     if view.has_documents {
-        inventory(&mut out, &view.inventory);
+        heading(&mut out, "Inventory against the OpenAPI documents");
+        inventory::text(&mut out, &view.inventory);
     }
     alerts(&mut out, &view.alerts);
     counts(&mut out, "Masking", "rule", "hits", &view.masking);
@@ -333,24 +333,6 @@ fn sensitive(out: &mut String, views: &[SensitiveView]) {
     }
     table.write(out);
     more(out, views.len());
-}
-
-fn inventory(out: &mut String, inventory: &InventoryView) {
-    heading(out, "Inventory against the OpenAPI documents");
-    for (name, endpoints) in [
-        ("documented", &inventory.documented),
-        ("shadow", &inventory.shadow),
-        ("unused", &inventory.unused),
-        ("deprecated", &inventory.deprecated),
-    ] {
-        writeln!(out, "  {name:<10} {}", endpoints.len()).unwrap_or_default();
-        // Documented ones are in the table of endpoints.
-        if name != "documented" {
-            for endpoint in endpoints.iter().take(ROWS) {
-                writeln!(out, "    {}", printable(endpoint)).unwrap_or_default();
-            }
-        }
-    }
 }
 
 fn alerts(out: &mut String, alerts: &[Value]) {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Capture, Documented, Outcome};
+use super::inventory::{self, InventoryView};
+use super::{Capture, Outcome};
 use crate::analysis::alert::Alert;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Quantiles, Summary};
 use crate::clock::EventTime;
@@ -173,19 +174,6 @@ pub(super) struct SensitiveView {
     pub(super) last_seen: String,
 }
 
-/// Endpoints against the documents.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct InventoryView {
-    /// Described and seen.
-    pub(super) documented: Vec<String>,
-    /// Seen and not described.
-    pub(super) shadow: Vec<String>,
-    /// Described and not seen.
-    pub(super) unused: Vec<String>,
-    /// Described as deprecated, and seen.
-    pub(super) deprecated: Vec<String>,
-}
-
 impl View {
     /// Puts an outcome into words.
     pub fn of(outcome: &Outcome) -> Self {
@@ -226,7 +214,7 @@ impl View {
             has_documents: documents.is_some(),
             inventory: documents
                 .as_ref()
-                .map(|documents| inventory(documents, &endpoints))
+                .map(|documents| inventory::of(documents, &endpoints, (summary, names.as_ref())))
                 .unwrap_or_default(),
             endpoints,
             tokens: words.principals(true),
@@ -494,38 +482,6 @@ fn loss(tallies: &Tallies) -> LossView {
             ),
         },
         limits: facts(tallies, Group::Limit),
-    }
-}
-
-fn inventory(documents: &[Documented], seen: &[EndpointView]) -> InventoryView {
-    // A document without servers speaks for every service, so the service is no part of the comparison.
-    let is_seen = |document: &&Documented| {
-        seen.iter()
-            .any(|view| view.documented && view.endpoint == document.endpoint)
-    };
-    let names = |items: &mut dyn Iterator<Item = &Documented>| {
-        let mut names: Vec<_> = items.map(|document| document.endpoint.clone()).collect();
-        names.sort();
-        names.dedup();
-        names
-    };
-    let mut shadow: Vec<_> = seen
-        .iter()
-        .filter(|view| !view.documented)
-        .map(|view| view.endpoint.clone())
-        .collect();
-    shadow.sort();
-    shadow.dedup();
-    InventoryView {
-        documented: names(&mut documents.iter().filter(is_seen)),
-        shadow,
-        unused: names(&mut documents.iter().filter(|document| !is_seen(document))),
-        deprecated: names(
-            &mut documents
-                .iter()
-                .filter(|document| document.deprecated)
-                .filter(is_seen),
-        ),
     }
 }
 

@@ -97,6 +97,7 @@ fn observation() -> Observation {
         grpc_status: None,
         request_messages: None,
         response_messages: None,
+        ..Observation::blank()
     }
 }
 

@@ -17,7 +17,7 @@
 //! | `path_scan` | clients | that many answers 404 where nothing is documented |
 //! | `secret_exposed` | both | a secret where it must not be |
 //! | `shadow_endpoint` | both | an answer 2xx where nothing is documented, though there are documents |
-//! | `schema_violation` | – | reserved, never shown: bodies are not checked against schemas |
+//! | `schema_violation` | both | that many requests that break a rule of the OpenAPI document |
 //!
 //! Objects are the ones that paths name ([`ObjectKey`](crate::observation::ObjectKey)); ids in queries and bodies are not
 //! looked at. Behind one client address there may be many people: hence no `agent` for clients. The clock is that of the
@@ -47,6 +47,8 @@ const DENIED_OBJECTS: u32 = 20;
 const AUTH_FAILURES: u32 = 20;
 /// Answers 404 to a client where nothing is documented.
 const UNKNOWN_PATHS: u32 = 30;
+/// Requests that break a rule of the document.
+const SCHEMA_VIOLATIONS: u32 = 20;
 
 /// When a signal shows. Public constants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +71,8 @@ pub struct FlagLimits {
     pub auth_failures: u32,
     /// `path_scan`: so many answers 404 where nothing is documented.
     pub unknown_paths: u32,
+    /// `schema_violation`: so many requests that break a rule of the document.
+    pub schema_violations: u32,
     /// Whether an OpenAPI document is loaded: without one, nothing is a `shadow_endpoint`.
     pub has_documents: bool,
 }
@@ -94,6 +98,7 @@ impl Default for FlagLimits {
             denied_objects: DENIED_OBJECTS,
             auth_failures: AUTH_FAILURES,
             unknown_paths: UNKNOWN_PATHS,
+            schema_violations: SCHEMA_VIOLATIONS,
             has_documents: false,
         }
     }
@@ -109,6 +114,7 @@ pub(super) struct FlagState {
     field_errors: u16,
     auth_failures: u16,
     unknown_paths: u16,
+    violations: u16,
 }
 
 impl FlagState {
@@ -137,6 +143,10 @@ impl FlagState {
             Signal::PayloadResponse,
         );
         shown.when(findings.iter().any(is_exposed), Signal::SecretExposed);
+        if observation.violations > 0 {
+            let many = one_more(&mut self.violations) >= limits.schema_violations;
+            shown.when(many, Signal::SchemaViolation);
+        }
         shown.0
     }
 

@@ -38,6 +38,10 @@ pub(in crate::analysis) struct CrowdSums {
     pub(in crate::analysis) together: BTreeMap<Pair, u32>,
     /// Tokens that went from one endpoint to another for the first time, by kind of program.
     pub(in crate::analysis) follows: BTreeMap<(bool, Number, Number), u32>,
+    /// Calls of an endpoint by kind of program, of each token the first few only.
+    pub(in crate::analysis) reached: BTreeMap<(bool, Number), u32>,
+    /// Those of them that came after a call of another endpoint.
+    pub(in crate::analysis) before: BTreeMap<(bool, Number, Number), u32>,
     /// Tokens that have become active.
     pub(in crate::analysis) active: u32,
     /// By stratum: silent hours, and those of them in which a token spoke after all.
@@ -51,6 +55,14 @@ pub(in crate::analysis) struct CrowdSums {
 fn add_all<K: Ord>(to: &mut BTreeMap<K, u32>, from: &mut BTreeMap<K, u32>) {
     for (key, n) in std::mem::take(from) {
         *to.entry(key).or_default() += n;
+    }
+}
+
+fn add_bounded<K: Ord>(to: &mut BTreeMap<K, u32>, from: &mut BTreeMap<K, u32>) {
+    for (key, n) in std::mem::take(from) {
+        if to.len() < MAX_PAIRS || to.contains_key(&key) {
+            *to.entry(key).or_default() += n;
+        }
     }
 }
 
@@ -72,6 +84,8 @@ impl CrowdSums {
         add_pairs(&mut self.steps, &mut other.steps);
         add_all(&mut self.together, &mut other.together);
         add_all(&mut self.follows, &mut other.follows);
+        add_all(&mut self.reached, &mut other.reached);
+        add_all(&mut self.before, &mut other.before);
         add_pairs(&mut self.silences, &mut other.silences);
         self.active += std::mem::take(&mut other.active);
         let (calls, denied) = std::mem::take(&mut other.named);
@@ -89,6 +103,8 @@ pub(in crate::analysis) struct Crowd {
     steps: BTreeMap<CollectionKey, (f64, f64)>,
     together: BTreeMap<Pair, u32>,
     follows: BTreeMap<(bool, Number, Number), u32>,
+    reached: BTreeMap<(bool, Number), u32>,
+    before: BTreeMap<(bool, Number, Number), u32>,
     active: u32,
     silences: [(f64, f64); STRATA],
     named: (f64, f64),
@@ -103,6 +119,8 @@ impl Default for Crowd {
             steps: BTreeMap::new(),
             together: BTreeMap::new(),
             follows: BTreeMap::new(),
+            reached: BTreeMap::new(),
+            before: BTreeMap::new(),
             active: 0,
             silences: [(0.0, 0.0); STRATA],
             // What is usual anywhere: one in 200 calls names nothing, one account in 50 is given up.
@@ -131,16 +149,10 @@ impl Crowd {
                 sum.1 += f64::from(steps);
             }
         }
-        for (pair, n) in std::mem::take(&mut sums.together) {
-            if self.together.len() < MAX_PAIRS || self.together.contains_key(&pair) {
-                *self.together.entry(pair).or_default() += n;
-            }
-        }
-        for (step, n) in std::mem::take(&mut sums.follows) {
-            if self.follows.len() < MAX_PAIRS || self.follows.contains_key(&step) {
-                *self.follows.entry(step).or_default() += n;
-            }
-        }
+        add_bounded(&mut self.together, &mut sums.together);
+        add_bounded(&mut self.follows, &mut sums.follows);
+        add_bounded(&mut self.reached, &mut sums.reached);
+        add_bounded(&mut self.before, &mut sums.before);
         for (Stratum(stratum), (hours, broken)) in std::mem::take(&mut sums.silences) {
             if let Some(sum) = self.silences.get_mut(usize::from(stratum)) {
                 sum.0 += f64::from(hours);
@@ -199,6 +211,7 @@ impl Crowd {
         for (&pair, &n) in &self.together {
             norms.together.insert(pair, n as usize);
         }
+        norms.needs = [self.needs(false), self.needs(true)];
         for (&(human, from, to), &n) in &self.follows {
             norms.follows.insert((human, from, to), n as usize);
             let [tools, humans] = &mut norms.from;
@@ -208,6 +221,36 @@ impl Crowd {
             }
         }
         norms
+    }
+}
+
+/// Least calls of an endpoint that tell what they need.
+const MIN_REACHED: u32 = 60;
+/// Of so many calls those that came without may be the one in this many.
+const NEED_SHARE: f64 = 0.03;
+/// What an endpoint needs at most.
+const MAX_NEEDS: usize = 6;
+
+impl Crowd {
+    /// By endpoint: what hardly ever is not called before it, and the information in its absence.
+    fn needs(&self, human: bool) -> BTreeMap<Number, Vec<(Number, f64)>> {
+        let mut needs: BTreeMap<Number, Vec<(Number, f64)>> = BTreeMap::new();
+        for (&(kind, before, to), &n) in &self.before {
+            let all = self.reached.get(&(kind, to)).copied().unwrap_or(0);
+            if kind != human || all < MIN_REACHED {
+                continue;
+            }
+            let without = (f64::from(all) - f64::from(n) + 0.5) / (f64::from(all) + 1.0);
+            if without <= NEED_SHARE {
+                let list = needs.entry(to).or_default();
+                list.push((before, -libm::log2(without)));
+            }
+        }
+        for list in needs.values_mut() {
+            list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            list.truncate(MAX_NEEDS);
+        }
+        needs
     }
 }
 
@@ -223,6 +266,7 @@ pub(in crate::analysis) struct CrowdNorms {
     together: KeyedMap<Pair>,
     follows: KeyedMap<(bool, Number, Number)>,
     from: [Vec<u32>; 2],
+    needs: [BTreeMap<Number, Vec<(Number, f64)>>; 2],
     objects: KeyedMap<(CollectionKey, u8)>,
     priors: Vec<Prior>,
     steps: KeyedMap<CollectionKey>,
@@ -243,6 +287,7 @@ impl Default for CrowdNorms {
             together: KeyedMap::default(),
             follows: KeyedMap::default(),
             from: [Vec::new(), Vec::new()],
+            needs: [BTreeMap::new(), BTreeMap::new()],
             objects: KeyedMap::default(),
             priors: Vec::new(),
             steps: KeyedMap::default(),
@@ -283,6 +328,13 @@ impl CrowdNorms {
         let all = row.get(usize::from(from)).copied().unwrap_or(0);
         let these = self.follows.get((human, from, to)).unwrap_or(0);
         (these as f64, f64::from(all))
+    }
+
+    /// What a call of this endpoint hardly ever comes without, and the information in its absence.
+    pub(in crate::analysis) fn needs(&self, human: bool, endpoint: Number) -> &[(Number, f64)] {
+        let [tools, humans] = &self.needs;
+        let needs = if human { humans } else { tools };
+        needs.get(&endpoint).map_or(&[], Vec::as_slice)
     }
 
     /// What is usual in objects never touched before, by hour (0) or day (1).

@@ -17,7 +17,10 @@ pub(super) mod reach;
 pub(super) mod refusals;
 pub(super) mod rhythm;
 pub(super) mod scan;
+pub(super) mod schema;
 pub(super) mod sequence;
+pub(super) mod shadow;
+pub(super) mod skips;
 pub(super) mod surprises;
 pub(super) mod touched;
 pub(super) mod volume;
@@ -92,6 +95,10 @@ pub struct Thresholds {
     pub sequence_bits: f64,
     /// Order of calls: bits above its own mean that a call may carry and not add to the sum.
     pub sequence_drift: f64,
+    /// Skipped steps: bits of information within a quarter of an hour that alert.
+    pub skip_bits: f64,
+    /// Skipped steps: different ones that must have been left out.
+    pub skip_min: usize,
     /// Order of calls: calls that must be known.
     pub sequence_min_steps: f64,
     /// Place: active days after which a token that came from one country, or by one program, is settled there.
@@ -120,6 +127,12 @@ pub struct Thresholds {
     pub newness_few: u64,
     /// New endpoints: from this many successful users on it is a deploy, a note.
     pub newness_many: u64,
+    /// Schema violations: the probability below which a principal alerts.
+    pub schema_p: f64,
+    /// Schema violations: requests lately that must break a rule.
+    pub schema_min_requests: u8,
+    /// Schema violations: requests that must be known of the endpoint.
+    pub schema_min_known: f64,
 }
 
 impl Default for Thresholds {
@@ -154,6 +167,8 @@ impl Default for Thresholds {
             sequence_p: 1e-4,
             sequence_bits: 19.0,
             sequence_drift: 2.5,
+            skip_bits: 17.0,
+            skip_min: 2,
             sequence_min_steps: 60.0,
             origin_settled_days: 5,
             hours_p: 1e-3,
@@ -168,6 +183,9 @@ impl Default for Thresholds {
             newness_watch_seconds: 3_600,
             newness_few: 2,
             newness_many: 5,
+            schema_p: 1e-6,
+            schema_min_requests: 8,
+            schema_min_known: 150.0,
         }
     }
 }
@@ -190,6 +208,7 @@ pub(super) struct Habits {
     now: EventTime,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
+    pub(super) schema: schema::SchemaHabit,
     pub(super) logins: logins::LoginHabit,
     pub(super) scan: scan::ScanHabit,
     /// Of tokens only: behind one client address there may be anybody.
@@ -201,6 +220,7 @@ pub(super) struct Habits {
 pub(super) struct Own {
     pub(super) reach: reach::Reach,
     pub(super) sequence: sequence::SequenceHabit,
+    pub(super) skips: skips::SkipHabit,
     pub(super) objects: objects::ObjectHabit,
     pub(super) origin: origin::Origin,
     pub(super) rhythm: rhythm::Rhythm,
@@ -278,6 +298,11 @@ impl Scene<'_> {
     /// Whether the warm-up is over and enough is known of the principal.
     pub(super) const fn ripe(&self) -> bool {
         self.warm && self.mature()
+    }
+
+    /// Whether the call was let through.
+    pub(super) fn answered(&self) -> bool {
+        matches!(self.observation.outcome().0, 200..=399)
     }
 
     /// A finding about this observation, without its evidence.

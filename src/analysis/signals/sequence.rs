@@ -261,7 +261,7 @@ impl SequenceHabit {
 }
 
 /// Whether people stand behind a call, by its program.
-const fn is_human(scene: &Scene<'_>) -> bool {
+pub(super) const fn is_human(scene: &Scene<'_>) -> bool {
     matches!(
         scene.observation.agent_class,
         AgentClass::Browser | AgentClass::App

@@ -7,6 +7,8 @@
     reason = "helpers of tests, which may panic like the tests themselves"
 )]
 
+mod documents;
+
 use std::borrow::Cow;
 
 use super::Thresholds;

@@ -36,6 +36,7 @@ use self::keys::{Credential, Keys};
 use self::lexicon::{Lexicon, TextKind};
 use self::net::Range;
 use super::http::transaction::{Message, Transaction};
+use super::schema::Rules;
 use crate::observation::{
     AgentClass, Country, EndpointId, IntegrationId, Method, Notes, ObjectKey, ObjectRef,
     Observation, PrincipalKey, Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
@@ -142,6 +143,11 @@ impl AnonymizerShared {
         self.endpoints.promised()
     }
 
+    /// The rules of a document for a request.
+    pub(in crate::cleartext) fn rules(&self, identity: &Identity) -> Option<&Rules> {
+        self.endpoints.rules(identity.0.cell)
+    }
+
     /// The names of the services by number; the first is `default`.
     pub fn services(&self) -> &[String] {
         self.endpoints.names()
@@ -238,6 +244,10 @@ pub struct Facts {
     pub response_decoded: Option<u64>,
     /// Flags to add.
     pub notes: Notes,
+    /// Whether the request was held against the rules of a document.
+    pub checked: bool,
+    /// Rules of the document that it breaks, by field.
+    pub violations: u8,
     /// The field that the answer names as the reason of a refusal.
     pub refused_field: TextId,
 }
@@ -253,6 +263,8 @@ impl Identity {
         let mut observation = self.0;
         observation.response_decoded = facts.response_decoded;
         observation.notes.insert(facts.notes);
+        observation.checked = facts.checked;
+        observation.violations = facts.violations;
         observation.refused_field = facts.refused_field;
         observation
     }
@@ -562,6 +574,8 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         grpc_status: grpc.status,
         request_messages: grpc.request_messages,
         response_messages: grpc.response_messages,
+        checked: false,
+        violations: 0,
     }
 }
 

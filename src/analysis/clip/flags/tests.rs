@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::EventTime;
-use crate::observation::{Category, ExposedIn, Exposure, ObjectKey, Part, RuleId, TypeId};
+use crate::observation::{
+    Category, CollectionKey, ExposedIn, Exposure, ObjectKey, ObjectRef, Part, RuleId, TypeId,
+};
 
 const TOKEN: bool = true;
 const CLIENT: bool = false;
@@ -34,7 +36,11 @@ fn hash(number: u64) -> u64 {
 
 fn object(number: u64, status: u16) -> Observation {
     Observation {
-        object: Some(ObjectKey(hash(number))),
+        object: Some(ObjectRef {
+            key: ObjectKey(hash(number)),
+            collection: CollectionKey(1),
+            neighbours: None,
+        }),
         ..answered(status)
     }
 }
@@ -235,6 +241,19 @@ fn shadows_need_documents() {
     assert_eq!(run(&documents, &[shadow], TOKEN), NONE);
 }
 
+#[test]
+fn broken_rules_of_documents_show_when_they_are_many() {
+    let broken = Observation {
+        violations: 3,
+        ..seen(0)
+    };
+    let limit = FlagLimits::default().schema_violations as usize;
+    let many = vec![broken; limit];
+    assert_eq!(shown(&many[1..], TOKEN), NONE);
+    assert_eq!(shown(&many, TOKEN), only(Signal::SchemaViolation));
+    assert_eq!(shown(&many, CLIENT), only(Signal::SchemaViolation));
+}
+
 fn any_observation() -> impl Strategy<Value = Observation> {
     let codes = proptest::sample::select(vec![0, 200, 400, 401, 403, 404, 422]);
     let places = proptest::sample::select(vec!["", "DE", "FR"]);
@@ -244,6 +263,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             country: Country::from_code(country),
             agent: TextId(number % 5),
             documented,
+            violations: u8::from(number % 7 == 0),
             ..object(number, status)
         },
     )
@@ -263,6 +283,7 @@ proptest! {
             denied_objects: 8,
             auth_failures: 8,
             unknown_paths: 8,
+            schema_violations: 8,
             ..FlagLimits::default()
         };
         let mut other = all.clone();

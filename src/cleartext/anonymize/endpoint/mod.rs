@@ -8,13 +8,14 @@ pub mod candidate;
 mod object;
 pub mod openapi;
 pub(super) mod operation;
-pub(super) mod path;
+pub(in crate::cleartext) mod path;
 mod pieces;
 mod routes;
 pub mod segment;
 pub mod service;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -27,6 +28,7 @@ use self::routes::Routes;
 use self::service::{Belongs, Service, Services};
 use super::keys::Keys;
 use super::lexicon::{Lexicon, TextKind};
+use crate::cleartext::schema::Rules;
 use crate::observation::{
     Candidate, CollectionKey, EndpointId, EndpointName, Method, ObjectKey, ObjectRef, PublicCell,
     PublicTriple, Route, ServiceId, TextId,
@@ -77,6 +79,7 @@ pub(in crate::cleartext::anonymize) struct Endpoints {
     routes: Vec<Routes>,
     triples: Vec<PublicTriple>,
     promised: Vec<Promised>,
+    rules: Vec<Option<Rules>>,
 }
 
 impl Endpoints {
@@ -96,8 +99,10 @@ impl Endpoints {
             }
         }
         let mut promised = Vec::new();
+        let mut claims = Vec::new();
         for document in documents {
             let id = out.service_of_document(document);
+            claims.push(id);
             promised.extend(document.operations.iter().map(|operation| {
                 let template = tidy(&operation.template);
                 (id, operation.method, template, operation.deprecated)
@@ -115,7 +120,58 @@ impl Endpoints {
             }
         }
         out.publish(&promised);
+        out.rules = out.rules_of(documents, &claims);
         Ok(out)
+    }
+
+    /// What documents say about each cell; nothing where two of them say different things.
+    fn rules_of(&self, documents: &[OpenApi], services: &[ServiceId]) -> Vec<Option<Rules>> {
+        let cells: BTreeMap<&PublicTriple, usize> = self.triples.iter().zip(0..).collect();
+        let mut rules: Vec<Option<Rules>> = self.triples.iter().map(|_| None).collect();
+        let mut doubtful = BTreeSet::new();
+        for (document, id) in documents.iter().zip(services) {
+            for operation in &document.operations {
+                let template = tidy(&operation.template);
+                let triple = self.triple(*id, operation.method, &template);
+                let found = document.book.operation(&operation.path, operation.method);
+                let place = cells.get(&triple).copied();
+                let Some((place, slot)) = place.zip(place.and_then(|at| rules.get_mut(at))) else {
+                    continue;
+                };
+                let own = found.map(|found| Rules {
+                    book: Arc::clone(&document.book),
+                    operation: found.clone(),
+                    template,
+                });
+                match slot {
+                    None => *slot = own,
+                    Some(known) if own.as_ref().is_some_and(|own| own.is_like(known)) => {}
+                    Some(_) => {
+                        doubtful.insert(place);
+                    }
+                }
+            }
+        }
+        for place in doubtful {
+            if let Some(slot) = rules.get_mut(place) {
+                *slot = None;
+            }
+        }
+        rules
+    }
+
+    /// The rules for what counts in a cell.
+    pub(in crate::cleartext::anonymize) fn rules(&self, cell: PublicCell) -> Option<&Rules> {
+        self.rules.get(usize::try_from(cell.0).ok()?)?.as_ref()
+    }
+
+    fn triple(&self, id: ServiceId, method: Method, template: &str) -> PublicTriple {
+        let name = self.names.get(usize::from(id.0));
+        PublicTriple {
+            service: name.cloned().unwrap_or_default(),
+            endpoint: template.to_owned(),
+            method: method.name().to_owned(),
+        }
     }
 
     /// The name of the service of a host.
@@ -189,26 +245,15 @@ impl Endpoints {
 
     /// Numbers the triples in their order and lays the routes.
     fn publish(&mut self, promised: &[(ServiceId, Method, String, bool)]) {
-        let name = |id: ServiceId| {
-            self.names
-                .get(usize::from(id.0))
-                .cloned()
-                .unwrap_or_default()
-        };
-        let triple = |id: ServiceId, method: Method, template: &str| PublicTriple {
-            service: name(id),
-            endpoint: template.to_owned(),
-            method: method.name().to_owned(),
-        };
         let triples: BTreeSet<PublicTriple> = promised
             .iter()
-            .map(|(id, method, template, _)| triple(*id, *method, template))
+            .map(|(id, method, template, _)| self.triple(*id, *method, template))
             .collect();
         let cells: BTreeMap<&PublicTriple, PublicCell> =
             triples.iter().zip((0..).map(PublicCell)).collect();
         let mut routes: Vec<Routes> = self.names.iter().map(|_| Routes::default()).collect();
         for (id, method, template, deprecated) in promised {
-            let triple = triple(*id, *method, template);
+            let triple = self.triple(*id, *method, template);
             let cell = cells.get(&triple).copied().unwrap_or_default();
             if let Some(routes) = routes.get_mut(usize::from(id.0)) {
                 routes.add(template, *method, cell);

@@ -1,15 +1,17 @@
 //! A light reader of OpenAPI documents: 2.0, 3.0 and 3.1, JSON or YAML. It reads `servers` (or `host` and `basePath`),
-//! `paths` and `deprecated`, and passes over the rest.
+//! `paths` and `deprecated`. The rest of 3.0 and 3.1 are rules for parameters and bodies: [`Book`] has them.
 //!
 //! Refuses: documents that are too long, have no `paths`, or are no OpenAPI. Path items behind a `$ref` are passed over
 //! and counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::cleartext::schema::{self, Book};
 use crate::observation::Method;
 
 /// Longest document.
@@ -49,7 +51,7 @@ impl fmt::Display for OpenApiError {
 impl std::error::Error for OpenApiError {}
 
 /// What an OpenAPI document says about where requests go.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct OpenApi {
     /// Host names of its servers, lower case, without port: only real names, no addresses, no `localhost`.
     pub hosts: Vec<String>,
@@ -57,6 +59,8 @@ pub struct OpenApi {
     pub operations: Vec<Operation>,
     /// Path items that were passed over because they stand behind a `$ref`.
     pub skipped: usize,
+    /// Rules for parameters and bodies; empty for version 2.0.
+    pub book: Arc<Book>,
 }
 
 /// One method on one path.
@@ -68,6 +72,8 @@ pub struct Operation {
     pub method: Method,
     /// Whether the document calls it deprecated.
     pub deprecated: bool,
+    /// The path alone, as the document prints it.
+    pub path: String,
 }
 
 impl OpenApi {
@@ -77,12 +83,7 @@ impl OpenApi {
             return Err(OpenApiError::TooLong);
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let document: Document = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|e| OpenApiError::Syntax(e.to_string()))?
-        } else {
-            serde_saphyr::from_str_with_options(text, yaml_options())
-                .map_err(|e| OpenApiError::Syntax(e.to_string()))?
-        };
+        let document: Document = read(text)?;
         if document.openapi.or(document.swagger).is_none() {
             return Err(OpenApiError::NotOpenApi);
         }
@@ -108,6 +109,7 @@ impl OpenApi {
                         template: template.clone(),
                         method: *method,
                         deprecated: *deprecated,
+                        path: path.clone(),
                     }));
             }
             out.hosts
@@ -121,7 +123,29 @@ impl OpenApi {
         dedup_in_order(&mut out.hosts);
         out.operations.sort_unstable();
         out.operations.dedup();
+        out.book = Arc::new(Book::compile(&read(text)?));
         Ok(out)
+    }
+}
+
+impl OpenApi {
+    /// Operations whose parameters or bodies have rules that requests are held against.
+    pub fn with_rules(&self) -> usize {
+        let has_rules = |operation: &&Operation| {
+            let rules = self.book.operation(&operation.path, operation.method);
+            rules.is_some_and(schema::Operation::binds)
+        };
+        self.operations.iter().filter(has_rules).count()
+    }
+}
+
+/// Reads JSON or YAML.
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, OpenApiError> {
+    if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|e| OpenApiError::Syntax(e.to_string()))
+    } else {
+        serde_saphyr::from_str_with_options(text, yaml_options())
+            .map_err(|e| OpenApiError::Syntax(e.to_string()))
     }
 }
 

@@ -13,7 +13,7 @@ const MAX_PATH: usize = 4_096;
 
 /// What the target of a request was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Form {
+pub(in crate::cleartext) enum Form {
     /// A path, alone or behind a scheme and authority.
     Path,
     /// `host:port`, as CONNECT has it.
@@ -26,7 +26,7 @@ pub(super) enum Form {
 
 /// The segments of one path.
 #[derive(Default)]
-pub(super) struct PathBuf {
+pub(in crate::cleartext) struct PathBuf {
     bytes: Vec<u8>,
     spans: SmallVec<[(usize, usize); MAX_DEPTH]>,
     deeper: bool,
@@ -34,7 +34,7 @@ pub(super) struct PathBuf {
 
 impl PathBuf {
     /// Cuts `target`. What was held before is gone.
-    pub(super) fn read(&mut self, target: &[u8]) -> Form {
+    pub(in crate::cleartext) fn read(&mut self, target: &[u8]) -> Form {
         self.bytes.clear();
         self.spans.clear();
         self.deeper = false;
@@ -57,14 +57,14 @@ impl PathBuf {
     }
 
     /// The decoded segments, at most [`MAX_DEPTH`].
-    pub(super) fn segments(&self) -> impl Iterator<Item = &[u8]> {
+    pub(in crate::cleartext) fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.spans
             .iter()
             .map(|(start, end)| self.bytes.get(*start..*end).unwrap_or_default())
     }
 
     /// Whether the path went on behind the last segment.
-    pub(super) const fn deeper(&self) -> bool {
+    pub(in crate::cleartext) const fn deeper(&self) -> bool {
         self.deeper
     }
 
@@ -105,7 +105,7 @@ fn path_only(target: &[u8]) -> &[u8] {
 }
 
 /// The query of a target, without `?` and fragment.
-pub(in crate::cleartext::anonymize) fn query_of(target: &[u8]) -> &[u8] {
+pub(in crate::cleartext) fn query_of(target: &[u8]) -> &[u8] {
     let Some(mark) = memchr::memchr(b'?', target) else {
         return &[];
     };
@@ -115,7 +115,7 @@ pub(in crate::cleartext::anonymize) fn query_of(target: &[u8]) -> &[u8] {
 }
 
 /// Percent-decodes `raw` (RFC 3986 section 2.1) onto the end of `out`; a broken escape stays as it is.
-pub(in crate::cleartext::anonymize) fn decode_into(raw: &[u8], out: &mut Vec<u8>) {
+pub(in crate::cleartext) fn decode_into(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(mark) = memchr::memchr(b'%', rest) {
         let (plain, escape) = rest.split_at_checked(mark).unwrap_or((rest, &[]));

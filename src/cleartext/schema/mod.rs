@@ -1,0 +1,497 @@
+//! Holds transactions against the OpenAPI documents, while their bytes are still there: rules that a request breaks,
+//! parameters and fields that the document does not have, and, where the API is to be described, all fields there are.
+//!
+//! Owns the compiled rules ([`Book`]) and the walk over parameters and JSON bodies. What leaves are
+//! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to [`MAX_BODY`], and the limits of
+//! each part; what is beyond a limit breaks no rule. Refuses nothing: a body that is no JSON says nothing.
+//!
+//! ```text
+//! model, compile    the rules of a document
+//! check             values against schemas
+//! parameters        path, query and header: values that are text
+//! fields            which fields a body has
+//! trail             the path of names to a field, and which names may be written
+//! ```
+
+mod check;
+mod compile;
+mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+mod model;
+mod parameters;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::check::{Broken, Checker, type_of};
+use self::fields::{Fields, Undocumented};
+pub use self::model::Book;
+pub(in crate::cleartext) use self::model::Operation;
+use self::model::Place;
+use self::trail::Trail;
+use crate::cleartext::anonymize::endpoint::path::{Form, PathBuf, query_of};
+use crate::cleartext::http::transaction::{Message, Transaction};
+use crate::observation::{
+    FieldNote, JsonTypes, Notes, Part, Remark, SchemaRule, Status, TextId, TxState,
+};
+
+/// Longest body that is looked into (bytes after content coding).
+const MAX_BODY: usize = 512 << 10;
+/// Most notes about one transaction.
+const MAX_NOTES: usize = 512;
+
+/// What is wanted of a survey.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Depth {
+    /// Rules that requests break.
+    #[default]
+    Violations,
+    /// Also parameters and fields that are not in the document.
+    Inventory,
+    /// All parameters and fields, with or without a document.
+    Everything,
+}
+
+/// The rules for one endpoint.
+#[derive(Clone)]
+pub(in crate::cleartext) struct Rules {
+    /// The document.
+    pub(in crate::cleartext) book: Arc<Book>,
+    /// What it says about the endpoint.
+    pub(in crate::cleartext) operation: Operation,
+    /// The template, base path included.
+    pub(in crate::cleartext) template: String,
+}
+
+impl Rules {
+    /// Whether both say the same, word for word.
+    pub(in crate::cleartext) fn is_like(&self, other: &Self) -> bool {
+        self.template == other.template
+            && self.operation == other.operation
+            && (Arc::ptr_eq(&self.book, &other.book) || self.book == other.book)
+    }
+}
+
+/// Both bodies after content coding; none where there is none, or it could not be decoded.
+#[derive(Clone, Copy, Default)]
+pub(in crate::cleartext) struct Decoded<'a> {
+    pub(in crate::cleartext) request: Option<&'a [u8]>,
+    pub(in crate::cleartext) response: Option<&'a [u8]>,
+}
+
+/// What a survey comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(in crate::cleartext) struct Surveyed {
+    /// Whether the request was held against rules.
+    pub(in crate::cleartext) checked: bool,
+    /// Rules that it breaks, by field.
+    pub(in crate::cleartext) violations: u8,
+}
+
+/// Gives a path of names its id; the flag says whether it is known beforehand.
+type NameIds = Box<dyn FnMut(&[u8], bool) -> TextId + Send>;
+
+/// Surveys transactions. One a worker.
+pub(in crate::cleartext) struct Surveyor {
+    depth: Depth,
+    names: NameIds,
+    path: PathBuf,
+    notes: Vec<FieldNote>,
+}
+
+impl Surveyor {
+    pub(in crate::cleartext) fn new(depth: Depth, names: NameIds) -> Self {
+        Self {
+            depth,
+            names,
+            path: PathBuf::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether a transaction without rules has to be looked at too.
+    pub(in crate::cleartext) fn is_curious(&self) -> bool {
+        self.depth == Depth::Everything
+    }
+
+    /// Forgets the notes about the transaction before.
+    pub(in crate::cleartext) fn clear(&mut self) {
+        self.notes.clear();
+    }
+
+    /// The notes about the last transaction, each once.
+    pub(in crate::cleartext) fn notes(&self) -> &[FieldNote] {
+        &self.notes
+    }
+
+    /// Looks at a transaction.
+    pub(in crate::cleartext) fn survey(
+        &mut self,
+        rules: Option<&Rules>,
+        tx: &Transaction,
+        bodies: Decoded<'_>,
+    ) -> Surveyed {
+        let Some(request) = &tx.request else {
+            return Surveyed::default();
+        };
+        let status = Status(tx.response.as_ref().map_or(0, |response| response.status));
+        // Bodies are read only where somebody has something to say about them.
+        let said = rules.is_some_and(|rules| !rules.operation.body.0.is_empty());
+        let wanted = said || self.is_curious();
+        let sent = Sent::of(tx, request, bodies.request.filter(|_| wanted));
+        let answer = tx.response.as_ref();
+        let answer = answer.filter(|_| self.depth >= Depth::Inventory);
+        let answer = answer.and_then(|message| json_body(tx, message, bodies.response));
+        let mut out = Surveyed::default();
+        if let Some(rules) = rules {
+            let broken = self.broken(rules, tx, &sent);
+            out.checked = sent.is_whole;
+            out.violations = u8::try_from(broken.len()).unwrap_or(u8::MAX);
+            for (part, rule, trail) in broken {
+                self.note(part, &trail, Remark::Breaks(rule), Status::NONE);
+            }
+            // What was refused may be anything: only what was accepted is part of the API.
+            if self.depth >= Depth::Inventory && (200..400).contains(&status.0) {
+                self.undocumented(rules, (tx, request), &sent);
+                self.undocumented_in_answer(rules, answer.as_ref(), status);
+            }
+        }
+        if self.depth == Depth::Everything && status != Status::NONE {
+            self.everything(tx, request, &sent, status);
+            if let Some(Body { value, .. }) = &answer {
+                let mut all = Fields::new();
+                fields::all(value, &mut Trail::root(), &mut all);
+                self.seen(Part::ResponseBody, &all, false, status);
+            }
+        }
+        self.notes.sort_unstable();
+        self.notes.dedup();
+        out
+    }
+
+    fn broken(
+        &mut self,
+        rules: &Rules,
+        tx: &Transaction,
+        sent: &Sent<'_>,
+    ) -> Vec<(Part, SchemaRule, Trail)> {
+        let mut out = Vec::new();
+        if !sent.is_whole {
+            return out;
+        }
+        self.broken_parameters(rules, tx, sent, &mut out);
+        let operation = &rules.operation;
+        if operation.body_required && sent.request.body_bytes == 0 && sent.request.body_whole {
+            out.push((Part::RequestBody, SchemaRule::Required, Trail::root()));
+        }
+        if let Some(body) = sent.body.as_ref()
+            // Null has a meaning of its own there (RFC 7396), and nothing is required.
+            && body.media != "application/merge-patch+json"
+            && let Some(schema) = operation.body.of(&body.media)
+        {
+            let mut broken = Broken::new();
+            let mut checker = Checker::new(&rules.book);
+            checker.check(&body.value, schema, &mut Trail::root(), &mut broken);
+            let found = broken.into_iter();
+            out.extend(found.map(|(rule, trail)| (Part::RequestBody, rule, trail)));
+        }
+        out.truncate(check::MAX_BROKEN);
+        out
+    }
+
+    fn broken_parameters(
+        &mut self,
+        rules: &Rules,
+        tx: &Transaction,
+        sent: &Sent<'_>,
+        out: &mut Vec<(Part, SchemaRule, Trail)>,
+    ) {
+        let (book, operation) = (&rules.book, &rules.operation);
+        let mut tell = |part, rule, name: &[u8]| out.push((part, rule, Trail::of(name, true)));
+        for (name, value) in self.path_values(&rules.template, sent.target) {
+            let Some(parameter) = operation.parameter(Place::Path, name) else {
+                continue;
+            };
+            if let Some(rule) = parameters::check(book, parameter, value) {
+                tell(Part::RequestPath, rule, name.as_bytes());
+            }
+        }
+        for (name, value) in &sent.query {
+            let stem = std::str::from_utf8(name).ok();
+            let Some(parameter) = stem.and_then(|name| operation.parameter(Place::Query, name))
+            else {
+                continue;
+            };
+            if let Some(rule) = parameters::check(book, parameter, value) {
+                tell(Part::RequestQuery, rule, name);
+            }
+        }
+        let cut = sent.query.len() >= parameters::MAX_PARAMETERS;
+        let in_query = |name: &str| {
+            let mut all = sent.query.iter();
+            cut || all.any(|(sent, _)| {
+                sent == name.as_bytes()
+                    || parameters::stem(sent) == parameters::stem(name.as_bytes())
+            })
+        };
+        for name in parameters::missing(book, operation, Place::Query, in_query) {
+            tell(Part::RequestQuery, SchemaRule::Required, name.as_bytes());
+        }
+        // A dynamic table joined midstream hides fields.
+        if tx.notes.contains(Notes::MIDSTREAM) {
+            return;
+        }
+        let in_header = |name: &str| tx.field(sent.request, name).is_some();
+        for name in parameters::missing(book, operation, Place::Header, in_header) {
+            tell(Part::RequestHeader, SchemaRule::Required, name.as_bytes());
+        }
+        for parameter in operation
+            .parameters
+            .iter()
+            .filter(|p| p.place == Place::Header)
+        {
+            let value = tx.field(sent.request, &parameter.name);
+            let rule = value.and_then(|value| parameters::check(book, parameter, value));
+            if let Some(rule) = rule {
+                tell(Part::RequestHeader, rule, parameter.name.as_bytes());
+            }
+        }
+    }
+
+    /// The values of the parameters of a template that take a whole segment.
+    fn path_values<'a>(
+        &'a mut self,
+        template: &'a str,
+        target: &[u8],
+    ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let is_path = self.path.read(target) == Form::Path && !self.path.deeper();
+        let names = template.split('/').filter(|segment| !segment.is_empty());
+        let same = is_path && names.clone().count() == self.path.segments().count();
+        let both = names.zip(self.path.segments()).filter(move |_| same);
+        both.filter_map(|(name, value)| {
+            let name = name.strip_prefix('{')?.strip_suffix('}')?;
+            (!name.contains(['{', '}', '+', '*'])).then_some((name, value))
+        })
+    }
+
+    fn undocumented(
+        &mut self,
+        rules: &Rules,
+        (tx, request): (&Transaction, &Message),
+        sent: &Sent<'_>,
+    ) {
+        let (book, operation) = (&rules.book, &rules.operation);
+        let has = |place, name: &[u8]| {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            operation.parameter(place, name).is_some()
+                || book.credentials.contains(&(place, name.into()))
+        };
+        if !parameters::is_open(book, operation) {
+            for (name, _) in &sent.query {
+                let stem = parameters::stem(name);
+                let lists = operation.parameters.iter();
+                let mut stems = lists.filter(|p| p.place == Place::Query);
+                let is_part = stems.any(|p| parameters::stem(p.name.as_bytes()) == stem);
+                if !has(Place::Query, name) && !is_part {
+                    let trail = Trail::of(stem, false);
+                    self.note(
+                        Part::RequestQuery,
+                        &trail,
+                        Remark::Undocumented,
+                        Status::NONE,
+                    );
+                }
+            }
+        }
+        for (name, _) in tx.fields(request) {
+            let name = name.to_ascii_lowercase();
+            if is_own_header(&name) && !has(Place::Header, &name) {
+                let trail = Trail::of(&name, false);
+                self.note(
+                    Part::RequestHeader,
+                    &trail,
+                    Remark::Undocumented,
+                    Status::NONE,
+                );
+            }
+        }
+        if let Some(body) = sent.body.as_ref()
+            && let Some(schema) = operation.body.of(&body.media)
+        {
+            let mut found = Fields::new();
+            let walk = Undocumented::new(book);
+            walk.find(&body.value, &[schema], &mut Trail::root(), &mut found);
+            for trail in found.keys() {
+                self.note(Part::RequestBody, trail, Remark::Undocumented, Status::NONE);
+            }
+        }
+    }
+
+    fn undocumented_in_answer(&mut self, rules: &Rules, body: Option<&Body>, status: Status) {
+        let content = rules.operation.answer(status.0);
+        if let Some(body) = body
+            && let Some(schema) = content.and_then(|content| content.of(&body.media))
+        {
+            let mut found = Fields::new();
+            let walk = Undocumented::new(&rules.book);
+            walk.find(&body.value, &[schema], &mut Trail::root(), &mut found);
+            for trail in found.keys() {
+                self.note(
+                    Part::ResponseBody,
+                    trail,
+                    Remark::Undocumented,
+                    Status::NONE,
+                );
+            }
+        }
+    }
+
+    fn everything(&mut self, tx: &Transaction, request: &Message, sent: &Sent<'_>, status: Status) {
+        self.notes.push(FieldNote {
+            part: Part::ResponseBody,
+            field: TextId::NONE,
+            remark: Remark::Answered,
+            status,
+        });
+        // What was refused may be anything.
+        if status.0 >= 400 {
+            return;
+        }
+        let mut query = Fields::new();
+        for (name, value) in &sent.query {
+            text_field(parameters::stem(name), value, &mut query);
+        }
+        self.seen(Part::RequestQuery, &query, false, Status::NONE);
+        let mut fields = Fields::new();
+        if let Some(body) = &sent.body {
+            fields::all(&body.value, &mut Trail::root(), &mut fields);
+        }
+        self.seen(Part::RequestBody, &fields, false, Status::NONE);
+        let media = tx.field(request, "content-type").map(media);
+        if media.as_deref() == Some("application/x-www-form-urlencoded") {
+            let mut form = Fields::new();
+            let bytes = sent.bytes.unwrap_or_default();
+            for (name, value) in parameters::of_query(bytes) {
+                text_field(parameters::stem(&name), &value, &mut form);
+            }
+            self.seen(Part::RequestBody, &form, true, Status::NONE);
+        }
+    }
+
+    fn seen(&mut self, part: Part, fields: &Fields, form: bool, status: Status) {
+        for (trail, types) in fields {
+            let remark = if form {
+                Remark::SeenInForm(*types)
+            } else {
+                Remark::Seen(*types)
+            };
+            self.note(part, trail, remark, status);
+        }
+    }
+
+    fn note(&mut self, part: Part, trail: &Trail, remark: Remark, status: Status) {
+        if self.notes.len() < MAX_NOTES {
+            let field = (self.names)(&trail.text, trail.known);
+            self.notes.push(FieldNote {
+                part,
+                field,
+                remark,
+                status,
+            });
+        }
+    }
+}
+
+/// What a client sent, as far as it is read here.
+struct Sent<'a> {
+    request: &'a Message,
+    target: &'a [u8],
+    query: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The body, where it is JSON.
+    body: Option<Body>,
+    bytes: Option<&'a [u8]>,
+    /// Nothing of the head is missing.
+    is_whole: bool,
+}
+
+impl<'a> Sent<'a> {
+    fn of(tx: &'a Transaction, request: &'a Message, body: Option<&'a [u8]>) -> Self {
+        let target = tx.slice(request.target);
+        let whole = matches!(tx.state, TxState::Complete | TxState::NoResponse);
+        Self {
+            request,
+            target,
+            query: parameters::of_query(query_of(target)).collect(),
+            body: json_body(tx, request, body),
+            bytes: body,
+            is_whole: whole && !target.is_empty(),
+        }
+    }
+}
+
+/// A body that is JSON.
+struct Body {
+    media: String,
+    value: Value,
+}
+
+/// Reads a body that says it is JSON. One that is cut or broken says nothing.
+fn json_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<Body> {
+    let bytes = bytes.filter(|bytes| message.body_whole && bytes.len() <= MAX_BODY)?;
+    let media = media(tx.field(message, "content-type")?);
+    if media != "application/json" && !media.ends_with("+json") {
+        return None;
+    }
+    let value = serde_json::from_slice(bytes).ok()?;
+    Some(Body { media, value })
+}
+
+/// The media type of a `Content-Type`, without parameters, in lower case.
+fn media(field: &[u8]) -> String {
+    let media = field.split(|b| *b == b';').next().unwrap_or_default();
+    let media = media.trim_ascii().to_ascii_lowercase();
+    String::from_utf8(media).unwrap_or_default()
+}
+
+/// A value that came as text, with the type that it looks like.
+fn text_field(name: &[u8], value: &[u8], fields: &mut Fields) {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    let read: Option<Value> = serde_json::from_str(text).ok();
+    let types = match read {
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => type_of(&value),
+        _ => JsonTypes::STRING,
+    };
+    let known = fields.entry(Trail::of(name, false)).or_default();
+    *known = known.or(types);
+}
+
+/// Whether a header is of the API rather than of HTTP, of a browser or of what lies between: those are no news.
+fn is_own_header(name: &[u8]) -> bool {
+    const BETWEEN: [&str; 17] = [
+        // Credentials, however they are called: they are counted as tokens.
+        "x-api-key",
+        "x-apikey",
+        "x-auth",
+        "x-access-token",
+        "x-csrf",
+        "x-xsrf",
+        "x-amz-",
+        "x-forwarded-",
+        "x-real-ip",
+        "x-request-id",
+        "x-correlation-id",
+        "x-b3-",
+        "x-amzn-",
+        "x-cloud-trace",
+        "x-envoy-",
+        "x-requested-with",
+        "x-original-",
+    ];
+    let starts = |start: &&str| name.starts_with(start.as_bytes());
+    name.starts_with(b"x-") && !BETWEEN.iter().any(starts)
+}

@@ -1,0 +1,535 @@
+//! What breaks a rule, and, more important, what does not.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::cleartext::anonymize::endpoint::openapi::OpenApi;
+use crate::cleartext::http::transaction::{Field, Span};
+use crate::cleartext::raw::Raw;
+use crate::clock::EventTime;
+use crate::observation::{FlowId, Method, Protocol};
+
+const V30: &str = r"
+openapi: 3.0.3
+info: {title: Shop, version: '1'}
+paths:
+  /orders/{order_id}:
+    parameters:
+      - {name: order_id, in: path, required: true, schema: {type: integer}}
+    post:
+      parameters:
+        - {name: dry_run, in: query, schema: {type: boolean}}
+        - {name: status, in: query, required: true, schema: {type: string, enum: [open, paid]}}
+        - {name: ids, in: query, schema: {type: array, items: {type: integer}}}
+        - {name: X-Tenant, in: header, required: true, schema: {type: string}}
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: {$ref: '#/components/schemas/Order'}
+      responses:
+        200:
+          description: done
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/Order'}
+        default: {description: refused}
+components:
+  securitySchemes:
+    key: {type: apiKey, in: query, name: api_key}
+  schemas:
+    Order:
+      type: object
+      required: [id, lines, currency]
+      properties:
+        id: {type: string, readOnly: true}
+        currency: {type: string, enum: [EUR, USD]}
+        note: {type: string, nullable: true}
+        amount: {type: number}
+        lines:
+          type: array
+          items: {$ref: '#/components/schemas/Line'}
+        payment:
+          oneOf:
+            - {$ref: '#/components/schemas/Card'}
+            - {$ref: '#/components/schemas/Transfer'}
+        buyer:
+          allOf:
+            - {$ref: '#/components/schemas/Closed'}
+            - {type: object, properties: {email: {type: string}}}
+        labels: {type: object, additionalProperties: {type: string}}
+        anything: {}
+    Line:
+      type: object
+      additionalProperties: false
+      required: [sku]
+      properties:
+        sku: {type: string}
+        quantity: {type: integer}
+        inner: {$ref: '#/components/schemas/Line'}
+    Card: {type: object, required: [number], properties: {number: {type: string}}}
+    Transfer: {type: object, required: [iban], properties: {iban: {type: string}}}
+    Closed: {type: object, additionalProperties: false, properties: {name: {type: string}}}
+";
+
+struct Exchange<'a> {
+    target: &'a str,
+    fields: &'a [(&'a str, &'a str)],
+    body: &'a str,
+    status: u16,
+    answer: &'a str,
+}
+
+const SOUND: Exchange<'_> = Exchange {
+    target: "/orders/7?status=open",
+    fields: &[("X-Tenant", "acme"), ("Content-Type", "application/json")],
+    body: r#"{"lines":[{"sku":"a"}],"currency":"EUR"}"#,
+    status: 200,
+    answer: "{}",
+};
+
+/// Lays texts one behind the other.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn span(&mut self, text: &str) -> Span {
+        let start = u32::try_from(self.0.len()).unwrap();
+        self.0.extend_from_slice(text.as_bytes());
+        let end = u32::try_from(self.0.len()).unwrap();
+        Span { start, end }
+    }
+}
+
+fn transaction(of: &Exchange<'_>) -> Transaction {
+    let (mut bytes, mut fields) = (Bytes::default(), Vec::new());
+    for (name, value) in of
+        .fields
+        .iter()
+        .chain(&[("Content-Type", "application/json")])
+    {
+        let (name, value) = (bytes.span(name), bytes.span(value));
+        fields.push(Field { name, value });
+    }
+    let sent = of.fields.len();
+    let mut message = |target: &str, body: &str, status, fields| Message {
+        head: Span::default(),
+        first: Span::default(),
+        target: bytes.span(target),
+        status,
+        protocol: Protocol::Http11,
+        fields,
+        trailers: 0,
+        body: bytes.span(body),
+        body_bytes: body.len() as u64,
+        body_whole: true,
+    };
+    let request = message(of.target, of.body, 0, 0..sent);
+    let response = message("", of.answer, of.status, sent..sent + 1);
+    Transaction {
+        flow: FlowId(1),
+        index: 0,
+        client: Raw::new(IpAddr::from([198, 51, 100, 7])),
+        claimed: None,
+        server: Raw::new((IpAddr::from([192, 0, 2, 1]), 80)),
+        request: Some(request),
+        response: Some(response),
+        protocol: Protocol::Http11,
+        start: EventTime::ZERO,
+        request_end: None,
+        response_start: None,
+        end: EventTime::ZERO,
+        state: TxState::Complete,
+        notes: Notes::default(),
+        grpc: None,
+        fields,
+        bytes: Raw::new(bytes.0),
+    }
+}
+
+fn rules(document: &str) -> Rules {
+    let document = OpenApi::parse(document).unwrap();
+    let operation = document.operations.first().unwrap().clone();
+    let found = document.book.operation(&operation.path, operation.method);
+    Rules {
+        operation: found.unwrap().clone(),
+        template: operation.template,
+        book: document.book,
+    }
+}
+
+/// The notes in words, with an exclamation mark behind names that may be shown whoever sent them.
+fn survey(depth: Depth, rules: Option<&Rules>, exchange: &Exchange<'_>) -> Vec<String> {
+    let texts: Arc<Mutex<BTreeMap<TextId, String>>> = Arc::default();
+    let own = Arc::clone(&texts);
+    let names = move |path: &[u8], known: bool| {
+        let mark = if known { "!" } else { "" };
+        let text = String::from_utf8(path.to_vec()).unwrap() + mark;
+        let mut texts = own.lock().unwrap();
+        let next = TextId(texts.len() as u64 + 1);
+        let known = texts.iter().find(|(_, one)| **one == text);
+        let id = known.map_or(next, |(id, _)| *id);
+        texts.insert(id, text);
+        id
+    };
+    let mut surveyor = Surveyor::new(depth, Box::new(names));
+    let tx = transaction(exchange);
+    let body = |text| Some(str::as_bytes(text)).filter(|bytes| !bytes.is_empty());
+    let bodies = Decoded {
+        request: body(exchange.body),
+        response: body(exchange.answer),
+    };
+    surveyor.survey(rules, &tx, bodies);
+    let texts = texts.lock().unwrap();
+    let mut lines: Vec<_> = surveyor
+        .notes()
+        .iter()
+        .map(|note| {
+            let name = texts.get(&note.field).map_or("", String::as_str);
+            let what = match note.remark {
+                Remark::Breaks(rule) => rule.name().to_owned(),
+                Remark::Undocumented => "undocumented".to_owned(),
+                Remark::Seen(types) => types.names().collect::<Vec<_>>().join("|"),
+                Remark::SeenInForm(types) => {
+                    "form ".to_owned() + &types.names().collect::<Vec<_>>().join("|")
+                }
+                Remark::Answered => "answered".to_owned(),
+            };
+            format!("{what} {}:{name}", note.part.name())
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn broken(exchange: &Exchange<'_>) -> Vec<String> {
+    survey(Depth::Violations, Some(&rules(V30)), exchange)
+}
+
+fn broken_body(body: &str) -> Vec<String> {
+    broken(&Exchange { body, ..SOUND })
+}
+
+#[test]
+fn what_keeps_to_the_document_breaks_nothing() {
+    assert!(broken(&SOUND).is_empty());
+    for target in [
+        "/orders/0007?status=paid&dry_run=TRUE&ids=1,2&ids=3",
+        "/orders/7?status=open&dry_run=0&ids[]=4",
+        "/orders/7?status=open&dry_run=&unheard=1",
+        "/orders/7?status=&ids=",
+    ] {
+        assert!(broken(&Exchange { target, ..SOUND }).is_empty(), "{target}");
+    }
+    for body in [
+        r#"{"lines":[],"currency":"USD","note":null,"amount":1,"id":"x"}"#,
+        r#"{"lines":[],"currency":"USD","amount":1.5,"anything":{"a":[1]},"labels":{"a":"b"}}"#,
+        r#"{"lines":[{"sku":"a","quantity":2.0,"inner":{"sku":"b"}}],"currency":"EUR","new":1}"#,
+        r#"{"lines":[],"currency":"EUR","payment":{"iban":"x"}}"#,
+        // The closed part of an `allOf` would forbid what its sibling has: hardly meant.
+        r#"{"lines":[],"currency":"EUR","buyer":{"name":"a","email":"b","more":1}}"#,
+        // Cut off: who knows what else there was.
+        r#"{"lines":[{"sku":1"#,
+    ] {
+        assert!(broken_body(body).is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn parameters_break_rules() {
+    let target = "/orders/seven?dry_run=maybe&ids=1,two";
+    let found = broken(&Exchange {
+        target,
+        fields: &[("Content-Type", "application/json")],
+        ..SOUND
+    });
+    let expected = [
+        "required request.header:x-tenant!",
+        "required request.query:status!",
+        "type request.path:order_id!",
+        "type request.query:dry_run!",
+        "type request.query:ids!",
+    ];
+    assert_eq!(found, expected);
+    let target = "/orders/7?status=lost";
+    assert_eq!(
+        broken(&Exchange { target, ..SOUND }),
+        ["enum request.query:status!"]
+    );
+}
+
+#[test]
+fn bodies_break_rules() {
+    let cases: [(&str, &[&str]); 8] = [
+        (r#"{"currency":"EUR"}"#, &["required request.body:$.lines!"]),
+        (
+            r#"{"lines":[{"sku":1},{"sku":2}],"currency":"XXX"}"#,
+            &[
+                "enum request.body:$.currency!",
+                "type request.body:$.lines[].sku!",
+            ],
+        ),
+        (
+            r#"{"lines":[{"sku":"a","zqcolour":"red"}],"currency":"EUR"}"#,
+            &["unknown_field request.body:$.lines[].zqcolour"],
+        ),
+        (
+            r#"{"lines":[{"sku":"a","inner":{}}],"currency":"EUR","amount":"1"}"#,
+            &[
+                "required request.body:$.lines[].inner.sku!",
+                "type request.body:$.amount!",
+            ],
+        ),
+        (
+            r#"{"lines":[],"currency":"EUR","payment":{}}"#,
+            &["no_alternative request.body:$.payment!"],
+        ),
+        (
+            r#"{"lines":[],"currency":"EUR","payment":7}"#,
+            &["type request.body:$.payment!"],
+        ),
+        (
+            r#"{"lines":[],"currency":"EUR","labels":{"jane@example.com":1}}"#,
+            &["type request.body:$.labels.{key}!"],
+        ),
+        ("", &["required request.body:$!"]),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(broken_body(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn version_31_has_its_own_null_and_siblings() {
+    let document = json!({"openapi": "3.1.0", "paths": {"/a": {"post": {
+        "requestBody": {"content": {"application/*": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
+        "components": {"schemas": {
+            "A": {"type": "object", "properties": {
+                "name": {"type": ["string", "null"]},
+                "kind": {"const": "a"},
+                "pair": {"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "integer"}},
+                "base": {"$ref": "#/components/schemas/B", "required": ["x"]},
+                "odd": {"not": {}},
+                "lost": {"$ref": "other.yaml#/X"},
+                "any": {"anyOf": [{"type": "string"}, {"type": "integer", "enum": [1]}]}}},
+            "B": {"type": "object", "properties": {"x": {"type": "integer"}}}}}});
+    let rules = rules(&document.to_string());
+    let find = |body: &str| {
+        let exchange = Exchange {
+            target: "/a",
+            body,
+            ..SOUND
+        };
+        survey(Depth::Violations, Some(&rules), &exchange)
+    };
+    let fits =
+        r#"{"name":null,"kind":"a","pair":["x",1,"y"],"base":{"x":1},"odd":1,"lost":[],"any":1}"#;
+    assert!(find(fits).is_empty());
+    let breaks = r#"{"name":1,"kind":"b","base":{},"any":2}"#;
+    let expected = [
+        "enum request.body:$.kind!",
+        "no_alternative request.body:$.any!",
+        "required request.body:$.base.x!",
+        "type request.body:$.name!",
+    ];
+    assert_eq!(find(breaks), expected);
+    let type_only = survey(
+        Depth::Violations,
+        Some(&rules),
+        &Exchange {
+            target: "/a",
+            fields: &[("Content-Type", "application/merge-patch+json")],
+            body: breaks,
+            ..SOUND
+        },
+    );
+    assert!(type_only.is_empty());
+}
+
+#[test]
+fn loops_end() {
+    let document = json!({"openapi": "3.1.0", "paths": {"/a": {"post": {
+        "parameters": [{"$ref": "#/components/parameters/p"}],
+        "requestBody": {"content": {"*/*": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
+        "components": {
+            "parameters": {"p": {"$ref": "#/components/parameters/p"}},
+            "schemas": {"A": {"allOf": [{"$ref": "#/components/schemas/A"}, {"$ref": "#/components/schemas/B"}],
+                "anyOf": [{"$ref": "#/components/schemas/B"}, {"$ref": "#/components/schemas/A"}]},
+            "B": {"$ref": "#/components/schemas/A"}}}});
+    let exchange = Exchange {
+        target: "/a?x=1",
+        fields: &[("Content-Type", "application/json")],
+        ..SOUND
+    };
+    let found = survey(
+        Depth::Inventory,
+        Some(&rules(&document.to_string())),
+        &exchange,
+    );
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn fields_and_parameters_that_the_document_lacks() {
+    let exchange = Exchange {
+        target: "/orders/7?status=open&zqdebug=1&api_key=k&ids[]=1&filter[a]=2",
+        fields: &[
+            ("X-Tenant", "acme"),
+            ("X-Shop-Trace", "1"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("Content-Type", "application/json; charset=utf-8"),
+        ],
+        body: r#"{"lines":[{"sku":"a"}],"currency":"EUR","coupon":{"code":1},"anything":{"x":1},"labels":{"x":"y"}}"#,
+        answer: r#"{"id":"1","lines":[],"currency":"EUR","zqcost":[{"a":1}],"payment":{"iban":"a","number":"b","bic":"c"}}"#,
+        status: 200,
+    };
+    let found = survey(Depth::Inventory, Some(&rules(V30)), &exchange);
+    let expected = [
+        "undocumented request.body:$.coupon!",
+        "undocumented request.header:x-shop-trace",
+        "undocumented request.query:filter!",
+        "undocumented request.query:zqdebug",
+        "undocumented response.body:$.payment.bic!",
+        "undocumented response.body:$.zqcost",
+    ];
+    assert_eq!(found, expected);
+    let refused = Exchange {
+        status: 404,
+        ..exchange
+    };
+    assert!(survey(Depth::Inventory, Some(&rules(V30)), &refused).is_empty());
+    assert!(survey(Depth::Violations, Some(&rules(V30)), &exchange).is_empty());
+}
+
+#[test]
+fn everything_there_is() {
+    let exchange = Exchange {
+        target: "/orders?page=2&zqkey=on",
+        fields: &[("Content-Type", "application/x-www-form-urlencoded")],
+        body: "name=Jane+Doe&amount=1.5",
+        answer: r#"{"lines":[{"price":1},{"price":1.5}],"jane@example.com":null}"#,
+        status: 201,
+    };
+    let expected = [
+        "answered response.body:",
+        "array response.body:$.lines!",
+        "form number request.body:amount!",
+        "form string request.body:name!",
+        "integer request.query:page!",
+        "null response.body:$.{key}!",
+        "number response.body:$.lines[].price!",
+        "object response.body:$!",
+        "object response.body:$.lines[]!",
+        "string request.query:zqkey",
+    ];
+    assert_eq!(survey(Depth::Everything, None, &exchange), expected);
+}
+
+/// A schema, and a value that fits it.
+fn fitting() -> impl Strategy<Value = (Value, Value)> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|n| (json!({"type": "integer"}), json!(n))),
+        any::<f64>()
+            .prop_map(|n| (json!({"type": "number"}), json!(n)))
+            .prop_filter("a number", |(_, n)| n.is_number()),
+        "[a-z]{0,4}".prop_map(|s| (json!({"type": "string"}), json!(s))),
+        any::<bool>().prop_map(|b| (json!({"type": "boolean"}), json!(b))),
+        "[a-z]{0,4}".prop_map(|s| (json!({"enum": ["x", 1, s]}), json!(s))),
+        Just((json!({"type": ["string", "null"]}), json!(null))),
+        Just((json!({}), json!({"a": [1, "b"]}))),
+        Just((json!({"type": "string", "nullable": true}), json!(null))),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let object = (
+            proptest::collection::btree_map("[a-c]", inner.clone(), 0..3),
+            any::<bool>(),
+        );
+        prop_oneof![
+            (inner.clone(), 0..3_usize).prop_map(|((schema, value), count)| {
+                (
+                    json!({"type": "array", "items": schema}),
+                    json!(vec![value; count]),
+                )
+            }),
+            object.prop_map(|(fields, closed)| {
+                let names: Vec<_> = fields.keys().cloned().collect();
+                let schemas: BTreeMap<_, _> = fields.iter().map(|(n, (s, _))| (n, s)).collect();
+                let values: BTreeMap<_, _> = fields.iter().map(|(n, (_, v))| (n, v)).collect();
+                let schema = json!({"type": "object", "required": names, "properties": schemas,
+                    "additionalProperties": !closed});
+                (schema, json!(values))
+            }),
+            (inner.clone(), inner.clone(), any::<bool>()).prop_map(|((a, value), (b, _), one)| {
+                let key = if one { "oneOf" } else { "anyOf" };
+                (json!({key: [b, a]}), value)
+            }),
+            inner
+                .clone()
+                .prop_map(|(schema, value)| (json!({"allOf": [schema, {}]}), value)),
+            inner.prop_map(|(schema, value)| {
+                (
+                    json!({"allOf": [schema.clone(), {"anyOf": [schema]}]}),
+                    value,
+                )
+            }),
+        ]
+    })
+}
+
+fn held(version: &str, schema: &Value, value: &Value) -> Broken {
+    let document = json!({"openapi": version, "paths": {"/a": {"post": {
+        "requestBody": {"content": {"application/json": {"schema": schema}}}}}}});
+    let book = Book::compile(&document);
+    let operation = book.operation("/a", Method::Post).unwrap();
+    let id = operation.body.of("application/json").unwrap();
+    let mut broken = Broken::new();
+    Checker::new(&book).check(value, id, &mut Trail::root(), &mut broken);
+    broken
+}
+
+proptest! {
+    #[test]
+    fn a_value_that_fits_breaks_nothing((schema, value) in fitting()) {
+        for version in ["3.0.3", "3.1.0"] {
+            // Each version has its own way to allow null; both are read under both.
+            let broken = held(version, &schema, &value);
+            prop_assert!(broken.is_empty(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_breaks_the_rule(name in "[a-z]{1,8}", value in any::<i32>()) {
+        let schema = json!({"type": "object", "properties": {name.clone(): {"type": "string"}}});
+        let broken = held("3.1.0", &schema, &json!({name.clone(): value}));
+        prop_assert_eq!(broken.len(), 1);
+        prop_assert_eq!(broken.first().unwrap().0, SchemaRule::Type);
+        let path = format!("$.{name}").into_bytes();
+        prop_assert_eq!(&broken.first().unwrap().1.text, &path);
+    }
+}
+
+#[test]
+fn nothing_breaks_the_reader() {
+    let document = serde_json::to_string(&json!({"openapi": "3.0.0", "paths": {"/a": {"post": {
+        "parameters": [{"name": "q", "in": "query", "schema": {"type": "array", "items": {"type": "integer"}}}],
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
+        "components": {"schemas": {"A": {"type": "object", "required": ["a"], "additionalProperties": false,
+            "properties": {"a": {"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/A"}]},
+                "b": {"type": "array", "items": {"enum": [1, "x"]}}}}}}})).unwrap();
+    let seeds: Vec<String> = [
+        r#"{"a":{"a":"x"},"b":[1,"x",2]}"#,
+        "[[[[1]]]]",
+        "a=1&b[]=2",
+        "7,8",
+    ]
+    .iter()
+    .map(|body| format!("{document}\n{body}"))
+    .collect();
+    let seeds: Vec<&[u8]> = seeds.iter().map(String::as_bytes).collect();
+    crate::cleartext::mutation::run("schema", fuzz::schema, &seeds);
+}
