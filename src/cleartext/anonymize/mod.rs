@@ -298,17 +298,14 @@ impl Anonymizer {
         let Self { shared, caches } = self;
         let peer = *tx.client.expose();
         let claimed = tx.claimed.as_ref().map(|address| *address.expose());
-        let (asker, client) = match &tx.request {
-            Some(request) => {
-                let fields = Fields::of(tx, request);
-                let address = client((peer, claimed), &fields, &shared.trusted_proxies);
-                let asker = caches.asker(shared, tx, request, &fields);
-                (asker, caches.client(shared, address))
-            }
-            None => {
-                let address = sender(peer, claimed, &shared.trusted_proxies);
-                (caches.nobody(shared), caches.client(shared, address))
-            }
+        let (asker, client) = if let Some(request) = &tx.request {
+            let fields = Fields::of(tx, request);
+            let address = client((peer, claimed), &fields, &shared.trusted_proxies);
+            let asker = caches.asker(shared, tx, request, &fields);
+            (asker, caches.client(shared, address))
+        } else {
+            let address = sender(peer, claimed, &shared.trusted_proxies);
+            (caches.nobody(shared), caches.client(shared, address))
         };
         Identity(observation(tx, &asker, client))
     }
