@@ -1,7 +1,7 @@
 //! What the detectors say: who, from where, and what is unusual against which usual.
 
 use crate::clock::EventTime;
-use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TypeId};
+use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TextId, TypeId};
 
 /// Every signal there is a name for (`--alerts`, `hushtap_alerts_total{signal}`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -135,6 +135,8 @@ pub struct Alert {
     pub endpoint: Option<EndpointId>,
     /// The country of the client.
     pub country: Country,
+    /// Of a refused field: its name.
+    pub field: TextId,
     /// Of an exposed secret: its type, and in what kind of place it stood.
     pub exposed: Option<(TypeId, ExposedIn)>,
     /// The numbers behind it: the explanation sentence is made from these at the edge.

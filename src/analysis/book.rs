@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::alert::{Alert, Evidence, Severity, Signal, Subject};
 use super::signals::Thresholds;
 use crate::clock::{EventTime, NANOS_PER_SECOND};
-use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TypeId};
+use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TextId, TypeId};
 
 /// Alerts held open at once, per book; the oldest go first.
 const MAX_OPEN: usize = 4_096;
@@ -37,6 +37,8 @@ pub(super) struct Involved {
     pub(super) service: Option<ServiceId>,
     pub(super) endpoint: Option<EndpointId>,
     pub(super) country: Country,
+    /// The field that it is about.
+    pub(super) field: TextId,
     /// What is exposed, and where.
     pub(super) exposed: Option<(TypeId, ExposedIn)>,
 }
@@ -134,6 +136,7 @@ impl Finding {
             service: self.involved.service,
             endpoint: self.involved.endpoint,
             country: self.involved.country,
+            field: self.involved.field,
             exposed: self.involved.exposed,
             evidence: self.evidence,
         }

@@ -2,6 +2,8 @@
 //!
 //! Made at the edge (report, alerts file, console), from the alert's evidence alone, so that all of them say the same.
 
+mod habits;
+
 use super::alert::{Alert, Severity, Signal, Subject};
 use crate::observation::{ExposedIn, Names};
 
@@ -30,7 +32,9 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         | Signal::AuthFailures
         | Signal::EndpointLatency
         | Signal::PathScan
-        | Signal::TokenHygiene => plain(alert, &who),
+        | Signal::TokenHygiene => {
+            habits::sentence(alert, &who, &place).unwrap_or_else(|| plain(alert, &who))
+        }
     }
 }
 

@@ -81,6 +81,12 @@ impl AlertEncoder {
                 field.push(b'"');
             }
         }
+        if alert.field.is_some() {
+            let field = evidence.key("field");
+            field.push(b'"');
+            refer(field, alert.field);
+            field.push(b'"');
+        }
         for item in &alert.evidence {
             evidence.float(item.name, item.value);
         }

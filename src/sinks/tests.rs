@@ -208,6 +208,7 @@ pub(crate) fn alert() -> Alert {
         service: Some(ServiceId(1)),
         endpoint: Some(EndpointId(3)),
         country: Country::from_code("DE"),
+        field: TextId::NONE,
         exposed: None,
         evidence: vec![
             Evidence {

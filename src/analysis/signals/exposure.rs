@@ -12,6 +12,7 @@ use super::newness::FirstCall;
 use crate::analysis::alert::{Severity, Signal, Subject};
 use crate::analysis::book::{Finding, Involved};
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
+use crate::observation::TextId;
 use crate::observation::{EndpointId, ExposedIn, Exposure, ServiceId, TypeId};
 
 /// Exposures remembered as told; beyond it the oldest are forgotten.
@@ -181,6 +182,7 @@ impl Gravest {
             severity: Some(self.severity),
             verdict: false,
             involved: Involved {
+                field: TextId::NONE,
                 token: sum.first.token,
                 client: Some(sum.first.client),
                 service: Some(sum.service),

@@ -32,6 +32,7 @@ use self::crowd::{CrowdNorms, Number};
 use super::alert::{Evidence, Signal, Subject};
 use super::book::{Finding, Involved};
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
+use crate::observation::TextId;
 use crate::observation::{EndpointId, Observation, PrincipalKey};
 
 /// When a signal alerts.
@@ -340,6 +341,7 @@ impl Scene<'_> {
             service: Some(self.observation.service),
             endpoint: Some(self.observation.endpoint),
             country: self.observation.country,
+            field: TextId::NONE,
             exposed: None,
         }
     }

@@ -12,6 +12,7 @@ use super::{Thresholds, evidence};
 use crate::analysis::alert::{Severity, Signal, Subject};
 use crate::analysis::book::{Finding, Involved};
 use crate::clock::{EventTime, NANOS_PER_SECOND};
+use crate::observation::TextId;
 use crate::observation::{Country, EndpointId, FlowId, PrincipalKey};
 
 /// -ln of 1e-4: a new endpoint is news, not a rarity.
@@ -124,6 +125,7 @@ fn finding(
             service: None,
             endpoint: Some(endpoint),
             country: call.country,
+            field: TextId::NONE,
             exposed: None,
         },
         evidence: vec![

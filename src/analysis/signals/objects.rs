@@ -33,6 +33,8 @@ const RECENT: usize = 3;
 const WALK_SECONDS: u32 = 12 * 3_600;
 /// Seconds in which nothing is learned about the walks of a token that alerted.
 const FREEZE_SECONDS: u32 = 86_400;
+/// Up to this sum a step teaches: one step may be chance, and whoever takes them one by one must be able to teach it.
+const LEARNED_WALK: f64 = 4.2;
 /// New objects within the hour without which a count of the day says nothing about now.
 const LATELY: u16 = 4;
 /// Share of steps to a neighbour in a walk.
@@ -75,6 +77,8 @@ pub(in crate::analysis) struct ObjectHabit {
     collections: SmallVec<[Collection; 1]>,
     denied: f32,
     denied_at: u32,
+    /// The most within a day that did not alert.
+    denied_most: f32,
 }
 
 impl ObjectHabit {
@@ -144,13 +148,16 @@ impl ObjectHabit {
         }
         self.denied = denied as f32;
         let thresholds = scene.thresholds;
+        let most = f64::from(self.denied_most);
         if !refused || !scene.ripe() || denied < thresholds.denied_min {
+            self.denied_most = self.denied_most.max(self.denied);
             return None;
         }
         let calls = (scene.calls as f64 / f64::from(scene.days.max(1))).max(10.0);
         let usual = scene.crowd.denied_rate * calls * 1.5;
         let surprise = negative_binomial_surprise(denied, usual);
         if surprise < -libm::log(thresholds.denied_p) {
+            self.denied_most = self.denied_most.max(self.denied);
             return None;
         }
         self.denied *= 0.2;
@@ -158,6 +165,7 @@ impl ObjectHabit {
             evidence: vec![
                 evidence("observed_refused", libm::round(denied)),
                 evidence("usual_refused", libm::round(usual * 100.0) / 100.0),
+                evidence("most_ever_refused", libm::round(most)),
                 evidence("window_seconds", 86_400.0),
                 evidence("active_days", f64::from(scene.days)),
             ],
@@ -262,7 +270,7 @@ impl Collection {
         if now.saturating_sub(self.last) > WALK_SECONDS {
             (self.walk, self.run) = (0.0, 0);
         }
-        let own = f64::from(self.steps + 0.2) / f64::from(self.new + 10.0);
+        let own = f64::from(self.steps + 0.4) / f64::from(self.new + 20.0);
         let usual = scene.crowd.step_rate(self.key).max(own).clamp(0.01, 0.5);
         let ratio = if stepped {
             libm::log(WALKING / usual)
@@ -277,7 +285,7 @@ impl Collection {
             self.run += u16::from(stepped);
         }
         // A walk under suspicion teaches nothing, to nobody.
-        if walk < 8.0 && now >= self.frozen {
+        if walk < LEARNED_WALK && now >= self.frozen {
             sum.1 += u32::from(stepped);
             if self.new > 500.0 {
                 self.new *= 0.5;

@@ -16,7 +16,7 @@ use super::crowd::Number;
 use super::objects::negative_binomial_surprise;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
-use crate::analysis::book::Finding;
+use crate::analysis::book::{Finding, Involved};
 use crate::observation::TextId;
 
 /// Fields remembered per token; the longest unused goes first.
@@ -132,6 +132,10 @@ impl RefusalHabit {
             return (teaches, None);
         }
         let finding = Finding {
+            involved: Involved {
+                field,
+                ..scene.involved()
+            },
             evidence: vec![
                 evidence("observed_refused", libm::round(refused)),
                 evidence("observed_calls", libm::round(calls)),

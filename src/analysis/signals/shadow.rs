@@ -11,6 +11,7 @@ use crate::analysis::alert::{Severity, Signal, Subject};
 use crate::analysis::book::{Finding, Involved};
 use crate::analysis::endpoint::OTHER_ENDPOINT;
 use crate::clock::EventTime;
+use crate::observation::TextId;
 use crate::observation::{EndpointId, Method, ServiceId};
 
 /// Endpoints remembered as told. When they are full, nothing more is told.
@@ -118,6 +119,7 @@ impl Shadows {
                     service: Some(service),
                     endpoint: Some(endpoint),
                     country: call.country,
+                    field: TextId::NONE,
                     exposed: None,
                 },
                 evidence: vec![

@@ -8,6 +8,7 @@
 )]
 
 mod documents;
+mod habits;
 
 use std::borrow::Cow;
 
@@ -314,7 +315,7 @@ fn every_alert_explains_itself() {
             "token tk_2 received a body of 60,000 bytes at GET /e7; usual there are 1,074 bytes and the most ever were 1,150, over 192 bodies in 3.6 days.",
             "GET /e99 answered with success for the first time, to token tk_3; usual and most ever before were 0, over 3.6 days and 1 known endpoints.",
             "token tk_1 made 33 calls in a minute; usual when it is active are 4 and the most ever were 4, over 5 active days and 65 calls.",
-            "GET /e7 answered 6 of the last 6 calls (100 %) with 5xx; usual is 0.1 % and the most ever in five minutes was 0 %, over 303 calls in 4.5 days.",
+            "GET /e7 answered 6 of the last 6 calls (100 %) with 5xx; usual is 0.2 % and the most ever in five minutes was 0 %, over 303 calls in 4.5 days.",
         ]
     );
 }
