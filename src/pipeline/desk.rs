@@ -160,6 +160,7 @@ impl<'a> Desk<'a> {
                 }
             }
             Output::Summary { summary, .. } => self.publish(*summary),
+            Output::State(_) => {}
         }
     }
 

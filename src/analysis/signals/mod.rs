@@ -201,7 +201,7 @@ impl Thresholds {
 }
 
 /// What the signals remember about one principal.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Habits {
     /// Days on which it was active.
     pub(super) days: u32,
@@ -218,7 +218,7 @@ pub(super) struct Habits {
 }
 
 /// What the signals remember about one token.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Own {
     pub(super) reach: reach::Reach,
     pub(super) sequence: sequence::SequenceHabit,
