@@ -433,7 +433,8 @@ impl TickSink {
 
     /// The shards as bytes, by number, where state is to be saved now.
     fn save(&mut self, last: bool) -> Vec<(usize, Vec<u8>)> {
-        let Some(save) = self.settings.save.filter(|_| self.save_due || last) else {
+        let due = std::mem::take(&mut self.save_due) || last;
+        let Some(save) = self.settings.save.filter(|_| due) else {
             return Vec::new();
         };
         let now = self.place.map_or(0, |place| place.tick.0);
