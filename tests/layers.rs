@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
-    ("state", &["clock", "observation", "analysis"]),
+    ("state", &["clock", "tally", "observation", "analysis"]),
     ("serve", &[]),
     ("catalog", &[]),
     ("views", &["clock", "observation", "analysis", "catalog"]),

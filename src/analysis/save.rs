@@ -14,6 +14,7 @@ pub(super) mod array;
 #[cfg(test)]
 mod tests;
 
+use super::admission::TextChanges;
 use super::population::PopulationState;
 use super::shard::ShardState;
 use crate::clock::EventTime;
@@ -130,10 +131,11 @@ impl Kept {
     /// Drops whatever is known of a principal.
     pub fn forget(&mut self, key: PrincipalKey) -> Forgotten {
         let mut gone = Forgotten::default();
+        let mut changes = TextChanges::new();
         for shard in &mut self.shards {
-            shard.forget(key, &mut gone);
+            shard.forget(key, &mut gone, &mut changes);
         }
-        self.population.forget(key, &mut gone);
+        self.population.forget(key, &mut gone, &changes);
         gone
     }
 }

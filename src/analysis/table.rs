@@ -18,7 +18,7 @@ pub(super) struct Table<K, V> {
     limit: usize,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Slot<K, V> {
     key: K,
     last: Tick,
@@ -101,8 +101,10 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         }
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.slots.iter_mut().map(|slot| &mut slot.value)
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
+        self.slots
+            .iter_mut()
+            .map(|slot| (slot.key, &mut slot.value))
     }
 
     /// The same with another limit, which takes effect at the next [`Self::shrink`].

@@ -68,7 +68,7 @@ impl StateKeeper {
             lexicon.restore_endpoint(name);
         }
         let (tokens, clients) = state.kept.principals();
-        tracing::info!("habits of {tokens} tokens and {clients} clients restored");
+        tracing::info!("habits restored, tokens: {tokens}, clients: {clients}");
         Some(state.kept)
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Changes, Closed, EndpointModel, Population, Snapshot};
-use crate::analysis::admission::Admissions;
+use crate::analysis::admission::{Admissions, TextChanges};
 use crate::analysis::book::AlertBook;
 use crate::analysis::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use crate::analysis::routes::Learner;
@@ -21,7 +21,7 @@ use crate::clock::EventTime;
 use crate::observation::{EndpointId, PrincipalKey, ServiceId};
 
 /// What is kept of the population.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct PopulationState {
     started: Option<EventTime>,
     ids: Vec<EndpointId>,
@@ -159,7 +159,15 @@ impl PopulationState {
         }
     }
 
-    pub(in crate::analysis) fn forget(&mut self, key: PrincipalKey, gone: &mut Forgotten) {
+    pub(in crate::analysis) fn forget(
+        &mut self,
+        key: PrincipalKey,
+        gone: &mut Forgotten,
+        changes: &TextChanges,
+    ) {
+        // Users only go: nothing can be admitted by it.
+        self.texts.absorb(changes, usize::MAX);
+        gone.texts += changes.len();
         gone.alerts += self.book.forget(key);
         for model in &mut self.endpoints {
             gone.endpoints += usize::from(model.newness.forget(key));

@@ -177,7 +177,7 @@ fn a_principal_that_is_forgotten_is_gone() {
 #[test]
 fn what_was_not_seen_for_long_is_dropped() {
     let mut calls = week();
-    call(&mut calls, 95 * DAY, 40, |_| ());
+    call(&mut calls, 99 * DAY, 40, |_| ());
     let (_, states) = run(&calls, 1, None);
     let all = Kept::decode(&states[states.len() - 2]).unwrap();
     assert_eq!(all.principals().0, 12);

@@ -1,9 +1,10 @@
 //! A shard's state over a restart.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::Shard;
+use crate::analysis::admission::TextChanges;
 use crate::analysis::book::AlertBook;
 use crate::analysis::principal::Principal;
 use crate::analysis::save::{self, Forgotten};
@@ -18,7 +19,7 @@ use crate::observation::{PrincipalKey, SHARDS, TextId};
 pub(in crate::analysis) type Users = SmallVec<[PrincipalKey; 2]>;
 
 /// What is kept of a shard.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ShardState {
     tokens: Table<PrincipalKey, Principal>,
     clients: Table<PrincipalKey, Principal>,
@@ -68,16 +69,22 @@ impl ShardState {
         (self.tokens.iter().count(), self.clients.iter().count())
     }
 
-    pub(in crate::analysis) fn forget(&mut self, key: PrincipalKey, gone: &mut Forgotten) {
+    /// Drops a principal; `changes` are the texts that have one user less.
+    pub(in crate::analysis) fn forget(
+        &mut self,
+        key: PrincipalKey,
+        gone: &mut Forgotten,
+        changes: &mut TextChanges,
+    ) {
         gone.habits += usize::from(self.tokens.remove(key).is_some());
         gone.habits += usize::from(self.clients.remove(key).is_some());
         gone.alerts += self.book.forget(key);
-        for users in self.texts.values_mut() {
+        for (text, users) in self.texts.iter_mut() {
             let before = users.len();
-            // In its place stands nobody, so that the text is as near to admission as before, and no nearer when the
-            // principal comes again and is counted anew.
             users.retain(|user| *user != key);
-            gone.texts += usize::from(users.len() < before);
+            if users.len() < before {
+                *changes.entry(text).or_default() -= 1;
+            }
         }
     }
 }
