@@ -33,6 +33,8 @@ const RECENT: usize = 3;
 const WALK_SECONDS: u32 = 12 * 3_600;
 /// Seconds in which nothing is learned about the walks of a token that alerted.
 const FREEZE_SECONDS: u32 = 86_400;
+/// Up to this sum a step teaches: one step may be chance, and whoever takes them one by one must be able to teach it.
+const LEARNED_WALK: f64 = 4.2;
 /// New objects within the hour without which a count of the day says nothing about now.
 const LATELY: u16 = 4;
 /// Share of steps to a neighbour in a walk.
@@ -268,7 +270,7 @@ impl Collection {
         if now.saturating_sub(self.last) > WALK_SECONDS {
             (self.walk, self.run) = (0.0, 0);
         }
-        let own = f64::from(self.steps + 0.2) / f64::from(self.new + 10.0);
+        let own = f64::from(self.steps + 0.4) / f64::from(self.new + 20.0);
         let usual = scene.crowd.step_rate(self.key).max(own).clamp(0.01, 0.5);
         let ratio = if stepped {
             libm::log(WALKING / usual)
@@ -283,7 +285,7 @@ impl Collection {
             self.run += u16::from(stepped);
         }
         // A walk under suspicion teaches nothing, to nobody.
-        if walk < 8.0 && now >= self.frozen {
+        if walk < LEARNED_WALK && now >= self.frozen {
             sum.1 += u32::from(stepped);
             if self.new > 500.0 {
                 self.new *= 0.5;

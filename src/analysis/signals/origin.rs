@@ -164,9 +164,13 @@ fn judge(scene: &Scene<'_>, news: News, signal: Signal) -> Option<Finding> {
     if p >= 0.2 || (news.calls < 2 && !settled) {
         return None;
     }
-    let severity = (news.calls < 2).then_some(Severity::Low);
+    let severity = if news.calls < 2 {
+        Severity::Low
+    } else {
+        Severity::Medium
+    };
     Some(Finding {
-        severity,
+        severity: Some(severity),
         evidence: vec![
             evidence("observed_calls", f64::from(news.calls)),
             evidence("usual_calls", 0.0),

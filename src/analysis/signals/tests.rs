@@ -8,6 +8,7 @@
 )]
 
 mod documents;
+mod habits;
 
 use std::borrow::Cow;
 
