@@ -378,6 +378,14 @@ impl Standing {
             ALIKE.. => f64::max(against, 30.0),
             _ => against,
         };
+        // A word that is used no more than the values around it.
+        let usual = number(self.unknown_requests) / number(self.unknown.max(1) as u64);
+        let common = self.unknown >= 3 && number(value.lesson.requests) <= 2.0 * usual;
+        let against = if common && !own {
+            f64::max(against, 20.0)
+        } else {
+            against
+        };
         // Hardly anybody used it, where values stand.
         let rare = self.is_open() && value.users() <= 2;
         score - against - if rare { 25.0 } else { 0.0 }
