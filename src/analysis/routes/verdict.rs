@@ -142,6 +142,7 @@ fn is_even<'a>(profiles: impl Iterator<Item = &'a Profile> + Clone) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Form {
     Words,
+    Short,
     Joined,
     Locale,
     Upper,
@@ -158,6 +159,7 @@ impl Form {
             | Shape::Camel
             | Shape::Prefix
             | Shape::Action => Self::Words,
+            Shape::Short => Self::Short,
             Shape::Snake | Shape::Pair | Shape::Phrase => Self::Joined,
             Shape::Locale => Self::Locale,
             Shape::Upper => Self::Upper,
@@ -268,6 +270,11 @@ impl Standing {
                 }
             } else if !value.element.has_text() {
                 out.classed += value.lesson.requests;
+            }
+            let form = Form::of(value.element);
+            if value.element.is_known() && !matches!(form, Form::Words | Form::Short | Form::Joined)
+            {
+                *out.forms.entry(form).or_default() += 1;
             }
             if out.is_around(value) {
                 for (next, n) in profile {
@@ -497,6 +504,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
             | Shape::Snake
             | Shape::Noise
             | Shape::Digits
+            | Shape::Short
             | Shape::Prefix => 0.0,
         };
         return 30.0 + before / 2.0 + written;
@@ -508,7 +516,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
         Shape::Camel => 15.0,
         Shape::Snake => 8.0,
         Shape::Action => 20.0,
-        Shape::Plain | Shape::Prefix => 0.0,
+        Shape::Plain | Shape::Short | Shape::Prefix => 0.0,
         Shape::Pair => -2.0,
         Shape::Title => -5.0,
         Shape::Phrase => -12.0,
