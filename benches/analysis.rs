@@ -16,9 +16,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hushtap::analysis::{Settings, start};
 use hushtap::clock::{EventTime, Tick};
 use hushtap::observation::{
-    AgentClass, Category, Country, EndpointId, Finding, FlowId, Method, Notes, Observation, Part,
-    PrincipalKey, Proof, Protocol, PublicCell, RuleId, ServiceId, Status, TextId, TokenKind,
-    TxState, TypeId,
+    AgentClass, Category, Country, Credential, EndpointId, Finding, FlowId, Method, Notes,
+    Observation, Part, PrincipalKey, Proof, Protocol, PublicCell, RateLimit, RuleId, ServiceId,
+    Status, TextId, TokenKind, TxState, TypeId,
 };
 use hushtap::tally::Tallies;
 
@@ -50,6 +50,9 @@ fn observation(n: u64, nanos: u64) -> Observation {
         )),
         token_kind: Some(TokenKind::Bearer),
         proof: Proof::Accepted,
+        credential: Credential::default(),
+        server: TextId::NONE,
+        rate_limit: RateLimit::Silent,
         client: PrincipalKey(u128::from(random % 64) << 70),
         country: Country::from_code("DE"),
         service: ServiceId(0),
@@ -67,6 +70,9 @@ fn observation(n: u64, nanos: u64) -> Observation {
         response_decoded: None,
         duration_us: Some(2_000 + random % 60_000),
         ttfb_us: Some(1_500),
+        account: None,
+        refused_field: TextId::NONE,
+        refused_path: None,
         object: None,
         candidate: None,
         grpc_status: None,

@@ -17,6 +17,7 @@
 //! Three rooms ([`cleartext`], [`analysis`], [`release`]) and two doors ([`observation`] and [`masked`]; `release::Release`).
 //! `analysis` and `release` never name `cleartext`; `tests/layers.rs` checks it. [`mask`] is the masking engine for other programs.
 
+pub mod catalog;
 pub mod clock;
 pub mod gauge;
 pub mod tally;
@@ -33,6 +34,7 @@ pub mod pipeline;
 pub mod release;
 pub mod sandbox;
 pub mod serve;
+pub mod views;
 
 pub mod cli;
 pub mod commands;

@@ -210,6 +210,8 @@ tallies! {
     LimitInventory = "limit_inventory" in Limit,
     /// Observations of unproven tokens left out of their client's habits because too many came at once.
     LimitDeferred = "limit_deferred" in Limit,
+    /// Cells and segments of the history that found no room or went before their time.
+    LimitHistory = "limit_history" in Limit,
     /// Values masked whole because nesting, size or time ran out.
     LimitMasking = "limit_masking" in Limit,
 }

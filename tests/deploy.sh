@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what deploy/ ships: scrape configs, alert rules and the queries of the dashboard by promtool, the unit's exposure by systemd-analyze, the sample
+# Checks what deploy/ ships: scrape configs, alert rules, Alertmanager routes and the queries of the dashboard by promtool, the unit's exposure by systemd-analyze, the sample
 # config by hushtap itself.
 # usage: tests/deploy.sh [HUSHTAP]
 set -uo pipefail
@@ -28,6 +28,29 @@ assert queries and named <= known, named - known
 print(json.dumps({"groups": [{"name": "dashboard", "rules": [{"record": f"q{n}", "expr": query} for n, query in enumerate(queries)]}]}))
 PY
 promtool check rules dashboard.rules.yml || fault "queries of the dashboard"
+amtool check-config alertmanager.yml >/dev/null || fault "alertmanager.yml"
+# Every alert goes where it should, by the labels its rule gives it.
+route() {
+  local to
+  to=$(amtool config routes test --config.file=alertmanager.yml "${@:2}" 2>amtool.log) || { to="nowhere"; cat amtool.log >&2; }
+  [ "$to" = "$1" ] || fault "$* goes to $to"
+}
+route security-urgent alertname=HushtapAlertHigh severity=critical signal=volume token=tk_x
+route security-urgent alertname=HushtapAlertStorm severity=critical
+route security alertname=HushtapAlertMedium severity=warning signal=path_scan client=cl_y
+route security alertname=HushtapAlertLow severity=info
+route security alertname=HushtapTokensAnomalous severity=warning
+route security alertname=ApiSecretsInResponses severity=warning
+route api-owners alertname=ApiErrorsHigh severity=warning service=shop
+route operations-urgent alertname=HushtapDown severity=critical
+route operations alertname=HushtapPacketLoss severity=warning
+# Each rule is routed on purpose: none is left to the default but those of the sensor itself.
+for alert in $(grep -hoE 'alert: (Hushtap(Alert|Tokens)|Api)[A-Za-z]+' hushtap.rules.yml hushtap-operator.rules.yml | cut -d' ' -f2); do
+  case $(amtool config routes test --config.file=alertmanager.yml alertname="$alert" severity=warning 2>amtool.log) in
+    security | api-owners) ;;
+    *) fault "$alert goes to operations" ;;
+  esac
+done
 for config in public.yml operator.yml; do promtool check config "$config" || fault "$config"; done
 cd - >/dev/null || exit 1
 "$HUSHTAP" check -c deploy/hushtap.toml >"$WORK/check" 2>&1 || { fault "deploy/hushtap.toml"; tail -3 "$WORK/check" >&2; }

@@ -2,7 +2,7 @@
 # Installs what the tests need from Debian, quietly, and only what is missing. `--build` leaves it at what a build needs.
 set -euo pipefail
 build=(libpcap-dev gcc libc6-dev ca-certificates)
-tests=(nginx-light wrk nghttp2-client tcpdump prometheus iproute2 ethtool procps util-linux curl python3 brotli zstd chromium httpry miscfiles python3-numpy python3-venv)
+tests=(nginx-light wrk nghttp2-client tcpdump prometheus prometheus-alertmanager iproute2 ethtool procps util-linux curl python3 brotli zstd chromium httpry miscfiles python3-numpy python3-venv)
 packages=("${build[@]}")
 [ "${1:-}" = --build ] || packages+=("${tests[@]}")
 missing=()

@@ -35,9 +35,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("serve", &[]),
+    ("catalog", &[]),
+    ("views", &["clock", "observation", "analysis", "catalog"]),
     (
         "operator",
         &[
+            "catalog",
+            "views",
             "clock",
             "tally",
             "gauge",

@@ -5,12 +5,13 @@
 use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
 use super::fixed::Moments;
 use super::histogram::LogHistogram;
+use super::insight::{Adoption, Call, Throttle};
 use super::principal::Firsts;
 use super::signals::latency::LatencyEpoch;
 use super::signals::newness::FirstCall;
 use super::signals::{Counts, Scene};
 use crate::clock::EventTime;
-use crate::observation::{EndpointId, Observation, ServiceId};
+use crate::observation::{EndpointId, ServiceId};
 
 /// Where observations count whose endpoint found no room in the table.
 pub const OTHER_ENDPOINT: EndpointId = EndpointId(0);
@@ -28,6 +29,8 @@ pub(super) struct EndpointTotals {
     pub(super) latency_sum_us: u64,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
+    pub(super) throttle: Throttle,
+    pub(super) adoption: Adoption,
     pub(super) first: EventTime,
     pub(super) last: EventTime,
 }
@@ -45,6 +48,8 @@ impl Default for EndpointTotals {
             latency_sum_us: 0,
             request_bytes: 0,
             response_bytes: 0,
+            throttle: Throttle::default(),
+            adoption: Adoption::default(),
             first: EventTime::from_nanos(u64::MAX),
             last: EventTime::ZERO,
         }
@@ -52,14 +57,18 @@ impl Default for EndpointTotals {
 }
 
 impl EndpointTotals {
-    pub(super) fn observe(&mut self, observation: &Observation, new_principal: bool) {
+    /// Counts a call; `firsts` are those of its principal there.
+    pub(super) fn observe(&mut self, call: Call<'_>, firsts: Firsts) {
+        let observation = call.seen.observation;
+        self.throttle.count(observation);
+        self.adoption.count(call, firsts);
         self.service = self.service.max(observation.service);
         self.documented |= observation.documented;
         self.requests += 1;
         if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
             *n += 1;
         }
-        self.principals += u64::from(new_principal);
+        self.principals += u64::from(firsts.endpoint);
         if let Some(micros) = observation.duration_us {
             self.latency.add(micros);
             self.latency_sum_us = self.latency_sum_us.saturating_add(micros);
@@ -89,6 +98,8 @@ impl EndpointTotals {
         self.latency_sum_us = self.latency_sum_us.saturating_add(other.latency_sum_us);
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
+        self.throttle.merge(other.throttle);
+        self.adoption.merge(&other.adoption);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }

@@ -87,6 +87,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(settings: Arc<Settings>, workers: usize, outputs: Sender<Output>) -> Self {
+        let population = Population::new(&settings);
         Self {
             exchange: Mutex::new(Exchange {
                 settings,
@@ -99,7 +100,7 @@ impl Shared {
                 contributed: 0,
                 epochs: 0,
                 closed: Closed::default(),
-                population: Population::new(),
+                population,
                 summarizer: None,
                 parts: BTreeMap::new(),
                 windows: BTreeMap::new(),
@@ -285,7 +286,9 @@ impl Exchange {
         self.send_alerts(alerts);
         if let Some(summarizer) = self.summarizer.take() {
             let alerts = self.alerts.iter().cloned().collect();
-            let summary = summarizer.build(&self.closed.snapshot, alerts, &self.settings);
+            let history = self.population.history();
+            let summary =
+                summarizer.build(&self.closed.snapshot, (alerts, history), &self.settings);
             self.send(Output::Summary {
                 summary: Box::new(summary),
                 last: from.last,

@@ -18,6 +18,7 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         Signal::EndpointErrors => errors(alert, &place),
         Signal::NewEndpoint => newness(alert, &who, &place),
         Signal::SecretExposed => exposure(alert, &who, &place, names),
+        Signal::TokenHygiene => hygiene(alert, &who),
         Signal::ShadowEndpoint => shadow(alert, &who, &place),
         Signal::SchemaViolation => schema(alert, &who, &place),
         Signal::EndpointNovel
@@ -31,8 +32,7 @@ pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
         | Signal::DeniedObjects
         | Signal::AuthFailures
         | Signal::EndpointLatency
-        | Signal::PathScan
-        | Signal::TokenHygiene => {
+        | Signal::PathScan => {
             habits::sentence(alert, &who, &place).unwrap_or_else(|| plain(alert, &who))
         }
     }
@@ -144,6 +144,42 @@ fn exposure(alert: &Alert, who: &str, place: &str, names: &dyn Names) -> String 
         "{place} has a secret of type {kind} in {stood}, {} {times}, first with {who}; usual and most ever before were 0, over {} days.",
         number(values),
         number(fact(alert, "known_days")),
+    )
+}
+
+fn hygiene(alert: &Alert, who: &str) -> String {
+    let told = [
+        (
+            "unsigned_accepted",
+            "accepted",
+            "its JWT is not signed (alg=none)",
+        ),
+        ("expired_accepted", "accepted", "its JWT has expired"),
+        (
+            "unproven_accepted",
+            "accepted",
+            "no DPoP proof came with it",
+        ),
+        (
+            "clear_text_calls",
+            "sent in clear text",
+            "other traffic is inside TLS",
+        ),
+    ];
+    let told: Vec<_> = told
+        .iter()
+        .map(|(name, what, though)| (fact(alert, name), what, though))
+        .filter(|(calls, ..)| *calls > 0.0)
+        .map(|(calls, what, though)| {
+            let times = if calls > 1.0 { "times" } else { "time" };
+            format!("was {what} {} {times} though {though}", number(calls))
+        })
+        .collect();
+    format!(
+        "{who} {}; usual and most ever before were 0, over {} active days and {} calls.",
+        told.join(" and "),
+        number(fact(alert, "active_days")),
+        number(fact(alert, "calls_so_far")),
     )
 }
 

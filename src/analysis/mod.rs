@@ -28,6 +28,7 @@ pub mod clip;
 pub mod country;
 pub mod endpoint;
 pub mod explain;
+pub mod insight;
 pub mod inventory;
 pub mod row;
 pub mod settings;

@@ -11,6 +11,7 @@ use super::admission::{Admissions, AdmittedTexts};
 use super::alert::{Alert, Signal};
 use super::book::{AlertBook, Finding, Involved};
 use super::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
+use super::insight::{History, Keeper};
 use super::keyed::KeyedMap;
 use super::routes::Learner;
 use super::settings::Settings;
@@ -52,6 +53,8 @@ pub(super) struct Snapshot {
     pub(super) texts: AdmittedTexts,
     /// What is usual in volume, by scale.
     pub(super) volume: [VolumeNorm; 3],
+    /// Whether any traffic was inside TLS.
+    pub(super) encrypted: bool,
     /// What is usual where documents have rules.
     pub(super) schema: SchemaNorms,
     /// What was learned about paths, and how often that changed.
@@ -69,6 +72,7 @@ impl Default for Snapshot {
             started: None,
             texts: AdmittedTexts::default(),
             volume: volume::START,
+            encrypted: false,
             schema: SchemaNorms::default(),
             templates: Default::default(),
             crowd: Arc::default(),
@@ -178,11 +182,16 @@ pub(super) struct Population {
     routes: Learner,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
+    encrypted: bool,
+    history: Option<Keeper>,
 }
 
 impl Population {
-    pub(super) fn new() -> Self {
-        let mut population = Self::default();
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut population = Self {
+            history: settings.history.map(Keeper::new),
+            ..Self::default()
+        };
         population.enlist(OTHER_ENDPOINT, EventTime::ZERO);
         population
     }
@@ -214,6 +223,13 @@ impl Population {
         self.epoch.shadows.absorb(&mut more.shadows);
         self.epoch.schema.absorb(&mut more.schema);
         self.epoch.routes.absorb(&mut more.routes);
+        self.encrypted |= std::mem::take(&mut more.encrypted);
+        self.epoch.history.append(std::mem::take(&mut more.history));
+    }
+
+    /// The history so far, if one is kept.
+    pub(super) fn history(&self) -> History {
+        self.history.as_ref().map(Keeper::view).unwrap_or_default()
     }
 
     /// Closes the epoch: learns, scores what concerns everybody, publishes. `last` says that it is the last.
@@ -240,6 +256,10 @@ impl Population {
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
             alerts.extend(self.book.raise(finding, &settings.thresholds));
+        }
+        let history = std::mem::take(&mut self.epoch.history);
+        if let Some(keeper) = &mut self.history {
+            tally.add(Tally::LimitHistory, keeper.close_epoch(history, end));
         }
         self.publish(Changes {
             endpoints: self.ids.len() != known,
@@ -350,6 +370,7 @@ impl Population {
         let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
         snapshot.started = self.started;
+        snapshot.encrypted = self.encrypted;
         snapshot.schema = self.schema.clone();
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use smallvec::SmallVec;
 
 use super::histogram::LogHistogram;
+use super::insight::credentials::Credentials;
 use super::shard::{Context, Who};
 use super::signals::crowd::Number;
 use super::signals::{Habits, Scene};
@@ -35,6 +36,8 @@ pub(super) struct Principal {
     releases: TopList<TextId>,
     /// What the signals remember.
     pub(super) habits: Habits,
+    /// The hygiene of its credentials, where there is anything to say.
+    pub(super) credentials: Option<Box<Credentials>>,
 }
 
 /// Sorted by endpoint within a principal.
@@ -43,19 +46,23 @@ struct EndpointUse {
     endpoint: EndpointId,
     calls: u32,
     succeeded: bool,
+    /// The last day of use, counted from the epoch.
+    day: u16,
 }
 
 /// What an observation was the first of its kind in, for its principal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "four independent facts, not a state"
+    reason = "independent facts, not a state"
 )]
 pub(super) struct Firsts {
     pub(super) endpoint: bool,
     pub(super) success: bool,
     pub(super) agent: bool,
     pub(super) release: bool,
+    /// Of its calls there on this day.
+    pub(super) today: bool,
 }
 
 impl Principal {
@@ -75,16 +82,23 @@ impl Principal {
             agents: TopList::default(),
             releases: TopList::default(),
             habits: Habits::default(),
+            credentials: None,
         }
     }
 
-    /// Counts an observation at `endpoint` (its own or the overflow), remembering at most `limit` endpoints.
+    /// Counts an observation at `endpoint` (its own or the overflow) on `day`, remembering at most `limit` endpoints.
     pub(super) fn observe(
         &mut self,
         observation: &Observation,
         endpoint: EndpointId,
+        day: u16,
         limit: usize,
     ) -> Firsts {
+        if self.kind.is_some() && Credentials::concern(observation) {
+            self.credentials
+                .get_or_insert_default()
+                .observe(observation);
+        }
         self.first = self.first.min(observation.end);
         self.last = self.last.max(observation.end);
         self.requests += 1;
@@ -99,10 +113,11 @@ impl Principal {
         if observation.country != Country::UNKNOWN {
             self.countries.add(observation.country);
         }
-        let (endpoint, success) = self.visit(endpoint, observation.outcome(), limit);
+        let visit = self.visit(endpoint, observation.outcome(), day, limit);
         Firsts {
-            endpoint,
-            success,
+            endpoint: visit.endpoint,
+            success: visit.success,
+            today: visit.today,
             agent: observation.agent.is_some() && self.agents.add(observation.agent),
             release: observation.release.is_some() && self.releases.add(observation.release),
         }
@@ -135,6 +150,11 @@ impl Principal {
         }
     }
 
+    /// Whether it is a token.
+    pub(super) const fn is_token(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// Endpoints that answered it with success, and others it has called.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = (EndpointId, bool)> + use<'_> {
         self.endpoints.iter().map(|e| (e.endpoint, e.succeeded))
@@ -154,20 +174,29 @@ impl Principal {
         self.requests
     }
 
-    /// Returns whether it is the first call and the first success there.
-    fn visit(&mut self, endpoint: EndpointId, status: Status, limit: usize) -> (bool, bool) {
+    /// Returns what it is the first of there: call, success, call of the day.
+    fn visit(&mut self, endpoint: EndpointId, status: Status, day: u16, limit: usize) -> Firsts {
         let success = matches!(status.0, 200..=299);
         match self
             .endpoints
             .binary_search_by_key(&endpoint, |e| e.endpoint)
         {
-            Ok(at) => self.endpoints.get_mut(at).map_or((false, false), |e| {
-                e.calls = e.calls.saturating_add(1);
-                let first = success && !e.succeeded;
-                e.succeeded |= success;
-                (false, first)
-            }),
-            Err(_) if self.endpoints.len() >= limit => (false, false),
+            Ok(at) => self
+                .endpoints
+                .get_mut(at)
+                .map_or_else(Firsts::default, |e| {
+                    e.calls = e.calls.saturating_add(1);
+                    let first = success && !e.succeeded;
+                    e.succeeded |= success;
+                    let today = day > e.day;
+                    e.day = e.day.max(day);
+                    Firsts {
+                        success: first,
+                        today,
+                        ..Firsts::default()
+                    }
+                }),
+            Err(_) if self.endpoints.len() >= limit => Firsts::default(),
             Err(at) => {
                 self.endpoints.insert(
                     at,
@@ -175,9 +204,15 @@ impl Principal {
                         endpoint,
                         calls: 1,
                         succeeded: success,
+                        day,
                     },
                 );
-                (true, success)
+                Firsts {
+                    endpoint: true,
+                    success,
+                    today: true,
+                    ..Firsts::default()
+                }
             }
         }
     }
@@ -202,6 +237,8 @@ impl Principal {
             countries: self.countries.ranked(),
             agents: self.agents.ranked(),
             releases: self.releases.ranked(),
+            hygiene: self.credentials.as_ref().map(|known| known.summary()),
+            profile: None,
             first: self.first,
             last: self.last,
         }
@@ -215,7 +252,11 @@ impl Principal {
         } else {
             0
         };
-        self.latency.memory() + spilled
+        let hygiene = self
+            .credentials
+            .as_ref()
+            .map_or(0, |_| size_of::<Credentials>());
+        self.latency.memory() + spilled + hygiene
     }
 }
 
@@ -240,7 +281,7 @@ mod tests {
             let mut call = observation(n, n, 1);
             // 12 endpoints, latencies of 20 to 60 ms.
             call.duration_us = Some(20_000 + n * 7_919 % 40_000);
-            principal.observe(&call, EndpointId(1 + n % 12), 64);
+            principal.observe(&call, EndpointId(1 + n % 12), 0, 64);
         }
         let bytes = size_of::<Principal>() + principal.heap();
         assert!(bytes <= 1_536, "{bytes} bytes");
@@ -254,7 +295,7 @@ mod tests {
             call.duration_us = Some(1 << (n % 50) | (n * 31));
             call.agent = TextId(n);
             call.release = TextId(n);
-            principal.observe(&call, EndpointId(n), 64);
+            principal.observe(&call, EndpointId(n), 0, 64);
         }
         let bytes = size_of::<Principal>() + principal.heap();
         assert!(bytes <= 12 << 10, "{bytes} bytes");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clip::{ClipPlan, LearnedBoard};
+use super::insight::HistoryLimits;
 use super::signals::Thresholds;
 use super::window::Window;
 
@@ -20,6 +21,10 @@ pub struct Settings {
     pub max_endpoints: usize,
     /// Endpoints remembered per principal. Beyond it a principal no longer counts among the users of an endpoint.
     pub max_endpoints_per_principal: usize,
+    /// Tokens that are known in detail, the busiest: heartbeat, peaks, load by endpoint (about 2 KiB each).
+    pub max_profiles: usize,
+    /// How much history is kept; none where nobody reads it.
+    pub history: Option<HistoryLimits>,
     /// Lines of the sensitive-data map per shard.
     pub max_sensitive_per_shard: usize,
     /// Lines of the inventory (fields by endpoint) per shard.
@@ -66,6 +71,8 @@ impl Default for Settings {
             max_clients: 100_000,
             max_endpoints: 4_096,
             max_endpoints_per_principal: 64,
+            max_profiles: 8_192,
+            history: None,
             max_sensitive_per_shard: 2_048,
             max_inventory_per_shard: 4_096,
             has_documents: false,

@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::book::AlertBook;
 use super::clip::{ClipTable, WindowSums};
 use super::endpoint::OTHER_ENDPOINT;
+use super::insight::{Call, Ledger, day_of};
 use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
@@ -16,8 +17,8 @@ use super::sensitive::SensitiveMap;
 use super::settings::Settings;
 use super::share::{Place, Share};
 use super::signals::newness::FirstCall;
-use super::signals::payload;
 use super::signals::refusals::Teaches;
+use super::signals::{Scene, hygiene, payload};
 use super::table::Table;
 use super::window::Window;
 use smallvec::SmallVec;
@@ -49,7 +50,7 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// What rules in force found: rules in dry run count their hits, and nothing else may depend on them.
-    fn real(&self) -> impl Iterator<Item = &'a Finding> + use<'a> {
+    pub(super) fn real(&self) -> impl Iterator<Item = &'a Finding> + use<'a> {
         self.findings.iter().filter(|finding| !finding.dry_run)
     }
 }
@@ -100,6 +101,8 @@ pub(super) struct Shard {
     deferred: usize,
     clip: Option<ClipTable>,
     book: AlertBook,
+    pub(super) ledger: Ledger,
+    notes: hygiene::Notes,
 }
 
 impl Shard {
@@ -114,6 +117,8 @@ impl Shard {
             newcomers: Vec::new(),
             deferred: 0,
             book: AlertBook::default(),
+            ledger: Ledger::new(settings),
+            notes: hygiene::Notes::default(),
             clip: settings.release.as_ref().map(|release| {
                 ClipTable::new(Arc::clone(&release.plan), release.high_water)
                     .with_board(&release.board)
@@ -217,7 +222,7 @@ impl Shard {
         };
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
         let limit = cx.settings.max_endpoints_per_principal;
-        let firsts = principal.observe(observation, endpoint, limit);
+        let firsts = principal.observe(observation, endpoint, day_of(cx.tick), limit);
         let number = match place {
             Place::Known(number) => u16::try_from(number).ok().filter(|&n| n > 0),
             Place::Newcomer(_) => None,
@@ -225,7 +230,16 @@ impl Shard {
         let scene = principal.scene(who, observation, number, cx);
 
         cx.share.totals.observe(observation, seen.findings);
+        let call = Call {
+            who,
+            endpoint,
+            seen,
+            total: principal.requests(),
+            tick: cx.tick,
+        };
+        self.ledger.observe(call, cx.tally);
         let epoch = &mut cx.share.epoch;
+        epoch.encrypted |= observation.encrypted;
         // By the clock, which one corrupt stamp does not move.
         let tick = cx.tick.start();
         epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
@@ -248,7 +262,7 @@ impl Shard {
         // Where the path is to be learned, its totals are kept by path.
         let by_path = !observation.route.is_empty();
         if !by_path {
-            totals.observe(observation, firsts.endpoint);
+            totals.observe(call, firsts);
         }
         sums.count(
             &scene,
@@ -263,12 +277,13 @@ impl Shard {
         if by_path {
             let (templates, version) = &cx.snapshot.templates;
             self.routes
-                .observe(who.key, observation, (templates, *version), cx.tally);
+                .observe(call, firsts, (templates, *version), cx.tally);
         }
         for finding in findings {
             let alert = self.book.raise(finding, scene.thresholds);
             cx.alerts.extend(alert);
         }
+        tell_hygiene(principal, &scene, (&mut self.book, &mut self.notes), cx);
         self.map_findings(endpoint, seen, cx);
         self.list_notes(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
@@ -321,6 +336,7 @@ impl Shard {
         let candidates = [
             Some(observation.host),
             Some(observation.operation),
+            Some(observation.server),
             Some(observation.refused_field),
             // Those in the principal's own list were counted when they came there.
             Some(observation.agent).filter(|_| firsts.agent),
@@ -334,6 +350,26 @@ impl Shard {
                     .note(text, user, cx.tick, &mut cx.share.epoch.texts);
             }
         }
+    }
+}
+
+/// Raises what is wrong with the credentials of a principal, once.
+fn tell_hygiene(
+    principal: &mut Principal,
+    scene: &Scene<'_>,
+    (book, notes): (&mut AlertBook, &mut hygiene::Notes),
+    cx: &mut Context<'_>,
+) {
+    let Some(credentials) = &mut principal.credentials else {
+        return;
+    };
+    let Some(news) = hygiene::observe(credentials, scene, cx.snapshot.encrypted, notes) else {
+        return;
+    };
+    let told = news.told();
+    if let Some(alert) = book.raise(news.finding, scene.thresholds) {
+        hygiene::News::tell(told, scene.now, credentials, notes);
+        cx.alerts.push(alert);
     }
 }
 
@@ -376,6 +412,11 @@ impl OwnShards {
     /// The shard of that number, which must belong to this worker.
     pub(super) fn get_mut(&mut self, shard: usize) -> Option<&mut Shard> {
         self.shards.get_mut(shard / self.workers)
+    }
+
+    /// The shard of that number, if it belongs to this worker.
+    pub(super) fn get(&self, shard: usize) -> Option<&Shard> {
+        self.shards.get(shard / self.workers)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Shard> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::admission::TextChanges;
 use super::endpoint::{EndpointEpoch, EndpointTotals, OTHER_ENDPOINT};
+use super::insight::Delta;
 use super::population::Snapshot;
 use super::routes::Lessons;
 use super::shard::Deferred;
@@ -46,6 +47,10 @@ pub(super) struct EpochSums {
     pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
     pub(super) exposures: Exposures,
+    /// Whether anything came inside TLS.
+    pub(super) encrypted: bool,
+    /// What the history is to hold of it.
+    pub(super) history: Delta,
     /// Calls of endpoints that no document has.
     pub(super) shadows: ShadowCalls,
     /// Requests held against the rules of documents.

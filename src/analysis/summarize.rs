@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::alert::Alert;
 use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
+use super::insight::{Collector, History};
 use super::inventory;
 use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
@@ -25,6 +26,7 @@ pub(super) struct Summarizer {
     routes: BTreeMap<RouteKey, RouteTotals>,
     principals: Vec<PrincipalSummary>,
     sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
+    insights: Collector,
     inventory: inventory::Sum,
 }
 
@@ -65,15 +67,25 @@ impl Summarizer {
             busiest.select_nth_unstable_by_key(limit, rank);
             busiest.truncate(limit);
         }
-        self.principals
-            .extend(busiest.into_iter().map(|(key, p)| p.summary(key)));
+        for shard in shards.iter() {
+            self.insights.add(&shard.ledger);
+        }
+        let summaries = busiest.into_iter().map(|(key, principal)| {
+            let ledger = shards.get(key.shard()).map(|shard| &shard.ledger);
+            let profile = ledger.filter(|_| principal.is_token());
+            PrincipalSummary {
+                profile: profile.and_then(|ledger| ledger.profile(key)),
+                ..principal.summary(key)
+            }
+        });
+        self.principals.extend(summaries);
     }
 
     /// The summary as of `snapshot`: endpoints that found no room in it are put together.
     pub(super) fn build(
         mut self,
         snapshot: &Snapshot,
-        alerts: Vec<Alert>,
+        (alerts, history): (Vec<Alert>, History),
         settings: &Settings,
     ) -> Summary {
         let (limit, most) = (settings.summary_principals, settings.max_endpoints);
@@ -117,6 +129,7 @@ impl Summarizer {
                 .filter(|&(_, hits)| hits > 0)
                 .collect(),
             alerts,
+            insights: self.insights.build(history),
             renamed,
             admitted: snapshot
                 .admitted()
@@ -225,6 +238,8 @@ fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> Endp
         latency_sum_us: totals.latency_sum_us,
         request_bytes: totals.request_bytes,
         response_bytes: totals.response_bytes,
+        throttle: totals.throttle,
+        adoption: totals.adoption.days(),
         first: totals.first,
         last: totals.last,
     }

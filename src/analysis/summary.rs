@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::alert::Alert;
+use super::insight::{HygieneSummary, Insights, ProfileSummary, Throttle};
 use super::inventory::InventoryEntry;
 use crate::clock::EventTime;
 use crate::observation::{
@@ -38,6 +39,8 @@ pub struct Summary {
     pub renamed: BTreeMap<EndpointId, Learned>,
     /// Texts that may be shown.
     pub admitted: Admitted,
+    /// Integrations, releases, peaks and history.
+    pub insights: Insights,
 }
 
 /// Transactions by state.
@@ -142,6 +145,10 @@ pub struct EndpointSummary {
     pub request_bytes: u64,
     /// Sum of response body bytes.
     pub response_bytes: u64,
+    /// Limits on requests there.
+    pub throttle: Throttle,
+    /// Tokens by day (counted from the epoch): all that called it, and those that did so for the first time.
+    pub adoption: Vec<(u16, [u64; 2])>,
     /// First seen.
     pub first: EventTime,
     /// Last seen.
@@ -215,6 +222,10 @@ pub struct PrincipalSummary {
     pub agents: Vec<(TextId, u64)>,
     /// Releases, busiest first, at most 8.
     pub releases: Vec<(TextId, u64)>,
+    /// The hygiene of its credentials, where there is anything to say.
+    pub hygiene: Option<HygieneSummary>,
+    /// More, if it is among the busiest tokens.
+    pub profile: Option<ProfileSummary>,
     /// First seen.
     pub first: EventTime,
     /// Last seen.

@@ -21,9 +21,9 @@ use super::window::{Schedule, Unit, Window};
 use super::{Abandoned, Output, Settings, start};
 use crate::clock::{EventTime, Tick};
 use crate::observation::{
-    AgentClass, Category, Country, EndpointId, Finding, FlowId, Method, Notes, Observation, Part,
-    PrincipalKey, Proof, Protocol, PublicCell, RuleId, ServiceId, Status, TextId, TokenKind,
-    TxState, TypeId,
+    AgentClass, Category, Country, Credential, EndpointId, Finding, FlowId, Method, Notes,
+    Observation, Part, PrincipalKey, Proof, Protocol, PublicCell, RateLimit, RuleId, ServiceId,
+    Status, TextId, TokenKind, TxState, TypeId,
 };
 use crate::tally::{Tallies, Tally};
 
@@ -43,6 +43,9 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         token: Some(PrincipalKey(token)),
         token_kind: Some(TokenKind::Bearer),
         proof: Proof::Accepted,
+        credential: Credential::default(),
+        server: TextId::NONE,
+        rate_limit: RateLimit::Silent,
         client: PrincipalKey((1 << 100) | token),
         country: Country::from_code("DE"),
         service: ServiceId(0),
@@ -61,6 +64,9 @@ pub(crate) fn observation(nanos: u64, flow: u64, token: u128) -> Observation {
         response_decoded: None,
         duration_us: Some(1_000),
         ttfb_us: Some(900),
+        account: None,
+        refused_field: TextId::NONE,
+        refused_path: None,
         object: None,
         candidate: None,
         grpc_status: None,

@@ -375,6 +375,9 @@ impl TickSink {
         }
         let shared = Arc::clone(&self.shared);
         let epoch = self.place.map_or(0, |place| place.epoch);
+        for shard in self.shards.iter_mut() {
+            self.share.epoch.history.append(shard.ledger.take_delta());
+        }
         let mut exchange = shared.lock();
         exchange.contribute(&mut Contribution {
             share: &mut self.share,

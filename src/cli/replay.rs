@@ -94,5 +94,5 @@ Examples:
   hushtap replay --records - --select 'token=tk_7f3a* and status=5xx' x.pcap
   hushtap replay --fail-on high --report none x.pcap     for CI: exit 4 if there is a high alert
 
---select narrows records and alerts; it takes token=, client=, flow=, endpoint=, status= joined by 'and'; a value may end in * (status: 404 or 4xx).
+--select narrows records and alerts; it takes token=, client=, flow=, endpoint=, status=, time=, alert= joined by 'and'; a value may end in * (status: 404 or 4xx; time: FROM..TO with either left out, or the beginning of a time; alert: an id or a signal, for what is behind it, which reads the input twice).
 A damaged file is analysed up to the damage, and the exit code is 3.";

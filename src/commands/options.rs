@@ -150,8 +150,8 @@ impl TimeRange {
     /// From the texts of the two flags.
     pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Self, Error> {
         let range = Self {
-            from: from.map(|text| moment("--from", text)).transpose()?,
-            to: to.map(|text| moment("--to", text)).transpose()?,
+            from: from.map(|text| edge("--from", text)).transpose()?,
+            to: to.map(|text| edge("--to", text)).transpose()?,
         };
         match (range.from, range.to) {
             (Some(from), Some(to)) if from >= to => Err(Error::usage(format!(
@@ -168,16 +168,20 @@ impl TimeRange {
     }
 }
 
+fn edge(flag: &str, text: &str) -> Result<EventTime, Error> {
+    moment(text).ok_or_else(|| {
+        Error::usage(format!("{flag}: `{text}` is no moment"))
+            .hint("write 2026-11-22T06:53:00Z, with a time zone, or seconds since 1970")
+    })
+}
+
 /// RFC 3339, or seconds since 1970 with up to nine decimals.
-fn moment(flag: &str, text: &str) -> Result<EventTime, Error> {
+pub(super) fn moment(text: &str) -> Option<EventTime> {
     let nanos = match text.parse::<jiff::Timestamp>() {
         Ok(stamp) => u64::try_from(stamp.as_nanosecond()).ok(),
         Err(_) => epoch_nanos(text),
     };
-    nanos.map(EventTime::from_nanos).ok_or_else(|| {
-        Error::usage(format!("{flag}: `{text}` is no moment"))
-            .hint("write 2026-11-22T06:53:00Z, with a time zone, or seconds since 1970")
-    })
+    nanos.map(EventTime::from_nanos)
 }
 
 fn epoch_nanos(text: &str) -> Option<u64> {

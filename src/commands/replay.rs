@@ -273,6 +273,7 @@ mod tests {
                 tallies: Tallies::default(),
                 names,
                 documents: None,
+                catalog: crate::catalog::Catalog::default(),
             })
         })
     }

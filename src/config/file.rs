@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unit::{ByteSize, Span};
 use crate::analysis::clip::FlagLimits;
+use crate::analysis::insight::HistoryLimits;
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::cleartext::anonymize::lexicon;
@@ -278,6 +279,12 @@ section! {
         max_endpoints: usize = analysis::Settings::default().max_endpoints,
         /// Endpoints remembered of one token or client.
         max_endpoints_per_principal: usize = analysis::Settings::default().max_endpoints_per_principal,
+        /// Tokens known in detail, the busiest (about 2 KiB each): heartbeat, peaks, load by endpoint.
+        max_profiles: usize = analysis::Settings::default().max_profiles,
+        /// Tokens with a history on the operator listener, the busiest: a day by minutes, 31 days by hours.
+        history_tokens: usize = HistoryLimits::default().tokens,
+        /// Memory of that history; beyond it the oldest goes.
+        history_memory: ByteSize = ByteSize::of(HistoryLimits::default().bytes),
     }
 }
 
@@ -406,6 +413,8 @@ section! {
         name: String = String::new(),
         /// Host names that belong to it; `*.` stands for one or more labels in front.
         hosts: Vec<String> = Vec::new(),
+        /// For reports and the operator listener.
+        tags: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
     }
 }
 
@@ -440,6 +449,8 @@ section! {
         methods: Vec<String> = Vec::new(),
         /// The service it belongs to; any if unset.
         service: Option<String> = None,
+        /// For reports and the operator listener.
+        tags: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
     }
 }
 

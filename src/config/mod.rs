@@ -3,6 +3,7 @@
 //!
 //! Rooms never import this module: each declares its own settings, which `rooms.rs` fills from here.
 
+mod catalog;
 mod exceptions;
 mod fault;
 mod file;

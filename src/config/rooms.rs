@@ -3,6 +3,7 @@
 use super::file::{ChecksumPolicy, ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
 use crate::analysis::clip::{BODY_UNIT, FlagLimits};
+use crate::analysis::insight::HistoryLimits;
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::analysis::window::Unit;
@@ -116,6 +117,12 @@ impl Config {
             max_clients: baseline.max_clients,
             max_endpoints: baseline.max_endpoints,
             max_endpoints_per_principal: baseline.max_endpoints_per_principal,
+            max_profiles: baseline.max_profiles,
+            // Of a capture there is the report: it is read once, at the end.
+            history: matches!(mode, Mode::Live).then(|| HistoryLimits {
+                tokens: baseline.history_tokens,
+                bytes: baseline.history_memory.as_usize(),
+            }),
             k: self.k(mode),
             has_documents: !self.settings.anonymize.openapi.is_empty(),
             max_alerts: self.settings.detect.max_alerts,

@@ -148,6 +148,14 @@ fn faults_have_file_line_key_and_hint() {
         ),
         ("[capture\n", ":1: "),
         (
+            "[[service]]\nname = \"a\"\nhosts = [\"a.test\"]\ntags = { \"a:b\" = \"c\" }\n",
+            "`service[0].tags`: `a:b` cannot be a label",
+        ),
+        (
+            "[[endpoint]]\ntemplate = \"/a\"\ntags = { \"\" = \"c\" }\n",
+            "`endpoint[0].tags`: `` cannot be a label",
+        ),
+        (
             "[capture]\nworkers = 0\n",
             "`capture.workers`: must be 1 to 256",
         ),
@@ -187,4 +195,18 @@ fn the_defaults_are_valid_and_shown() {
             .iter()
             .any(|line| line.key == "state.dir" && line.value == "\"/var/lib/hushtap\"")
     );
+}
+
+#[test]
+fn tags_and_costs_are_in_the_catalog() {
+    let text = "[[service]]\nname = \"shop\"\nhosts = [\"shop.test\"]\ntags = { team = \"web\" }\n\
+                [[endpoint]]\ntemplate = \"/v1/a\"\nmethods = [\"GET\"]\ntags = { team = \"api\" }\n\
+                [[integration]]\nname = \"acme\"\ntags = { tier = \"gold\" }\ncosts = { \"GET /v1/a\" = 2.0 }\n";
+    let catalog = load(text, &[], Vec::new()).unwrap().catalog();
+    let team = |endpoint| catalog.endpoint_tags("shop", endpoint).remove("team");
+    assert_eq!(team("GET /v1/a").as_deref(), Some("api"));
+    assert_eq!(team("POST /v1/a").as_deref(), Some("web"));
+    let acme = catalog.integration(0).unwrap();
+    assert_eq!(acme.tags.get("tier").map(String::as_str), Some("gold"));
+    assert_eq!(acme.cost([("GET /v1/a", 3)].into_iter()), Some(6.0));
 }

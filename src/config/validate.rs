@@ -34,6 +34,7 @@ impl ConfigFile {
                 &format!("`service[{number}]`: needs `name` and `hosts`"),
                 "for example: name = \"shop\", hosts = [\"api.shop.test\"]",
             )?;
+            check_tags(&format!("service[{number}]"), service.tags.keys())?;
         }
         for (number, hint) in self.endpoint.iter().enumerate() {
             check(
@@ -41,6 +42,7 @@ impl ConfigFile {
                 &format!("`endpoint[{number}].template`: must begin with `/`"),
                 "for example: template = \"/v1/users/{id}\"",
             )?;
+            check_tags(&format!("endpoint[{number}]"), hint.tags.keys())?;
         }
         for (number, integration) in self.integration.iter().enumerate() {
             check(
@@ -57,13 +59,7 @@ impl ConfigFile {
                 ),
                 "list all its signs in one [[integration]]",
             )?;
-            for tag in integration.tags.keys() {
-                check(
-                    is_free_label(tag),
-                    &format!("`integration[{number}].tags`: `{tag}` cannot be a label"),
-                    "letters, digits and `_`, not a digit first, and none of integration, endpoint, method, code, le",
-                )?;
-            }
+            check_tags(&format!("integration[{number}]"), integration.tags.keys())?;
             let weighs = |cost: &f64| cost.is_finite() && *cost >= 0.0;
             check(
                 integration.costs.values().all(weighs),
@@ -73,6 +69,17 @@ impl ConfigFile {
         }
         self.privacy.validate_flags()
     }
+}
+
+/// Tags are asked for by name, and those of integrations are labels: one rule for all.
+fn check_tags<'a>(place: &str, mut tags: impl Iterator<Item = &'a String>) -> Result<(), Error> {
+    tags.try_for_each(|tag| {
+        check(
+            is_free_label(tag),
+            &format!("`{place}.tags`: `{tag}` cannot be a label"),
+            "letters, digits and `_`, not a digit first, and none of integration, endpoint, method, code, le",
+        )
+    })
 }
 
 /// Whether a tag may be the name of a label beside those of the metrics.

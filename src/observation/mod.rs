@@ -11,11 +11,13 @@
 //!   Finding        what sensitive values were found, and what is exposed    (finding)
 //!   FieldNote      which parameters and fields there are, against the document (note)
 //!   Method, ...    what HTTP says in words, as numbers                      (exchange)
+//!   Credential     what is known of a token besides whom it stands for      (credential)
 //!   Route          the pieces of a path, as classes and keyed hashes        (route)
 //!   Templates      which of those pieces are names                          (templates)
 //! ```
 
 mod candidate;
+mod credential;
 mod exchange;
 mod finding;
 mod names;
@@ -26,6 +28,7 @@ pub(crate) mod templates;
 pub(crate) mod vocabulary;
 
 pub use candidate::{Candidate, Class};
+pub use credential::{Credential, CredentialTraits, RateLimit};
 pub use exchange::{AgentClass, Country, Method, Notes, Protocol, Status, TxState};
 pub use finding::{Category, ExposedIn, Exposure, Finding, Part, Sink, SinkField};
 pub use names::{
@@ -86,6 +89,8 @@ pub struct Observation {
     pub token_kind: Option<TokenKind>,
     /// How far it is proven.
     pub proof: Proof,
+    /// What else is known of it.
+    pub credential: Credential,
     /// The client: address behind trusted proxies, IPv6 as /56.
     pub client: PrincipalKey,
     /// The country of the client.
@@ -108,6 +113,10 @@ pub struct Observation {
     pub agent_class: AgentClass,
     /// Client release, product/version.
     pub release: TextId,
+    /// Release of the server, product/version, as its answer says.
+    pub server: TextId,
+    /// What the answer says of a limit on requests.
+    pub rate_limit: RateLimit,
     /// GraphQL operation, gRPC method, WebSocket and the like.
     pub operation: TextId,
     /// The listed integration this token belongs to.
@@ -161,6 +170,13 @@ impl Observation {
             token: None,
             token_kind: None,
             proof: Proof::NoToken,
+            credential: Credential {
+                mark: 0,
+                lifetime_seconds: 0,
+                traits: CredentialTraits(0),
+            },
+            server: TextId::NONE,
+            rate_limit: RateLimit::Silent,
             client: PrincipalKey(0),
             country: Country::UNKNOWN,
             service: ServiceId(0),

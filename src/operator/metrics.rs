@@ -1,6 +1,6 @@
 //! The operator's `/metrics`: exact sensor health, exact endpoint counts without tokens, alerts by pseudonym.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use prometheus::proto::{
@@ -313,8 +313,10 @@ fn alerts(state: &OperatorState, summary: &Summary, families: &mut Families) {
         families.counter("hushtap_alerts_total", help, &labels, *count);
     }
     drop(raised);
+    // An alert that ended within the hour and one that followed it may read the same: they are one series.
+    let mut told = BTreeSet::new();
     for alert in active.values() {
-        let words = SubjectWords::of(alert, state.names.as_ref());
+        let words = SubjectWords::of(alert, summary, state.names.as_ref());
         let labels = [
             ("signal", alert.signal.name()),
             ("severity", alert.severity.name()),
@@ -323,6 +325,9 @@ fn alerts(state: &OperatorState, summary: &Summary, families: &mut Families) {
             ("endpoint", words.endpoint.as_str()),
             ("country", alert.country.code()),
         ];
+        if !told.insert(labels.map(|(_, value)| value.to_owned())) {
+            continue;
+        }
         families.gauge(
             "hushtap_alert_active",
             "1 while an alert is active.",
@@ -340,14 +345,14 @@ pub(super) struct SubjectWords {
 }
 
 impl SubjectWords {
-    pub(super) fn of(alert: &Alert, names: &dyn Names) -> Self {
+    pub(super) fn of(alert: &Alert, summary: &Summary, names: &dyn Names) -> Self {
         let (mut token, mut client, mut endpoint) = (alert.token, alert.client, alert.endpoint);
         match alert.subject {
             Subject::Token(key) => token = Some(key),
             Subject::Client(key) => client = Some(key),
             Subject::Endpoint(id) => endpoint = Some(id),
         }
-        let endpoint = endpoint.and_then(|id| names.endpoint(id));
+        let endpoint = endpoint.and_then(|id| summary.endpoint_name(id, names));
         Self {
             token: token.map(|key| names.token(key)).unwrap_or_default(),
             client: client.map(|key| names.client(key)).unwrap_or_default(),
@@ -398,3 +403,43 @@ fn process(families: &mut Families) {
 const PAGE_BYTES: u64 = 4_096;
 /// `USER_HZ`, fixed at 100 on every platform hushtap runs on.
 const TICKS_PER_SECOND: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sinks::tests::{Plain, alert};
+
+    #[test]
+    fn alerts_that_read_the_same_are_one_series_and_notes_are_none() {
+        let state = OperatorState::new(
+            Arc::new(Plain),
+            crate::catalog::Catalog::default(),
+            crate::tally::Tallies::default(),
+            crate::gauge::Gauges::default(),
+        );
+        let mut first = alert();
+        first.update = 0;
+        let mut next = first.clone();
+        next.id += 1;
+        let mut note = first.clone();
+        (note.id, note.severity) = (first.id + 2, Severity::Info);
+        let mut over = first.clone();
+        over.id += 3;
+        over.subject = Subject::Token(crate::observation::PrincipalKey(99));
+        over.token = None;
+        over.time = crate::clock::EventTime::from_nanos(first.time.nanos() - 2 * ACTIVE_NANOS);
+        let alerts = vec![over, first.clone(), next, note];
+        state.count_alerts(&alerts);
+        let summary = Summary {
+            alerts,
+            ..Summary::default()
+        };
+        state.publish(summary, first.time);
+        let text = render(&state).unwrap();
+        let series = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!(series("hushtap_alert_active{"), 1, "{text}");
+        assert_eq!(series("hushtap_alerts_total{"), 2, "{text}");
+    }
+}

@@ -3,8 +3,12 @@
 //! It shows what the analysis room knows ([`Summary`]), in words given by [`Names`]: pseudonyms of tokens and clients, path
 //! templates, masked-value counts by type. It is always authenticated, and nothing on the public listener depends on it.
 
+mod api;
+mod console;
+mod history;
 mod metrics;
 mod page;
+mod query;
 mod site;
 mod token;
 
@@ -20,6 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::analysis::alert::Alert;
 use crate::analysis::summary::Summary;
+use crate::catalog::Catalog;
 use crate::clock::EventTime;
 use crate::gauge::Gauges;
 use crate::observation::Names;
@@ -28,6 +33,7 @@ use crate::tally::Tallies;
 /// What the operator channel shows, fed by the pipeline.
 pub struct OperatorState {
     names: Arc<dyn Names>,
+    catalog: Catalog,
     tallies: Tallies,
     gauges: Gauges,
     summary: ArcSwap<Summary>,
@@ -43,9 +49,10 @@ const STREAM_BACKLOG: usize = 256;
 
 impl OperatorState {
     /// With nothing seen yet.
-    pub fn new(names: Arc<dyn Names>, tallies: Tallies, gauges: Gauges) -> Self {
+    pub fn new(names: Arc<dyn Names>, catalog: Catalog, tallies: Tallies, gauges: Gauges) -> Self {
         Self {
             names,
+            catalog,
             tallies,
             gauges,
             summary: ArcSwap::default(),

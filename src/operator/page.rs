@@ -8,6 +8,7 @@ use crate::analysis::explain;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
 use crate::observation::{Names, Status, TokenKind};
 use crate::tally::{Group, Tally};
+use crate::views::{AdviceView, IntegrationView, ShareView, Words};
 
 /// Seconds between two loads of the page.
 const REFRESH_SECONDS: u32 = 5;
@@ -20,7 +21,7 @@ h1{font-size:1.3rem}h2{font-size:1.05rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #d8dee4}
 th{font-weight:600;background:#f6f8fa}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font:12.5px ui-monospace,monospace}.high{color:#b42318;font-weight:600}.medium{color:#b54708}.low,.info{color:#475467}
-.note{color:#57606a}
+.note{color:#57606a}.bar{fill:#6e9bd1}.bad{fill:#b42318}label{display:inline-block;margin:.2rem .6rem .2rem 0}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}th{background:#161b22}th,td{border-color:#30363d}
 .high{color:#ff7b72}.medium{color:#ffa657}.low,.info,.note{color:#9da7b1}}
 ";
@@ -29,21 +30,15 @@ code{font:12.5px ui-monospace,monospace}.high{color:#b42318;font-weight:600}.med
 pub(super) fn render(state: &OperatorState) -> String {
     let summary = state.summary.load();
     let names = state.names.as_ref();
-    let mut page = Page::default();
-    page.raw(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>hushtap</title>",
-    );
-    page.raw(&format!(
-        "<meta http-equiv=\"refresh\" content=\"{REFRESH_SECONDS}\">"
-    ));
-    page.raw("<meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body>");
+    let mut page = Page::begin("hushtap", Some(REFRESH_SECONDS));
     page.raw("<h1>hushtap</h1><p class=\"note\">Operator channel: pseudonymous, exact, and outside the privacy claim. ");
     page.raw("Packet time <time id=\"now\">");
     page.text(&state.now.load().to_string());
-    page.raw("</time>.</p>");
+    page.raw("</time>. <a href=\"/tokens\">Tokens by time, endpoint, country and tag</a>.</p>");
     alerts(&mut page, names, &summary);
     endpoints(&mut page, names, &summary);
     tokens(&mut page, names, &summary);
+    insights(&mut page, super::api::words(state, &summary));
     sensitive(&mut page, names, &summary);
     health(&mut page, state);
     page.raw("</body></html>");
@@ -51,14 +46,29 @@ pub(super) fn render(state: &OperatorState) -> String {
 }
 
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn raw(&mut self, html: &str) {
+    /// The head, and the beginning of the body.
+    pub(super) fn begin(title: &str, refresh: Option<u32>) -> Self {
+        let mut page = Self::default();
+        page.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+        page.text(title);
+        page.raw("</title>");
+        if let Some(seconds) = refresh {
+            page.raw(&format!(
+                "<meta http-equiv=\"refresh\" content=\"{seconds}\">"
+            ));
+        }
+        page.raw("<meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body>");
+        page
+    }
+
+    pub(super) fn raw(&mut self, html: &str) {
         self.0.push_str(html);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         for c in text.chars() {
             match c {
                 '&' => self.0.push_str("&amp;"),
@@ -72,7 +82,7 @@ impl Page {
     }
 
     /// A heading and the head of a table; names that begin with `#` are columns of numbers.
-    fn table(&mut self, id: &str, title: &str, columns: &[&str]) {
+    pub(super) fn table(&mut self, id: &str, title: &str, columns: &[&str]) {
         self.raw(&format!("<h2 id=\"{id}\">"));
         self.text(title);
         self.raw("</h2><table><thead><tr>");
@@ -85,23 +95,23 @@ impl Page {
         self.raw("</tr></thead><tbody>");
     }
 
-    fn cell(&mut self, text: &str) {
+    pub(super) fn cell(&mut self, text: &str) {
         self.raw("<td>");
         self.text(text);
         self.raw("</td>");
     }
 
-    fn code(&mut self, text: &str) {
+    pub(super) fn code(&mut self, text: &str) {
         self.raw("<td><code>");
         self.text(text);
         self.raw("</code></td>");
     }
 
-    fn number(&mut self, number: impl std::fmt::Display) {
+    pub(super) fn number(&mut self, number: impl std::fmt::Display) {
         self.raw(&format!("<td class=\"n\">{number}</td>"));
     }
 
-    fn end_table(&mut self, shown: usize, all: usize) {
+    pub(super) fn end_table(&mut self, shown: usize, all: usize) {
         self.raw("</tbody></table>");
         if all > shown {
             self.raw(&format!(
@@ -118,7 +128,7 @@ fn alerts(page: &mut Page, names: &dyn Names, summary: &Summary) {
         &["time", "severity", "signal", "who", "what is unusual"],
     );
     for alert in summary.alerts.iter().rev().take(ROWS) {
-        let words = SubjectWords::of(alert, names);
+        let words = SubjectWords::of(alert, summary, names);
         let who = [words.token, words.client, words.endpoint]
             .into_iter()
             .find(|word| !word.is_empty());
@@ -200,6 +210,149 @@ fn tokens(page: &mut Page, names: &dyn Names, summary: &Summary) {
         page.raw("</tr>");
     }
     page.end_table(summary.principals.len().min(ROWS), summary.principals.len());
+}
+
+/// Integrations, releases, heaviest operations and advice.
+fn insights(page: &mut Page, words: Words<'_>) {
+    let integrations = words.integrations();
+    if !integrations.is_empty() {
+        integration_rows(page, &integrations);
+    }
+    let analytics = words.analytics();
+    let releases = [
+        ("clients", "Client releases", &analytics.releases.clients),
+        ("servers", "Server releases", &analytics.releases.servers),
+    ];
+    for (id, title, list) in releases.into_iter().filter(|(.., list)| !list.is_empty()) {
+        let columns = [
+            "release",
+            "#requests",
+            "#4xx",
+            "#5xx",
+            "#p95 ms",
+            "first seen",
+            "last seen",
+        ];
+        page.table(id, title, &columns);
+        for view in list.iter().take(ROWS) {
+            page.raw("<tr>");
+            page.cell(&view.release);
+            page.number(view.requests);
+            page.number(view.client_errors);
+            page.number(view.server_errors);
+            page.number(view.latency.map_or_else(String::new, |l| millis(l.p95_us)));
+            page.cell(&view.first_seen);
+            page.cell(&view.last_seen);
+            page.raw("</tr>");
+        }
+        page.end_table(list.len().min(ROWS), list.len());
+    }
+    let columns = [
+        "endpoint",
+        "#latency ms in sum",
+        "#bytes",
+        "most latency",
+        "most bytes",
+    ];
+    page.table(
+        "heaviest",
+        "Heaviest operations, and the tokens that drive them",
+        &columns,
+    );
+    let first = |list: &[ShareView]| {
+        let first = list.first();
+        first.map_or_else(String::new, |top| {
+            format!("{} ({:.1} %)", top.token, top.share * 100.0)
+        })
+    };
+    for view in analytics.heaviest.iter().take(ROWS) {
+        page.raw("<tr>");
+        page.code(&view.endpoint);
+        page.number(view.latency_us / 1_000);
+        page.number(view.bytes);
+        page.cell(&first(&view.by_latency));
+        page.cell(&first(&view.by_bytes));
+        page.raw("</tr>");
+    }
+    page.end_table(analytics.heaviest.len().min(ROWS), analytics.heaviest.len());
+    limits(page, &words.advice());
+}
+
+fn integration_rows(page: &mut Page, integrations: &[IntegrationView]) {
+    let columns = [
+        "name",
+        "#requests",
+        "#tokens",
+        "#p95 ms",
+        "#cost units",
+        "tags",
+        "last seen",
+    ];
+    page.table("integrations", "Integrations", &columns);
+    for view in integrations.iter().take(ROWS) {
+        let tags = view.tags.iter();
+        let tags: Vec<_> = tags
+            .map(|(name, value)| format!("{name}:{value}"))
+            .collect();
+        page.raw("<tr>");
+        page.cell(&view.integration);
+        page.number(view.requests);
+        page.number(view.tokens);
+        page.number(millis(view.latency.p95_us));
+        page.number(
+            view.cost_units
+                .map_or_else(String::new, |units| units.to_string()),
+        );
+        page.cell(&tags.join(" "));
+        page.cell(view.last_seen.as_deref().unwrap_or("never"));
+        page.raw("</tr>");
+    }
+    page.end_table(integrations.len().min(ROWS), integrations.len());
+}
+
+/// Advice on limits; the rest of the advice is in the report.
+fn limits(page: &mut Page, advice: &[AdviceView]) {
+    let columns = [
+        "endpoint",
+        "#window s",
+        "#tokens",
+        "#p50",
+        "#p99",
+        "#most",
+        "#limit",
+        "#would touch",
+    ];
+    page.table(
+        "limits",
+        "Limits on requests of one token that leave the usual alone",
+        &columns,
+    );
+    let limits: Vec<_> = advice
+        .iter()
+        .filter_map(|view| match view {
+            AdviceView::RateLimit {
+                endpoint, windows, ..
+            } => Some((endpoint, windows)),
+            AdviceView::UnusedIntegration { .. }
+            | AdviceView::UnderusedIntegration { .. }
+            | AdviceView::UnderusedEndpoint { .. } => None,
+        })
+        .collect();
+    for (endpoint, windows) in limits.iter().take(ROWS) {
+        for limit in *windows {
+            page.raw("<tr>");
+            page.code(endpoint);
+            page.number(limit.window_seconds);
+            page.number(limit.tokens);
+            page.number(limit.p50);
+            page.number(limit.p99);
+            page.number(limit.max);
+            page.number(limit.suggested_limit);
+            page.number(limit.tokens_touched);
+            page.raw("</tr>");
+        }
+    }
+    page.end_table(limits.len().min(ROWS), limits.len());
 }
 
 fn sensitive(page: &mut Page, names: &dyn Names, summary: &Summary) {
@@ -286,7 +439,7 @@ pub(super) fn json(state: &OperatorState) -> String {
         .alerts
         .iter()
         .map(|alert| {
-            let words = SubjectWords::of(alert, names);
+            let words = SubjectWords::of(alert, &summary, names);
             json!({
                 "time": alert.time.to_string(), "signal": alert.signal.name(), "severity": alert.severity.name(),
                 "score": alert.score, "token": words.token, "client": words.client, "endpoint": words.endpoint,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 use subtle::ConstantTimeEq;
 
-use super::{OperatorState, OperatorToken, metrics, page};
+use super::{OperatorState, OperatorToken, api, console, metrics, page};
 use crate::serve::{Auth, Reply, ReplyBody, Request, Site};
 
 const COOKIE: &str = "hushtap_operator";
@@ -131,11 +131,7 @@ impl Site for OperatorSite {
                 ),
                 Err(_) => Reply::text(500, "The metrics could not be rendered.\n"),
             },
-            "/api/summary" => Reply::bytes(
-                200,
-                "application/json",
-                Bytes::from(page::json(&self.state)),
-            ),
+            "/tokens" => console::render(&self.state, request.query),
             "/alerts" => self.state.subscribe().map_or_else(
                 || Reply::text(503, "Too many event streams are open.\n"),
                 |events| Reply {
@@ -144,10 +140,13 @@ impl Site for OperatorSite {
                     body: ReplyBody::Stream(events),
                 },
             ),
-            _ => Reply::text(
-                404,
-                "Not found. There are: / /metrics /api/summary /alerts /-/healthy\n",
-            ),
+            path => api::respond(&self.state, path, request.query).unwrap_or_else(|| {
+                let paths = api::PATHS;
+                let text = format!(
+                    "Not found. There are: / /tokens /metrics {paths} /alerts /-/healthy\n"
+                );
+                Reply::text(404, text)
+            }),
         };
         reply
             .with(

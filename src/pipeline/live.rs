@@ -89,6 +89,7 @@ impl Daemon {
         let closer = Closer::open(config, &rooms, opening, Arc::clone(&public))?;
         let operator = Arc::new(OperatorState::new(
             rooms.names(),
+            config.catalog(),
             tallies.clone(),
             gauges.clone(),
         ));

@@ -13,11 +13,13 @@ use super::rooms::Rooms;
 use super::workers;
 use crate::analysis::summary::Summary;
 use crate::analysis::{self, Output};
+use crate::cleartext::anonymize::keys::StateKey;
 use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
+use crate::cleartext::schema::Depth;
 use crate::cleartext::tls::{self, Book};
-use crate::commands::{ReplayOptions, Select, Selector, faults};
+use crate::commands::{AlertScopes, ReplayOptions, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::gauge::Gauges;
@@ -26,11 +28,18 @@ use crate::report::{Capture, Outcome};
 use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
 use crate::tally::{Tallies, TallySheet};
 
+/// Fields of the API that a shard remembers where all of them are wanted.
+const FIELDS_PER_SHARD: usize = 32_768;
+
 /// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
+    let key = options.config.passing_key()?;
+    let alerts = alerts(options, &key)?;
     let wanted = outputs.wants_records();
-    let run = analyse(options, wanted, |rooms, results| {
-        collect(rooms, &options.select, results, outputs)
+    let run = analyse(options, &key, wanted, |rooms, results| {
+        let mut selector = Selector::new(options.select.clone(), rooms.names());
+        selector.know_alerts(alerts);
+        collect(rooms, selector, results, outputs)
     })?;
     Ok(Outcome {
         captures: captures(options, &run.source, &run.damage),
@@ -38,14 +47,18 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
         tallies: run.tallies,
         names: run.rooms.names(),
         documents: run.rooms.documents(),
+        catalog: options.config.catalog(),
         tls: run.book,
     })
 }
 
 /// The flows of the transactions that `options.select` admits.
 pub(super) fn flows(options: &ReplayOptions) -> Result<BTreeSet<FlowId>, Error> {
-    let run = analyse(options, true, |rooms, results| {
+    let key = options.config.passing_key()?;
+    let alerts = alerts(options, &key)?;
+    let run = analyse(options, &key, true, |rooms, results| {
         let mut selector = Selector::new(options.select.clone(), rooms.names());
+        selector.know_alerts(alerts);
         let mut flows = BTreeSet::new();
         for output in results {
             if let Output::Rows { rows, .. } = output {
@@ -54,6 +67,31 @@ pub(super) fn flows(options: &ReplayOptions) -> Result<BTreeSet<FlowId>, Error> 
             }
         }
         Ok(flows)
+    })?;
+    Ok(run.found)
+}
+
+/// The alerts whose transactions are asked for, from a reading of their own; it needs `key` to be that of the next.
+fn alerts(options: &ReplayOptions, key: &StateKey) -> Result<AlertScopes, Error> {
+    if !options.select.asks_for_alerts() {
+        return Ok(AlertScopes::default());
+    }
+    if options.inputs.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Error::usage(
+            "--select alert= reads the input twice, which standard input does not allow",
+        )
+        .hint("write the capture to a file first"));
+    }
+    let run = analyse(options, key, false, |rooms, results| {
+        let selector = Selector::new(options.select.clone(), rooms.names());
+        let mut scopes = AlertScopes::default();
+        for output in results {
+            if let Output::Alerts(alerts) = output {
+                let admitted = alerts.iter().filter(|alert| selector.names_alert(alert));
+                admitted.for_each(|alert| scopes.add(alert));
+            }
+        }
+        Ok(scopes)
     })?;
     Ok(run.found)
 }
@@ -71,6 +109,7 @@ struct Run<T> {
 /// Runs all rooms over the inputs; `collect` reads what the analysis room hands out.
 fn analyse<T>(
     options: &ReplayOptions,
+    key: &StateKey,
     rows: bool,
     collect: impl FnOnce(&Rooms, &Receiver<Output>) -> Result<T, Error>,
 ) -> Result<Run<T>, Error> {
@@ -81,15 +120,18 @@ fn analyse<T>(
     } else {
         Render::Count
     };
-    let key = options.config.passing_key()?;
-    let rooms = Rooms::build(&options.config, &key, (render, options.survey))?;
+    let rooms = Rooms::build(&options.config, key, (render, options.survey))?;
     let tally = tallies.sheet();
     let (tls, _) = Rooms::tls(&options.config, &rooms.worker)?;
     let mut source = open(options, &tls, Arc::clone(&tally))?;
-    let settings = analysis::Settings {
+    let mut settings = analysis::Settings {
         rows,
         ..options.config.analysis(Mode::Replay)
     };
+    if options.survey == Depth::Everything {
+        settings.max_texts_per_shard = settings.max_texts_per_shard.max(FIELDS_PER_SHARD);
+        settings.max_inventory_per_shard = settings.max_inventory_per_shard.max(FIELDS_PER_SHARD);
+    }
     let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
     let (feed, channels) = queue::feed(
         rooms.workers,
@@ -143,11 +185,10 @@ fn analyse<T>(
 /// Reads what the analysis room hands out, to the end.
 fn collect(
     rooms: &Rooms,
-    select: &Select,
+    mut selector: Selector,
     results: &Receiver<Output>,
     outputs: &mut Outputs,
 ) -> Result<Summary, Error> {
-    let mut selector = Selector::new(select.clone(), rooms.names());
     let mut records = RecordEncoder::new(rooms.names());
     let mut alerts = AlertEncoder::new(rooms.names());
     let mut lines = Lines::default();

@@ -3,6 +3,7 @@
 //! [`View`] is the report in words; both forms are made from it, so that they cannot disagree. Its bytes depend on the
 //! capture, the config and the pseudonym key alone.
 
+mod analytics;
 mod html;
 mod inventory;
 mod json;
@@ -14,6 +15,7 @@ mod view;
 use std::sync::Arc;
 
 use crate::analysis::summary::Summary;
+use crate::catalog::Catalog;
 use crate::cleartext::tls::Book;
 use crate::clock::EventTime;
 use crate::observation::Names;
@@ -34,6 +36,8 @@ pub struct Outcome {
     pub names: Arc<dyn Names>,
     /// Endpoints of the OpenAPI documents; none where no document was given.
     pub documents: Option<Vec<Documented>>,
+    /// Tags and costs.
+    pub catalog: Catalog,
     /// TLS flows.
     pub tls: Option<Arc<Book>>,
 }

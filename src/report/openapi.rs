@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Outcome;
 use crate::analysis::inventory::InventoryEntry;
+use crate::analysis::summary::{EndpointSummary, Summary};
 use crate::observation::{EndpointId, JsonTypes, Names, Part, Remark};
 
 /// The methods that an OpenAPI 3.1 document may have.
@@ -18,6 +19,19 @@ const METHODS: [&str; 8] = [
 /// Stands for a name that is data.
 const KEY: &str = "{key}";
 
+/// What single requests call an endpoint. Where its template was learned, only what is all of that template: fields of
+/// several endpoints are not to be mixed.
+fn ids(summary: &Summary, endpoint: &EndpointSummary) -> Vec<EndpointId> {
+    let Some(learned) = &endpoint.learned else {
+        return vec![endpoint.endpoint];
+    };
+    let renamed = summary.renamed.iter();
+    renamed
+        .filter(|(_, template)| *template == learned)
+        .map(|(id, _)| *id)
+        .collect()
+}
+
 /// The document, pretty-printed.
 pub(super) fn render(outcome: &Outcome) -> String {
     let mut observed = Observed::default();
@@ -25,7 +39,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
     let mut left_out = 0_u64;
     for endpoint in &outcome.summary.endpoints {
         let [informed, good, moved, ..] = endpoint.by_class;
-        let name = outcome.names.endpoint(endpoint.endpoint);
+        let name = endpoint.name(outcome.names.as_ref());
         let name = name.filter(|_| informed + good + moved > 0);
         let place = name.and_then(|name| {
             let path = Path::of(&name.template)?;
@@ -34,7 +48,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
                 .then_some((path, name.method, name.service))
         });
         if let Some((path, method, service)) = place {
-            observed.add(endpoint.endpoint, (path, method), service);
+            observed.add(&ids(&outcome.summary, endpoint), (path, method), service);
         } else {
             left_out += 1;
         }
@@ -170,11 +184,12 @@ struct Observed {
 }
 
 impl Observed {
-    fn add(&mut self, id: EndpointId, (path, method): (Path, &'static str), service: String) {
+    fn add(&mut self, ids: &[EndpointId], (path, method): (Path, &'static str), service: String) {
         let place = (path.shape.clone(), method);
         let operation = self.operations.entry(place.clone()).or_default();
         operation.services.insert(service);
-        self.endpoints.insert(id, place);
+        let places = ids.iter().map(|id| (*id, place.clone()));
+        self.endpoints.extend(places);
         // Of several spellings the first in the alphabet, whichever was seen first.
         self.paths
             .entry(path.shape.clone())

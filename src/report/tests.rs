@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::analysis::insight::{
+    Heaviest, HygieneSummary, Insights, Load, PartnerSummary, Peaks, ProfileSummary,
+    ReleaseSummary, Sensitive, Throttle,
+};
 use crate::analysis::inventory::InventoryEntry;
 use crate::analysis::summary::{
     EndpointSummary, PrincipalSummary, Quantiles, SensitiveEntry, TransactionCounts,
 };
+use crate::catalog::{Catalog, ListedIntegration};
 use crate::observation::{
-    Category, Country, EndpointId, JsonTypes, Part, PrincipalKey, Protocol, Remark, RuleId,
-    SchemaRule, ServiceId, Status, TextId, TokenKind, TypeId,
+    Category, Country, EndpointId, IntegrationId, JsonTypes, Part, PrincipalKey, Protocol, Remark,
+    RuleId, SchemaRule, ServiceId, Status, TextId, TokenKind, TypeId,
 };
 use crate::sinks::tests::{Plain, alert};
 use crate::tally::Tally;
@@ -35,6 +40,12 @@ fn endpoint(id: u64, requests: u64, documented: bool) -> EndpointSummary {
         latency_sum_us: 0,
         request_bytes: 0,
         response_bytes: 5 << 20,
+        throttle: Throttle {
+            refused: 3,
+            left: 20,
+            spent: 4,
+        },
+        adoption: vec![(20_779, [2, 2]), (20_780, [3, 1])],
         first: FIRST,
         last: LAST,
     }
@@ -54,8 +65,110 @@ fn principal(key: u128, kind: Option<TokenKind>) -> PrincipalSummary {
         // Neither agent is admitted: they read the same and are added up.
         agents: vec![(TextId(1), 6), (TextId(2), 4)],
         releases: vec![(TextId(3).known(), 10)],
+        hygiene: kind.map(|_| HygieneSummary {
+            credentials: 2,
+            lifetime_seconds: 3_600,
+            clear: 10,
+            expired: 4,
+            ..HygieneSummary::default()
+        }),
+        profile: kind.map(|_| profile()),
         first: FIRST,
         last: LAST,
+    }
+}
+
+fn load(endpoint: u64, calls: u64) -> Load {
+    Load {
+        endpoint: EndpointId(endpoint),
+        calls,
+        errors: 1,
+        latency_us: calls * 1_500,
+        bytes: calls * 256,
+    }
+}
+
+fn heartbeat() -> Box<[u32; 168]> {
+    let mut bins = Box::new([0; 168]);
+    bins[7] = 4;
+    bins[167] = 6;
+    bins
+}
+
+fn profile() -> ProfileSummary {
+    ProfileSummary {
+        heartbeat: heartbeat(),
+        loads: vec![load(3, 8), load(4, 2)],
+        sensitive: vec![Sensitive {
+            kind: TypeId(2),
+            sent: 1,
+            received: 5,
+        }],
+        throttle: Throttle {
+            refused: 1,
+            left: 2,
+            spent: 1,
+        },
+        integration: Some(IntegrationId(0)),
+    }
+}
+
+fn partner() -> PartnerSummary {
+    PartnerSummary {
+        integration: IntegrationId(0),
+        requests: 10,
+        by_class: [0, 9, 0, 1, 0, 0],
+        tokens: 1,
+        latency: Quantiles::default(),
+        request_bytes: 0,
+        response_bytes: 2_048,
+        loads: vec![load(3, 8), load(4, 2)],
+        countries: vec![(Country::from_code("DE"), 9)],
+        agents: vec![(TextId(1), 10)],
+        releases: Vec::new(),
+        heartbeat: heartbeat(),
+        sensitive: Vec::new(),
+        throttle: Throttle::default(),
+        first: FIRST,
+        last: LAST,
+    }
+}
+
+fn release(id: TextId, requests: u64) -> ReleaseSummary {
+    ReleaseSummary {
+        release: id,
+        requests,
+        client_errors: 2,
+        server_errors: 1,
+        latency: Quantiles::default(),
+        first: FIRST,
+        last: LAST,
+    }
+}
+
+fn insights() -> Insights {
+    let token = PrincipalKey(7);
+    Insights {
+        partners: vec![partner()],
+        clients: vec![
+            // Neither may be shown: they are one line.
+            release(TextId(1), 5),
+            release(TextId(2), 6),
+            release(TextId(3).known(), 40),
+        ],
+        servers: vec![release(TextId(9).known(), 100)],
+        peaks: vec![Peaks {
+            endpoint: EndpointId(3),
+            by_window: [vec![2, 3, 4, 90], vec![4, 6, 8, 200], vec![9, 9, 9, 900]],
+        }],
+        heaviest: vec![Heaviest {
+            endpoint: EndpointId(3),
+            all: load(3, 80),
+            by_latency: vec![(token, load(3, 8))],
+            by_bytes: vec![(token, load(3, 8))],
+        }],
+        profiles: 1,
+        ..Insights::default()
     }
 }
 
@@ -100,7 +213,7 @@ fn counts() -> TransactionCounts {
     }
 }
 
-fn outcome() -> Outcome {
+fn counted() -> Tallies {
     let tallies = Tallies::default();
     let sheet = tallies.sheet();
     for (tally, count) in [
@@ -116,6 +229,10 @@ fn outcome() -> Outcome {
     ] {
         sheet.add(tally, count);
     }
+    tallies
+}
+
+fn outcome() -> Outcome {
     Outcome {
         captures: vec![
             Capture {
@@ -153,8 +270,9 @@ fn outcome() -> Outcome {
             alerts: vec![alert()],
             renamed: std::collections::BTreeMap::new(),
             admitted: crate::observation::Admitted::default(),
+            insights: insights(),
         },
-        tallies,
+        tallies: counted(),
         names: Arc::new(Plain),
         documents: Some(vec![
             Documented {
@@ -168,7 +286,24 @@ fn outcome() -> Outcome {
                 deprecated: false,
             },
         ]),
+        catalog: catalog(),
         tls: None,
+    }
+}
+
+fn catalog() -> Catalog {
+    let pair = |name: &str, value: &str| {
+        std::collections::BTreeMap::from([(name.to_owned(), value.to_owned())])
+    };
+    let partner = |name: &str| ListedIntegration {
+        name: name.to_owned(),
+        tags: pair("tier", "gold"),
+        costs: std::collections::BTreeMap::from([("GET /v1/users/{id}/e3".to_owned(), 0.5)]),
+    };
+    Catalog {
+        integrations: vec![partner("acme"), partner("globex")],
+        services: std::collections::BTreeMap::from([("shop".to_owned(), pair("team", "web"))]),
+        endpoints: Vec::new(),
     }
 }
 
@@ -277,6 +412,7 @@ fn an_empty_capture_has_a_report() {
         tallies: Tallies::default(),
         names: Arc::new(Plain),
         documents: None,
+        catalog: crate::catalog::Catalog::default(),
         tls: None,
     };
     let shown = text(&View::of(&empty));

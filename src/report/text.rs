@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::inventory;
 use super::table::{Align, Table, duration, grouped, printable, size, unless_zero};
-use super::view::{Counts, EndpointView, LossView, PrincipalView, SensitiveView, View};
+use super::view::{EndpointView, LossView, PrincipalView, SensitiveView, View};
+use crate::views::Counts;
 
 /// Rows of each table; the JSON report has all.
-const ROWS: usize = 30;
+pub(super) const ROWS: usize = 30;
 
 /// All sections. Those with nothing to say are left out, save the loss account.
 pub(super) fn render(view: &View) -> String {
@@ -20,6 +21,7 @@ pub(super) fn render(view: &View) -> String {
     endpoints(&mut out, &view.endpoints);
     principals(&mut out, "Tokens", &view.tokens);
     principals(&mut out, "Clients without a token", &view.clients);
+    super::analytics::write(&mut out, view);
     counts(
         &mut out,
         "Countries",
@@ -37,14 +39,14 @@ pub(super) fn render(view: &View) -> String {
     out
 }
 
-fn heading(out: &mut String, title: &str) {
+pub(super) fn heading(out: &mut String, title: &str) {
     if !out.is_empty() {
         out.push('\n');
     }
     writeln!(out, "{title}").unwrap_or_default();
 }
 
-fn more(out: &mut String, all: usize) {
+pub(super) fn more(out: &mut String, all: usize) {
     if all > ROWS {
         let left = u64::try_from(all - ROWS).unwrap_or(u64::MAX);
         writeln!(out, "  ... {} more; --report json has all", grouped(left)).unwrap_or_default();
@@ -282,6 +284,7 @@ fn principals(out: &mut String, title: &str, views: &[PrincipalView]) {
         ("5xx", Align::Right),
         ("p95", Align::Right),
         ("out", Align::Right),
+        ("hours (UTC)", Align::Left),
         ("countries", Align::Left),
         ("agents", Align::Left),
         ("endpoints", Align::Left),
@@ -297,6 +300,9 @@ fn principals(out: &mut String, title: &str, views: &[PrincipalView]) {
             code("5xx"),
             duration(view.latency.p95_us),
             size(view.response_body_bytes),
+            view.details.as_ref().map_or_else(String::new, |details| {
+                super::analytics::day_bars(&details.heartbeat)
+            }),
             words(&view.countries, 3),
             words(&view.agents, 2),
             words(&view.endpoints, 1),
@@ -382,7 +388,7 @@ fn listed(counts: &Counts, most: usize) -> String {
 }
 
 /// The busiest names, at most so many, without their counts.
-fn words(counts: &Counts, most: usize) -> String {
+pub(super) fn words(counts: &Counts, most: usize) -> String {
     let names = busiest(counts).into_iter().take(most);
     let mut text = join(names.map(|(name, _)| name.to_owned()));
     if counts.len() > most {

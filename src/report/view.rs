@@ -7,14 +7,16 @@ use serde::Serialize;
 use super::inventory::{self, InventoryView};
 use super::{Capture, Outcome};
 use crate::analysis::alert::Alert;
-use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Quantiles, Summary};
+use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
+use crate::catalog::{Catalog, Tags};
 use crate::clock::EventTime;
-use crate::observation::{Names, Part, Status};
+use crate::observation::{Names, Part};
 use crate::sinks::{AlertEncoder, Lines, Resolver};
 use crate::tally::{Group, Tallies, Tally};
-
-/// Counts by name, in order of name.
-pub(super) type Counts = BTreeMap<String, u64>;
+use crate::views::{
+    AdviceView, Analytics, Counts, Details, IntegrationView, LatencyView, ThrottleView,
+    Words as Analysed, add_up, by_code, error_share, latency,
+};
 
 /// The whole report. Field names and order are those of the JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -32,14 +34,16 @@ pub struct View {
     pub(super) endpoints: Vec<EndpointView>,
     pub(super) tokens: Vec<PrincipalView>,
     pub(super) clients: Vec<PrincipalView>,
-    pub(super) integrations: Vec<serde_json::Value>,
+    pub(super) integrations: Vec<IntegrationView>,
+    #[serde(flatten)]
+    pub(super) analytics: Analytics,
     pub(super) countries: Counts,
     pub(super) sensitive_data_map: Vec<SensitiveView>,
     pub(super) inventory: InventoryView,
     /// Whether there was a document to hold the endpoints against.
     #[serde(skip)]
     pub(super) has_documents: bool,
-    pub(super) advice: Vec<serde_json::Value>,
+    pub(super) advice: Vec<AdviceView>,
     pub(super) alerts: Vec<serde_json::Value>,
     pub(super) masking: Counts,
 }
@@ -122,19 +126,12 @@ pub(super) struct EndpointView {
     pub(super) latency: LatencyView,
     pub(super) request_body_bytes: u64,
     pub(super) response_body_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rate_limit: Option<ThrottleView>,
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub(super) tags: Tags,
     pub(super) first_seen: String,
     pub(super) last_seen: String,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[allow(
-    clippy::struct_field_names,
-    reason = "the unit belongs to the key in JSON"
-)]
-pub(super) struct LatencyView {
-    pub(super) p50_us: u64,
-    pub(super) p95_us: u64,
-    pub(super) p99_us: u64,
 }
 
 /// A token or a client: `name` is written as `token` or `client`.
@@ -148,6 +145,7 @@ pub(super) struct PrincipalView {
     pub(super) kind: Option<&'static str>,
     pub(super) requests: u64,
     pub(super) by_code: Counts,
+    pub(super) error_share: f64,
     #[serde(flatten)]
     pub(super) latency: LatencyView,
     pub(super) request_body_bytes: u64,
@@ -156,6 +154,9 @@ pub(super) struct PrincipalView {
     pub(super) countries: Counts,
     pub(super) agents: Counts,
     pub(super) releases: Counts,
+    /// Of tokens.
+    #[serde(flatten)]
+    pub(super) details: Option<Details>,
     pub(super) first_seen: String,
     pub(super) last_seen: String,
 }
@@ -183,12 +184,15 @@ impl View {
             tallies,
             names,
             documents,
+            catalog,
             tls: _,
         } = outcome;
         let words = Words {
             names: names.as_ref(),
             summary,
+            catalog,
         };
+        let analysed = words.analysed();
         let endpoints = words.endpoints();
         let counts = summary.transactions;
         Self {
@@ -219,14 +223,15 @@ impl View {
             endpoints,
             tokens: words.principals(true),
             clients: words.principals(false),
-            integrations: Vec::new(),
+            integrations: analysed.integrations(),
+            analytics: analysed.analytics(),
             countries: summary
                 .countries
                 .iter()
                 .map(|(country, count)| (country.code().to_owned(), *count))
                 .collect(),
             sensitive_data_map: words.sensitive(),
-            advice: Vec::new(),
+            advice: analysed.advice(),
             alerts: alerts(outcome),
             masking: add_up(summary.rules.iter().map(|(id, n)| (names.rule(*id), *n))),
         }
@@ -243,9 +248,18 @@ impl View {
 struct Words<'a> {
     names: &'a dyn Names,
     summary: &'a Summary,
+    catalog: &'a Catalog,
 }
 
 impl Words<'_> {
+    fn analysed(&self) -> Analysed<'_> {
+        Analysed {
+            names: self.names,
+            summary: self.summary,
+            catalog: self.catalog,
+        }
+    }
+
     fn endpoints(&self) -> Vec<EndpointView> {
         let mut views: Vec<_> = self
             .summary
@@ -271,6 +285,8 @@ impl Words<'_> {
             latency: latency(endpoint.latency),
             request_body_bytes: endpoint.request_bytes,
             response_body_bytes: endpoint.response_bytes,
+            rate_limit: ThrottleView::of(endpoint.throttle),
+            tags: self.analysed().endpoint_tags(endpoint),
             first_seen: endpoint.first.to_string(),
             last_seen: endpoint.last.to_string(),
         }
@@ -308,6 +324,7 @@ impl Words<'_> {
             kind: principal.kind.map(crate::observation::TokenKind::name),
             requests: principal.requests,
             by_code: by_code(principal.by_class),
+            error_share: error_share(principal.by_class),
             latency: latency(principal.latency),
             request_body_bytes: principal.request_bytes,
             response_body_bytes: principal.response_bytes,
@@ -325,6 +342,7 @@ impl Words<'_> {
             ),
             agents: add_up(principal.agents.iter().map(text)),
             releases: add_up(principal.releases.iter().map(text)),
+            details: is_token.then(|| self.analysed().details(principal)),
             first_seen: principal.first.to_string(),
             last_seen: principal.last.to_string(),
         }
@@ -402,32 +420,6 @@ fn range((from, to): (EventTime, EventTime)) -> RangeView {
         to: to.to_string(),
         seconds: to.micros_since(from) as f64 / 1e6,
     }
-}
-
-fn latency(quantiles: Quantiles) -> LatencyView {
-    LatencyView {
-        p50_us: quantiles.p50_us,
-        p95_us: quantiles.p95_us,
-        p99_us: quantiles.p99_us,
-    }
-}
-
-fn by_code(counts: [u64; 6]) -> Counts {
-    Status::CLASSES
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0)
-        .map(|(class, count)| ((*class).to_owned(), count))
-        .collect()
-}
-
-fn add_up(items: impl Iterator<Item = (String, u64)>) -> Counts {
-    let mut counts = Counts::new();
-    for (name, count) in items {
-        let sum = counts.entry(name).or_default();
-        *sum = sum.saturating_add(count);
-    }
-    counts
 }
 
 /// Every counter of a group that is not zero.

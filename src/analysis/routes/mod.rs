@@ -25,10 +25,10 @@ pub(super) use learner::Learner;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::EndpointTotals;
+use super::insight::Call;
 use super::keyed::KeyedMap;
-use crate::observation::{
-    EndpointId, Method, Observation, PrincipalKey, Route, ServiceId, Template, Templates,
-};
+use super::principal::Firsts;
+use crate::observation::{EndpointId, Method, PrincipalKey, Route, ServiceId, Template, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Paths that one shard tells apart; more count by their classes, and twice as many not at all by path.
@@ -134,11 +134,12 @@ impl RouteBook {
     /// Counts an observation whose path is to be learned.
     pub(super) fn observe(
         &mut self,
-        who: PrincipalKey,
-        observation: &Observation,
+        call: Call<'_>,
+        firsts: Firsts,
         (templates, version): (&Templates, u64),
         tally: &TallySheet,
     ) {
+        let (who, observation) = (call.who.key, call.seen.observation);
         if self.version != version {
             self.settle(templates);
             self.version = version;
@@ -156,7 +157,8 @@ impl RouteBook {
         let Some((_, slot)) = self.slots.get_mut(at) else {
             return;
         };
-        slot.totals.observe(observation, false);
+        // The days on which users came are those of what single requests call it: no more than came by this path.
+        slot.totals.observe(call, firsts);
         if slot.users.len() < MAX_USERS {
             slot.users.insert(who);
         }

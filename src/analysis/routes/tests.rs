@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::super::tests::observation;
 use super::super::{Output, Settings};
 use super::*;
+use crate::analysis::shard::{Seen, Who};
 use crate::clock::Tick;
-use crate::observation::{Class, Element, Shape};
+use crate::observation::{Class, Element, Observation, Shape};
 use crate::tally::Tallies;
 
 const MILLI: u64 = 1_000_000;
@@ -177,6 +178,28 @@ fn a_name_that_fewer_than_k_used_is_not_shown() {
     assert_eq!(few(7), 0);
 }
 
+fn observe(
+    book: &mut RouteBook,
+    observation: &Observation,
+    templates: &Templates,
+    tally: &TallySheet,
+) {
+    let call = Call {
+        seen: Seen {
+            observation,
+            findings: &[],
+        },
+        who: Who {
+            key: PrincipalKey(1),
+            is_token: true,
+        },
+        endpoint: observation.endpoint,
+        total: 1,
+        tick: Tick(1),
+    };
+    book.observe(call, Firsts::default(), (templates, 0), tally);
+}
+
 #[test]
 fn what_does_not_exist_teaches_nothing() {
     let mut book = RouteBook::default();
@@ -186,7 +209,7 @@ fn what_does_not_exist_teaches_nothing() {
     seen.route = route("/?wp/?admin");
     seen.status.0 = 404;
     let templates = Templates::default();
-    book.observe(PrincipalKey(1), &seen, (&templates, 0), &tally);
+    observe(&mut book, &seen, &templates, &tally);
     let mut lessons = Lessons::default();
     book.drain_lessons(&mut lessons);
     assert!(lessons.0.is_empty());
@@ -202,7 +225,7 @@ fn a_scan_is_bounded() {
     for n in 0..3 * MAX_ROUTES {
         let mut seen = observation(0, n as u64, 1);
         seen.route = route(&format!("/?x{n}/?y{n}"));
-        book.observe(PrincipalKey(1), &seen, (&templates, 0), &tally);
+        observe(&mut book, &seen, &templates, &tally);
     }
     assert!(book.totals().count() <= 2 * MAX_ROUTES + 1);
     assert!(book.lessons.len() <= MAX_LESSONS);

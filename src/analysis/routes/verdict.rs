@@ -333,7 +333,7 @@ impl Standing {
         } else if known {
             15.0
         } else {
-            30.0
+            40.0
         }
     }
 
@@ -381,7 +381,14 @@ impl Standing {
             _ => 0.0,
         };
         let against = match self.alike.len() {
-            _ if self.alike.contains(&value.element) => 50.0,
+            // No name that stands anywhere has words of its own behind it.
+            _ if self.alike.contains(&value.element) => {
+                if value.element.shape() == Shape::Action {
+                    75.0
+                } else {
+                    50.0
+                }
+            }
             ALIKE.. => f64::max(against, 30.0),
             _ => against,
         };

@@ -7,6 +7,7 @@
 pub(super) mod crowd;
 pub(super) mod errors;
 pub(super) mod exposure;
+pub(super) mod hygiene;
 pub(super) mod latency;
 pub(super) mod logins;
 pub(super) mod newness;

@@ -222,7 +222,7 @@ fn class_by_hint(field: &[u8]) -> AgentClass {
 }
 
 /// `product/version` at the start of the field.
-fn first_product(field: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(super) fn first_product(field: &[u8]) -> (&[u8], Option<&[u8]>) {
     let end = field
         .iter()
         .position(|b| matches!(b, b' ' | b'(' | b';' | b','))

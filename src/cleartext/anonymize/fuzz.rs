@@ -1,5 +1,6 @@
 //! Fuzz entries: every reader of this module on anything at all. `fuzz/` is a thin shell around them.
 
+use super::answer;
 use super::endpoint::{candidate, openapi, operation, path, segment};
 use super::identity::{credential, jwt};
 
@@ -11,6 +12,11 @@ pub fn credentials(data: &[u8]) {
 /// A JWT.
 pub fn token(data: &[u8]) {
     jwt::fuzz_jwt(data);
+}
+
+/// A field of an answer.
+pub fn answer(data: &[u8]) {
+    answer::fuzz_answer(data);
 }
 
 /// An OpenAPI document.

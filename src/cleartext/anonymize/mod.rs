@@ -5,6 +5,7 @@
 //! Refuses nothing: what cannot be read counts to the client and to typed classes.
 
 mod agent;
+mod answer;
 pub mod endpoint;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use self::answer::Answer;
 use arc_swap::ArcSwapOption;
 
 use self::endpoint::openapi::OpenApi;
@@ -31,6 +33,7 @@ use self::geo::Geo;
 use self::identity::client::{TrustedProxy, client, sender};
 use self::identity::credential::{Presented, Token, presented};
 use self::identity::fields::Fields;
+use self::identity::grant::{self, Grant, Shown};
 use self::identity::jwt::Claims;
 use self::keys::{Credential, Keys};
 use self::lexicon::{Lexicon, TextKind};
@@ -38,8 +41,9 @@ use self::net::Range;
 use super::http::transaction::{Message, Transaction};
 use super::schema::Rules;
 use crate::observation::{
-    AgentClass, Country, EndpointId, IntegrationId, Method, Notes, ObjectKey, ObjectRef,
-    Observation, PrincipalKey, Proof, Protocol, PublicTriple, Status, TextId, TokenKind,
+    AgentClass, Country, Credential as CredentialFacts, EndpointId, IntegrationId, Method, Notes,
+    ObjectKey, ObjectRef, Observation, PrincipalKey, Proof, Protocol, PublicTriple, RateLimit,
+    Status, TextId, TokenKind,
 };
 
 /// Most credentials, clients and agents a worker remembers between requests, each.
@@ -196,6 +200,9 @@ struct KnownToken {
     key: PrincipalKey,
     kind: TokenKind,
     integration: Option<IntegrationId>,
+    grant: Grant,
+    /// Tells several credentials of one principal apart.
+    mark: u32,
 }
 
 /// What is remembered of a client.
@@ -231,6 +238,7 @@ struct Caches {
     /// The country database that `clients` were looked up in.
     geo: Option<Arc<Geo>>,
     agents: Map<Vec<u8>, KnownAgent>,
+    servers: Map<Vec<u8>, TextId>,
 }
 
 /// Everything about a transaction but its masked content: an observation without what only the masker knows.
@@ -282,6 +290,14 @@ struct Asker {
     agent: KnownAgent,
     operation: TextId,
     by_field: Option<IntegrationId>,
+    credential: CredentialFacts,
+}
+
+/// What the response part comes down to.
+#[derive(Clone, Copy, Default)]
+struct Answered {
+    server: TextId,
+    rate_limit: RateLimit,
 }
 
 impl Anonymizer {
@@ -307,7 +323,8 @@ impl Anonymizer {
             let address = sender(peer, claimed, &shared.trusted_proxies);
             (caches.nobody(shared), caches.client(shared, address))
         };
-        Identity(observation(tx, &asker, client))
+        let answered = caches.answered(shared, tx);
+        Identity(observation(tx, &asker, client, answered))
     }
 }
 
@@ -347,6 +364,13 @@ impl Caches {
             },
         );
         let object = self.resolver.object(&shared.keys, resolved.service);
+        let token = presented(fields, target, grpc).find_map(|place| self.token(shared, &place));
+        let shown = || Shown {
+            at: tx.start,
+            proof: fields.proof,
+            by_scheme: fields.is_bound_by_scheme(),
+            certificate: fields.has_certificate(),
+        };
         let refused = tx
             .response
             .as_ref()
@@ -358,7 +382,10 @@ impl Caches {
             object,
             refused_path: refused.then(|| self.resolver.path(&shared.keys, host.text)),
             account,
-            token: presented(fields, target, grpc).find_map(|place| self.token(shared, &place)),
+            credential: token
+                .map(|token| token.grant.facts(token.mark, shown()))
+                .unwrap_or_default(),
+            token,
             resolved,
             host: host.text,
             agent: self.agent(shared, fields),
@@ -389,11 +416,39 @@ impl Caches {
             agent: KnownAgent::default(),
             operation: TextId::NONE,
             by_field: None,
+            credential: CredentialFacts::default(),
+        }
+    }
+
+    /// What the head of the response says.
+    fn answered(&mut self, shared: &AnonymizerShared, tx: &Transaction) -> Answered {
+        let Some(response) = &tx.response else {
+            return Answered::default();
+        };
+        let answer = Answer::of(tx, response);
+        let field = answer.server.unwrap_or_default();
+        let field = field.get(..MAX_AGENT).unwrap_or(field);
+        let server = if field.is_empty() {
+            TextId::NONE
+        } else if let Some(known) = self.servers.get(field) {
+            *known
+        } else {
+            let release = answer::release(field);
+            let known = release.map_or(TextId::NONE, |text| {
+                shared.lexicon.intern(TextKind::Release, &text, false)
+            });
+            remember(&mut self.servers, field.to_vec(), known);
+            known
+        };
+        Answered {
+            server,
+            rate_limit: answer.rate_limit,
         }
     }
 
     fn token(&mut self, shared: &AnonymizerShared, place: &Presented<'_>) -> Option<KnownToken> {
-        let key = (place.place(), shared.keys.cache.hash(place.raw));
+        let hash = shared.keys.cache.hash(place.raw);
+        let key = (place.place(), hash);
         if let Some(known) = self.tokens.get(&key) {
             return *known;
         }
@@ -401,6 +456,8 @@ impl Caches {
             key: token.key,
             kind: token.kind,
             integration: shared.integration_of(&token),
+            grant: token.grant,
+            mark: grant::mark(hash),
         });
         remember(&mut self.tokens, key, known);
         known
@@ -515,7 +572,12 @@ const fn proof(token: Option<KnownToken>, status: Status) -> Proof {
     }
 }
 
-fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observation {
+fn observation(
+    tx: &Transaction,
+    asker: &Asker,
+    client: KnownClient,
+    answered: Answered,
+) -> Observation {
     let status = Status(tx.response.as_ref().map_or(0, |response| response.status));
     let grpc = tx.grpc.as_deref().copied().unwrap_or_default();
     let both = tx.request.is_some() && tx.response.is_some();
@@ -535,6 +597,9 @@ fn observation(tx: &Transaction, asker: &Asker, client: KnownClient) -> Observat
         token: token.map(|token| token.key),
         token_kind: token.map(|token| token.kind),
         proof: proof(token, grpc.status.map_or(status, Status::of_grpc)),
+        credential: asker.credential,
+        server: answered.server,
+        rate_limit: answered.rate_limit,
         client: client.key,
         country: client.country,
         service: asker.resolved.service,

@@ -20,6 +20,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::fields::Fields;
+use super::grant::Grant;
 use super::jwt::Claims;
 use crate::cleartext::anonymize::endpoint::path::{decode_into, query_of};
 use crate::cleartext::anonymize::keys::{Credential, Keys};
@@ -127,6 +128,8 @@ pub(in crate::cleartext::anonymize) struct Token {
     pub(in crate::cleartext::anonymize) kind: TokenKind,
     /// Its claims, where it is a JWT.
     pub(in crate::cleartext::anonymize) claims: Option<Claims>,
+    /// What it says of its own validity.
+    pub(in crate::cleartext::anonymize) grant: Grant,
 }
 
 /// All places a credential may stand in, in order of precedence. Each is looked for only when those before it are used up.
@@ -281,9 +284,16 @@ pub(in crate::cleartext::anonymize) fn bearer(
     } else {
         None
     };
+    let grant = claims
+        .as_ref()
+        .map_or_else(Grant::default, |claims| Grant::of(raw, claims));
     let Some((issuer, subject)) = claims.as_ref().and_then(Claims::identity) else {
         let token = opaque(raw, kind, keys)?;
-        return Some(Token { claims, ..token });
+        return Some(Token {
+            claims,
+            grant,
+            ..token
+        });
     };
     let key = keys.principal(Credential::Jwt {
         issuer: issuer.as_bytes(),
@@ -294,7 +304,12 @@ pub(in crate::cleartext::anonymize) fn bearer(
     } else {
         kind
     };
-    Some(Token { key, kind, claims })
+    Some(Token {
+        key,
+        kind,
+        claims,
+        grant,
+    })
 }
 
 fn opaque(raw: &[u8], kind: TokenKind, keys: &Keys) -> Option<Token> {
@@ -302,6 +317,7 @@ fn opaque(raw: &[u8], kind: TokenKind, keys: &Keys) -> Option<Token> {
         key: keys.principal(Credential::Opaque(raw)),
         kind,
         claims: None,
+        grant: Grant::default(),
     })
 }
 
@@ -310,6 +326,7 @@ fn user(name: &[u8], kind: TokenKind, keys: &Keys) -> Option<Token> {
         key: keys.principal(Credential::User(name)),
         kind,
         claims: None,
+        grant: Grant::default(),
     })
 }
 

@@ -69,6 +69,8 @@ pub(in crate::cleartext::anonymize) struct Fields<'a> {
     pub(in crate::cleartext::anonymize) soap_action: Option<&'a [u8]>,
     pub(in crate::cleartext::anonymize) release: Option<&'a [u8]>,
     pub(in crate::cleartext::anonymize) product: Option<&'a [u8]>,
+    /// A `DPoP` proof (RFC 9449 section 4).
+    pub(in crate::cleartext::anonymize) proof: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -82,6 +84,17 @@ impl<'a> Fields<'a> {
         out
     }
 
+    /// Whether a proxy passed a client certificate on.
+    pub(in crate::cleartext::anonymize) fn has_certificate(&self) -> bool {
+        self.certificates.iter().any(Option::is_some)
+    }
+
+    /// Whether the credential is presented by the scheme `DPoP` (RFC 9449 section 7.1).
+    pub(in crate::cleartext::anonymize) fn is_bound_by_scheme(&self) -> bool {
+        let scheme = self.authorization.and_then(|field| field.get(..5));
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"dpop "))
+    }
+
     /// Sorted by length first: most fields of a request are told apart by that alone.
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
         if value.is_empty() {
@@ -93,6 +106,7 @@ impl<'a> Fields<'a> {
             6 if is("accept") => {}
             10 if is("connection") => {}
             4 if is("host") => first(&mut self.host, value),
+            4 if is("dpop") => self.proof = true,
             6 if is("cookie") => self.cookies.push(value),
             9 if is("forwarded") => self.forwarded.push(value),
             10 if is("user-agent") => first(&mut self.user_agent, value),

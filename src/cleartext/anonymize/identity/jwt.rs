@@ -52,6 +52,19 @@ impl Claims {
         }
     }
 
+    /// A claim that is a number of seconds (RFC 7519 section 2, `NumericDate`), without its fraction.
+    pub(in crate::cleartext::anonymize) fn seconds(&self, name: &str) -> Option<u64> {
+        let claim = self.0.get(name)?;
+        let text = claim.as_number()?.to_string();
+        text.split(['.', 'e', 'E']).next()?.parse().ok()
+    }
+
+    /// Whether the token confirms a key of its holder in that way (`cnf`, RFC 7800).
+    pub(in crate::cleartext::anonymize) fn confirms(&self, member: &str) -> bool {
+        let confirmation = self.0.get("cnf").and_then(Value::as_object);
+        confirmation.is_some_and(|members| members.contains_key(member))
+    }
+
     fn scalar(&self, name: &str) -> Option<Zeroizing<String>> {
         self.0
             .get(name)

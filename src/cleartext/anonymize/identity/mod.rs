@@ -3,4 +3,5 @@
 pub mod client;
 pub(super) mod credential;
 pub(super) mod fields;
+pub(super) mod grant;
 pub(super) mod jwt;

@@ -1,9 +1,15 @@
 //! `--select`: `KEY=VALUE` joined by `and`, over what records and alerts show. A value may end in `*`.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use alerts::AlertScopes;
+
+use super::options::moment;
 use crate::analysis::alert::{Alert, Subject};
+use crate::clock::EventTime;
 use crate::error::Error;
 use crate::observation::{EndpointId, Names, Observation, PrincipalKey, Status};
 
@@ -18,12 +24,53 @@ enum Condition {
     Flow(u64),
     Endpoint(Pattern),
     Status(StatusIs),
+    Time(TimeIs),
+    Alert(Pattern),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum StatusIs {
     Code(u16),
     Class(&'static str),
+}
+
+/// A span of time, or a moment as it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum TimeIs {
+    /// From the first on, and before the second.
+    Within(Option<EventTime>, Option<EventTime>),
+    Like(Pattern),
+}
+
+impl TimeIs {
+    fn parse(text: &str) -> Result<Self, String> {
+        let Some((from, to)) = text.split_once("..") else {
+            return Ok(Self::Like(Pattern::parse(text)));
+        };
+        let edge = |text: &str| {
+            let text = text.trim();
+            let given = !text.is_empty();
+            let wrong = || {
+                format!("`{text}` is no moment: write 2026-11-22T06:53:00Z or seconds since 1970")
+            };
+            given.then(|| moment(text).ok_or_else(wrong)).transpose()
+        };
+        let (from, to) = (edge(from)?, edge(to)?);
+        match (from, to) {
+            (None, None) => Err("`time=..` has neither beginning nor end".to_owned()),
+            (Some(from), Some(to)) if from >= to => Err(format!("{from} is not before {to}")),
+            _ => Ok(Self::Within(from, to)),
+        }
+    }
+
+    fn admits(&self, time: EventTime) -> bool {
+        match self {
+            Self::Within(from, to) => {
+                from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to)
+            }
+            Self::Like(pattern) => pattern.matches(&time.to_string()),
+        }
+    }
 }
 
 /// A text, or the beginning of one.
@@ -57,12 +104,18 @@ impl Select {
         self.0.is_empty()
     }
 
+    /// Whether it asks for what is behind alerts: then these must be known first ([`Selector::know_alerts`]).
+    pub fn asks_for_alerts(&self) -> bool {
+        let is_alert = |condition: &Condition| matches!(condition, Condition::Alert(_));
+        self.0.iter().any(is_alert)
+    }
+
     /// Reads an expression.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let fault = |what: String| {
             Error::usage(format!("--select: {what}")).hint(
                 "for example: token=tk_7f3a* and status=5xx; \
-                 keys are token, client, flow, endpoint, status",
+                 keys are token, client, flow, endpoint, status, time, alert",
             )
         };
         let mut keys: Vec<String> = Vec::new();
@@ -94,6 +147,8 @@ fn condition(key: &str, value: &str) -> Result<Condition, String> {
         "token" => Ok(Condition::Token(Pattern::parse(value))),
         "client" => Ok(Condition::Client(Pattern::parse(value))),
         "endpoint" => Ok(Condition::Endpoint(Pattern::parse(value))),
+        "time" => TimeIs::parse(value).map(Condition::Time),
+        "alert" => Ok(Condition::Alert(Pattern::parse(value))),
         "flow" => value
             .parse()
             .map(Condition::Flow)
@@ -124,6 +179,7 @@ pub struct Selector {
     tokens: BTreeMap<PrincipalKey, bool>,
     clients: BTreeMap<PrincipalKey, bool>,
     endpoints: BTreeMap<EndpointId, bool>,
+    alerts: AlertScopes,
 }
 
 impl Selector {
@@ -138,7 +194,26 @@ impl Selector {
             tokens: BTreeMap::new(),
             clients: BTreeMap::new(),
             endpoints: BTreeMap::new(),
+            alerts: AlertScopes::default(),
         }
+    }
+
+    /// Whether an alert is one whose transactions are asked for; what else is asked for narrows these.
+    pub fn names_alert(&self, alert: &Alert) -> bool {
+        self.select.0.iter().all(|condition| match condition {
+            Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
+            Condition::Token(_)
+            | Condition::Client(_)
+            | Condition::Flow(_)
+            | Condition::Endpoint(_)
+            | Condition::Status(_)
+            | Condition::Time(_) => true,
+        })
+    }
+
+    /// The alerts that were asked for, from a first reading.
+    pub fn know_alerts(&mut self, alerts: AlertScopes) {
+        self.alerts = alerts;
     }
 
     /// Whether a transaction belongs to what was asked for.
@@ -153,6 +228,8 @@ impl Selector {
             Condition::Endpoint(pattern) => self.is_endpoint(pattern, observation.endpoint),
             Condition::Status(StatusIs::Code(code)) => observation.status.0 == *code,
             Condition::Status(StatusIs::Class(class)) => observation.status.class() == *class,
+            Condition::Time(time) => time.admits(observation.start),
+            Condition::Alert(_) => self.alerts.hold(observation),
         });
         self.select.0 = conditions;
         admitted
@@ -173,6 +250,8 @@ impl Selector {
             Condition::Endpoint(pattern) => {
                 endpoint.is_some_and(|id| self.is_endpoint(pattern, id))
             }
+            Condition::Time(time) => time.admits(alert.time),
+            Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
             Condition::Flow(_) | Condition::Status(_) => false,
         });
         self.select.0 = conditions;
@@ -239,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn time_is_a_span_or_a_beginning() {
+        let noon = EventTime::from_secs(1_795_348_800);
+        assert_eq!(noon.to_string(), "2026-11-22T12:00:00.000000Z");
+        for (text, admitted) in [
+            ("2026-11-22T12:00:00Z..", true),
+            ("..2026-11-22T12:00:00Z", false),
+            ("2026-11-22T11:00:00Z..2026-11-22T12:00:01Z", true),
+            ("1795348800..1795348801", true),
+            ("2026-11-22T12*", true),
+            ("2026-11-23*", false),
+        ] {
+            assert_eq!(
+                TimeIs::parse(text).unwrap().admits(noon),
+                admitted,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn refuses_nonsense() {
         for text in [
             "",
@@ -250,6 +349,9 @@ mod tests {
             "flow=x",
             "token=a and",
             "token=a and token=b",
+            "time=..",
+            "time=2026-11-22T07:00:00Z..2026-11-22T06:00:00Z",
+            "time=now..",
         ] {
             let error = Select::parse(text).unwrap_err();
             assert_eq!(error.exit().code(), 2, "{text}");
