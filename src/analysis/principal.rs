@@ -288,6 +288,13 @@ mod tests {
     }
 
     #[test]
+    fn print_sizes() {
+        use crate::analysis::signals::*;
+        println!("SZ principal {} own {} seq {} obj {} rhythm {} origin {} refus {} reach {} skips {} volume {} errors {} latency {} logins {} scan {}",
+            size_of::<Principal>(), size_of::<Own>(), size_of::<sequence::SequenceHabit>(), size_of::<objects::ObjectHabit>(), size_of::<rhythm::Rhythm>(), size_of::<origin::Origin>(), size_of::<refusals::RefusalHabit>(), size_of::<reach::Reach>(), size_of::<skips::SkipHabit>(), size_of::<volume::VolumeHabit>(), size_of::<errors::ErrorCap>(), size_of::<LogHistogram>(), size_of::<logins::LoginHabit>(), size_of::<scan::ScanHabit>());
+    }
+
+    #[test]
     fn a_hostile_token_stays_under_12_kib() {
         let mut principal = Principal::new(None, EventTime::ZERO);
         for n in 0..100_000_u64 {
