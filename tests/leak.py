@@ -59,6 +59,34 @@ def response(status=200, headers=(), body=b"{}"):
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
+# Nearly everything that is planted breaks it, or is not in it.
+DOCUMENT = """
+openapi: 3.1.0
+info: {title: planted, version: "1"}
+paths:
+  /v1/users/{id}/orders:
+    get: {parameters: [{name: id, in: path, required: true, schema: {type: integer}}]}
+  /v1/search:
+    get: {parameters: [{name: q, in: query, schema: {enum: [a, b]}}, {name: email, in: query, schema: {type: boolean}}]}
+  /v1/x:
+    get: {parameters: [{name: X-API-Key, in: header, schema: {type: integer}}]}
+  /v1/json:
+    post:
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [id]
+              additionalProperties: false
+              properties: {email: {type: integer}, password: {enum: [a]}, card: {type: object}, list: {items: {properties: {deeper: {oneOf: [{type: string}, {type: number}]}}}}}
+      responses: {200: {content: {application/json: {schema: {type: object, properties: {id: {}}}}}}}
+  /v1/users/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+      responses: {default: {content: {application/json: {schema: {type: object, properties: {id: {}}}}}}}
+"""
+
 
 def heads():
     """Canaries in request lines and header fields."""
@@ -194,7 +222,13 @@ def everything(work):
     capture.write_bytes(plant())
     cut = work / "cut.pcap"
     cut.write_bytes(capture.read_bytes()[:-700])
-    for name, flags in {"report text": ["--report", "text"], "report json": ["--report", "json"], "records": ["--records", "-"], "alerts": ["--alerts", "-"], "log json": ["--log-format", "json"]}.items():
+    document = work / "document.yaml"
+    document.write_text(DOCUMENT)
+    described = ["--openapi", str(document)]
+    out, _ = replay(work, capture, "--report", "json", *described)
+    inventory = json.loads(out)["inventory"]
+    assert len(inventory["schema_violations"]) >= 6 and inventory["undocumented_fields"], f"nothing was held against the document: {inventory}"
+    for name, flags in {"report text": ["--report", "text"], "report json": ["--report", "json"], "records": ["--records", "-"], "alerts": ["--alerts", "-"], "report html": ["--report", "html", *described], "report openapi": ["--report", "openapi"], "inventory text": ["--report", "text", *described], "inventory json": ["--report", "json", *described], "log json": ["--log-format", "json"]}.items():
         for which, file in (("", capture), ("damaged: ", cut)):
             out, log = replay(work, file, *flags)
             yield which + name, out, False
@@ -219,7 +253,7 @@ def everything(work):
 
     yield from keys(work)
 
-    daemon = Daemon(["-r", str(capture), "--speed", "max", "--init-ledger", "--records", str(work / "live.ndjson"), "--alerts", str(work / "live-alerts.ndjson")], work).start()
+    daemon = Daemon(["-r", str(capture), *described, "--speed", "max", "--init-ledger", "--records", str(work / "live.ndjson"), "--alerts", str(work / "live-alerts.ndjson")], work).start()
     time.sleep(4)
     for page in ("/metrics", "/", "/-/ready", "/-/healthy"):
         yield f"public {page}", daemon.get(page), False

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::closer::Closer;
 use super::rooms::Rooms;
 use super::signals::Signals;
-use super::watch::RulesWatch;
+use super::watch::{FileWatch, RulesWatch};
 use crate::analysis::Output;
 use crate::analysis::summary::Summary;
 use crate::clock::{EventTime, wall_now};
@@ -39,6 +39,7 @@ pub(super) struct Desk<'a> {
     rotates: bool,
     rooms: &'a Rooms,
     watch: Option<RulesWatch>,
+    countries: Option<FileWatch>,
     config: Config,
 }
 
@@ -66,6 +67,7 @@ impl<'a> Desk<'a> {
             rotates: options.config.settings.anonymize.pseudonym_key.is_none(),
             rooms,
             watch: None,
+            countries: None,
             config: options.config.clone(),
         }
     }
@@ -73,6 +75,11 @@ impl<'a> Desk<'a> {
     /// Reloads the rules whenever `watch` says that they have changed.
     pub(super) fn watch_rules(&mut self, watch: Option<RulesWatch>) {
         self.watch = watch;
+    }
+
+    /// Reads the country database anew whenever `watch` says that it was replaced.
+    pub(super) fn watch_countries(&mut self, watch: Option<FileWatch>) {
+        self.countries = watch;
     }
 
     /// Reads outputs to their end.
@@ -83,12 +90,17 @@ impl<'a> Desk<'a> {
                 self.tell("the files stay as they were", reopened);
                 self.config = reread(&self.config);
                 self.rooms.reload(&self.config);
+                self.rooms.reload_countries(&self.config);
             } else if self
                 .watch
                 .as_mut()
                 .is_some_and(|watch| watch.is_due(wall_now()))
             {
                 self.rooms.reload(&self.config);
+            }
+            let countries = self.countries.as_mut();
+            if countries.is_some_and(|watch| watch.is_due(wall_now())) {
+                self.rooms.reload_countries(&self.config);
             }
             // Of a capture that is read faster than real time only the newest release is worth rendering.
             if self.live || results.is_empty() {

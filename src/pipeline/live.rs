@@ -16,7 +16,7 @@ use super::listeners::Listeners;
 use super::queue::{self, WhenFull};
 use super::rooms::Rooms;
 use super::signals::Signals;
-use super::watch::{RulesWatch, anchors};
+use super::watch::{FileWatch, RulesWatch, anchors, folder};
 use super::workers;
 use crate::analysis;
 use crate::cleartext::capture::udp::{Listen, UdpSource};
@@ -60,6 +60,7 @@ struct Daemon {
     tally: Arc<TallySheet>,
     signals: Signals,
     watch: Option<RulesWatch>,
+    countries: Option<FileWatch>,
     listeners: Listeners,
     tls: tls::Shared,
     logs: Vec<KeyLogFollower>,
@@ -100,6 +101,8 @@ impl Daemon {
             .rules
             .as_deref()
             .and_then(RulesWatch::start);
+        let countries = config.settings.anonymize.geoip.as_deref();
+        let countries = countries.and_then(FileWatch::start);
         let walls = sandbox::enter(&paths(options), config.settings.sandbox.allow_root);
         tracing::info!("sandbox: {walls}");
         Ok(Self {
@@ -114,6 +117,7 @@ impl Daemon {
             tally,
             signals,
             watch,
+            countries,
             listeners,
             tls,
             logs,
@@ -133,6 +137,7 @@ impl Daemon {
             tally,
             signals,
             watch,
+            countries,
             listeners,
             tls,
             logs,
@@ -160,6 +165,7 @@ impl Daemon {
         let pace = pace(&options.source);
         let mut desk = Desk::new(&rooms, options, outputs, operator, closer);
         desk.watch_rules(watch);
+        desk.watch_countries(countries);
         let outcome = thread::scope(|scope| {
             let capture = CaptureLoop {
                 engine,
@@ -350,12 +356,7 @@ fn rule_paths(dir: &Path) -> Vec<PathBuf> {
 /// Where the daemon may still go once everything is open.
 fn paths(options: &LiveOptions) -> sandbox::Paths {
     let settings = &options.config.settings;
-    let folder = |path: &PathBuf| {
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
-    };
+    let folder = |path: &PathBuf| folder(path);
     let write = [&settings.export.records, &settings.export.alerts]
         .into_iter()
         .flatten()
@@ -364,7 +365,12 @@ fn paths(options: &LiveOptions) -> sandbox::Paths {
     // SIGHUP reads the config again.
     let config = options.config.path.iter().map(folder);
     let read = settings.mask.rules.iter().flat_map(|dir| rule_paths(dir));
-    let read = read.chain(logs).chain(config);
+    // So is the country database, whenever it is replaced.
+    let geoip = &settings.anonymize.geoip;
+    let countries = geoip
+        .iter()
+        .flat_map(|file| rule_paths(&self::folder(file)));
+    let read = read.chain(logs).chain(config).chain(countries);
     let capture = match &options.source {
         LiveSource::File { path, .. } => Some(folder(path)),
         LiveSource::Interfaces { .. } | LiveSource::Sockets(_) => None,

@@ -17,6 +17,7 @@ use crate::cleartext::anonymize::keys::StateKey;
 use crate::cleartext::capture::{FileOptions, FileSource, SourceError};
 use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
+use crate::cleartext::schema::Depth;
 use crate::cleartext::tls::{self, Book};
 use crate::commands::{AlertScopes, ReplayOptions, Selector, faults};
 use crate::config::Mode;
@@ -26,6 +27,9 @@ use crate::observation::FlowId;
 use crate::report::{Capture, Outcome};
 use crate::sinks::{AlertEncoder, Lines, Outputs, RecordEncoder, Resolver};
 use crate::tally::{Tallies, TallySheet};
+
+/// Fields of the API that a shard remembers where all of them are wanted.
+const FIELDS_PER_SHARD: usize = 32_768;
 
 /// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
@@ -120,10 +124,14 @@ fn analyse<T>(
     let tally = tallies.sheet();
     let (tls, _) = Rooms::tls(&options.config, &rooms.worker)?;
     let mut source = open(options, &tls, Arc::clone(&tally))?;
-    let settings = analysis::Settings {
+    let mut settings = analysis::Settings {
         rows,
         ..options.config.analysis(Mode::Replay)
     };
+    if options.survey == Depth::Everything {
+        settings.max_texts_per_shard = settings.max_texts_per_shard.max(FIELDS_PER_SHARD);
+        settings.max_inventory_per_shard = settings.max_inventory_per_shard.max(FIELDS_PER_SHARD);
+    }
     let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
     let (feed, channels) = queue::feed(
         rooms.workers,

@@ -53,6 +53,24 @@ impl Rooms {
         }
     }
 
+    /// Reads the country database anew. What is wrong with it is logged, and the old one stays in force.
+    pub(super) fn reload_countries(&self, config: &Config) {
+        match config.countries() {
+            Ok(countries) => {
+                if countries.is_some() {
+                    tracing::info!("the country database was read again");
+                }
+                self.worker.anonymizer().set_countries(countries);
+            }
+            Err(error) => {
+                tracing::error!(
+                    "the old country database stays in force: {}",
+                    error.one_line()
+                );
+            }
+        }
+    }
+
     /// TLS keys as the config names them, and a book for the flows. The logs are to be followed where the run is live.
     pub(super) fn tls(
         config: &Config,

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -190,6 +191,60 @@ fn steps(path: &Path) -> VecDeque<OsString> {
     names.collect()
 }
 
+/// Watches one file by its directory, as [`RulesWatch`] does: what else stands there is not read.
+pub(super) struct FileWatch {
+    watch: RulesWatch,
+    file: PathBuf,
+    stamp: Option<Stamp>,
+}
+
+/// What changes when a file is written or replaced: device, inode, length and time.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl FileWatch {
+    /// Starts to watch `file`, which was just read.
+    pub(super) fn start(file: &Path) -> Option<Self> {
+        Some(Self {
+            watch: RulesWatch::start(&folder(file))?,
+            file: file.to_owned(),
+            stamp: stamp(file),
+        })
+    }
+
+    /// Whether the file is another one and its directory has come to rest. One that is gone is no other one: the next
+    /// comes when it is whole.
+    pub(super) fn is_due(&mut self, now: EventTime) -> bool {
+        if !self.watch.is_due(now) {
+            return false;
+        }
+        let stamp = stamp(&self.file);
+        let changed = stamp.is_some() && stamp != self.stamp;
+        if changed {
+            self.stamp = stamp;
+        }
+        changed
+    }
+}
+
+/// The directory that holds a file.
+pub(super) fn folder(file: &Path) -> PathBuf {
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let meta = std::fs::metadata(file).ok()?;
+    Some((
+        meta.dev(),
+        meta.ino(),
+        meta.len(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+    ))
+}
+
 /// Whatever may change what is read.
 fn events() -> AddWatchFlags {
     step_events() | AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_MODIFY
@@ -211,6 +266,27 @@ mod tests {
 
     fn at(millis: u64) -> EventTime {
         EventTime::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn a_file_is_due_when_it_was_replaced_and_not_when_its_neighbours_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("country.mmdb");
+        std::fs::write(&file, b"one").unwrap();
+        let mut watch = FileWatch::start(&file).unwrap();
+        std::fs::write(dir.path().join("other"), b"x").unwrap();
+        assert!(!watch.is_due(at(0)) && !watch.is_due(at(300)));
+        let new = dir.path().join("new");
+        std::fs::write(&new, b"two!").unwrap();
+        std::fs::rename(&new, &file).unwrap();
+        assert!(!watch.is_due(at(1_000)));
+        assert!(watch.is_due(at(1_300)));
+        assert!(!watch.is_due(at(1_600)), "once");
+        std::fs::remove_file(&file).unwrap();
+        assert!(!watch.is_due(at(2_000)) && !watch.is_due(at(2_300)));
+        std::fs::write(&file, b"three").unwrap();
+        watch.is_due(at(3_000));
+        assert!(watch.is_due(at(3_300)));
     }
 
     #[test]

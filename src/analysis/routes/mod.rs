@@ -17,6 +17,9 @@
 mod learner;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use learner::Learner;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -88,6 +88,30 @@ enum Next {
 
 type Profile = BTreeMap<Next, u64>;
 
+/// Whether the words that follow are so many, and each so rare, that they are values.
+fn are_values(after: &Profile) -> bool {
+    let words = || {
+        after
+            .iter()
+            .filter(|(next, _)| matches!(next, Next::Word(_)))
+    };
+    let total: u64 = after.values().sum();
+    words().count() >= OPEN && words().all(|(_, n)| *n * 5 <= total)
+}
+
+/// The same with all words as values.
+fn without_words(profile: Profile) -> Profile {
+    let mut out = Profile::new();
+    for (next, n) in profile {
+        let next = match next {
+            Next::Word(_) => Next::Value,
+            Next::End(_) | Next::Action(_) | Next::Value => next,
+        };
+        *out.entry(next).or_default() += n;
+    }
+    out
+}
+
 /// Whether the same follows many pieces, and several things do: then they are values, though many principals use each.
 fn is_even<'a>(profiles: impl Iterator<Item = &'a Profile> + Clone) -> bool {
     let mut sum = Profile::new();
@@ -400,8 +424,11 @@ impl Standing {
 
     /// Whether what follows the piece is what follows the values around it.
     fn by_what_follows(&self, value: &Value, learner: &Learner) -> f64 {
-        let own = profile(value, learner);
+        let mut own = profile(value, learner);
         let mut around = self.after.clone();
+        if are_values(&around) {
+            (own, around) = (without_words(own), without_words(around));
+        }
         if self.is_around(value) {
             for (next, n) in &own {
                 if let Some(all) = around.get_mut(next) {
@@ -472,7 +499,8 @@ fn by_writing(element: Element, place: Place) -> f64 {
         Shape::Plural => 10.0,
         Shape::Camel => 15.0,
         Shape::Snake => 8.0,
-        Shape::Plain | Shape::Prefix | Shape::Action => 0.0,
+        Shape::Action => 20.0,
+        Shape::Plain | Shape::Prefix => 0.0,
         Shape::Pair => -2.0,
         Shape::Title => -5.0,
         Shape::Phrase => -12.0,

@@ -24,6 +24,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use self::answer::Answer;
+use arc_swap::ArcSwapOption;
+
 use self::endpoint::openapi::OpenApi;
 use self::endpoint::service::Service;
 use self::endpoint::{Asked, Endpoints, Hint, Promised, Resolver, Sought, UnknownService};
@@ -84,7 +86,7 @@ pub struct AnonymizerShared {
     keys: Arc<Keys>,
     lexicon: Arc<Lexicon>,
     endpoints: Endpoints,
-    geo: Option<Geo>,
+    geo: ArcSwapOption<Geo>,
     integrations: Vec<Integration>,
     trusted_proxies: Vec<TrustedProxy>,
 }
@@ -114,10 +116,15 @@ impl AnonymizerShared {
             keys,
             lexicon,
             endpoints,
-            geo,
+            geo: ArcSwapOption::new(geo.map(Arc::new)),
             integrations: settings.integrations,
             trusted_proxies: settings.trusted_proxies,
         }))
+    }
+
+    /// Puts another country database in force; every worker takes it up with its next transaction.
+    pub fn set_countries(&self, geo: Option<Geo>) {
+        self.geo.store(geo.map(Arc::new));
     }
 
     /// The lexicon: gives names to ids at the edge.
@@ -228,6 +235,8 @@ struct Caches {
     resolver: Resolver,
     tokens: Map<(u8, [u64; 2]), Option<KnownToken>>,
     clients: Map<IpAddr, KnownClient>,
+    /// The country database that `clients` were looked up in.
+    geo: Option<Arc<Geo>>,
     agents: Map<Vec<u8>, KnownAgent>,
     servers: Map<Vec<u8>, TextId>,
 }
@@ -305,17 +314,14 @@ impl Anonymizer {
         let Self { shared, caches } = self;
         let peer = *tx.client.expose();
         let claimed = tx.claimed.as_ref().map(|address| *address.expose());
-        let (asker, client) = match &tx.request {
-            Some(request) => {
-                let fields = Fields::of(tx, request);
-                let address = client((peer, claimed), &fields, &shared.trusted_proxies);
-                let asker = caches.asker(shared, tx, request, &fields);
-                (asker, caches.client(shared, address))
-            }
-            None => {
-                let address = sender(peer, claimed, &shared.trusted_proxies);
-                (caches.nobody(shared), caches.client(shared, address))
-            }
+        let (asker, client) = if let Some(request) = &tx.request {
+            let fields = Fields::of(tx, request);
+            let address = client((peer, claimed), &fields, &shared.trusted_proxies);
+            let asker = caches.asker(shared, tx, request, &fields);
+            (asker, caches.client(shared, address))
+        } else {
+            let address = sender(peer, claimed, &shared.trusted_proxies);
+            (caches.nobody(shared), caches.client(shared, address))
         };
         let answered = caches.answered(shared, tx);
         Identity(observation(tx, &asker, client, answered))
@@ -458,13 +464,17 @@ impl Caches {
     }
 
     fn client(&mut self, shared: &AnonymizerShared, address: IpAddr) -> KnownClient {
+        let geo = shared.geo.load();
+        if geo.as_ref().map(Arc::as_ptr) != self.geo.as_ref().map(Arc::as_ptr) {
+            self.clients.clear();
+            self.geo.clone_from(&geo);
+        }
         if let Some(known) = self.clients.get(&address) {
             return *known;
         }
         let known = KnownClient {
             key: shared.keys.principal(Credential::Address(address)),
-            country: shared
-                .geo
+            country: geo
                 .as_ref()
                 .map_or(Country::UNKNOWN, |geo| geo.country(address)),
             integration: shared

@@ -263,6 +263,30 @@ fn the_service_of_an_observation_and_of_its_endpoint_have_one_name() {
 }
 
 #[test]
+fn a_document_that_names_no_host_speaks_for_every_service() {
+    let documents = [
+        OpenApi::parse(OPENAPI).unwrap(),
+        OpenApi::parse("openapi: 3.0.0\nservers: [{url: /v1}]\npaths:\n  /orders: {get: {}, put: {}}\n  /carts: {get: {}}\n").unwrap(),
+    ];
+    let keys = Arc::new(Keys::new(&StateKey::from_content(b"test"), None));
+    let shared = AnonymizerShared::new(keys, Settings::default(), &documents, None).unwrap();
+    for (line, service, documented) in [
+        ("GET /v1/orders", "api.shop.test", true),
+        ("PUT /v1/orders", "default", true),
+        ("GET /v1/carts", "default", true),
+        ("HEAD /v1/carts", "default", true),
+        ("POST /v1/carts", "default", false),
+        ("GET /v1/elsewhere", "api.shop.test", false),
+    ] {
+        let seen = observe(&shared, &format!("{line}\nHost: api.shop.test"), 200);
+        assert_eq!(shared.lexicon().service(seen.service), service, "{line}");
+        assert_eq!(seen.documented, documented, "{line}");
+        let endpoint = shared.lexicon().endpoint(seen.endpoint).unwrap();
+        assert_eq!(endpoint.service, service);
+    }
+}
+
+#[test]
 fn head_and_options_are_implied_by_a_document_but_count_in_other() {
     let shared = shared(Settings::default());
     for (line, implied) in [

@@ -98,7 +98,10 @@ impl Exchange {
                 flow: cx.info.id,
                 index,
                 client: Raw::new(address(client)),
-                claimed: cx.claimed.of(client_is_low).map(Raw::new),
+                claimed: cx
+                    .claimed
+                    .of(client_is_low)
+                    .map(|ip| Box::new(Raw::new(ip))),
                 server: Raw::new((address(server), server.port)),
                 request: None,
                 response: None,

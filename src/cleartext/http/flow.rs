@@ -37,7 +37,7 @@ pub(in crate::cleartext) struct HttpFlow {
     /// TLS connections around it.
     depth: u8,
     /// Whose connection the first bytes of a direction say it is.
-    claimed: Claimed,
+    claimed: Option<Box<Claimed>>,
 }
 
 /// So long after the upgrade what was said so far is given away (nanoseconds).
@@ -119,7 +119,9 @@ impl HttpFlow {
         chunk: StreamChunk<'_>,
         cx: &mut Context<'_>,
     ) {
-        cx.claimed = self.claimed.or(cx.claimed);
+        if let Some(claimed) = &self.claimed {
+            cx.claimed = **claimed;
+        }
         match chunk {
             StreamChunk::Data(data) => {
                 let mark = Mark {
@@ -381,8 +383,8 @@ impl HttpFlow {
                 probe.buf = Vec::new();
                 // Only the very first bytes are the proxy's; a second header would be its client's.
                 if let Some(source) = source.filter(|_| start.offset == 0 && !cx.info.midstream) {
-                    self.claimed = Claimed::by(from_low, source);
-                    cx.claimed = self.claimed.or(cx.claimed);
+                    cx.claimed = Claimed::by(from_low, source);
+                    self.claimed = Some(Box::new(cx.claimed));
                 }
                 Some(taken)
             }

@@ -10,7 +10,7 @@ use crate::observation::FlowId;
 use crate::tally::TallySheet;
 
 /// Words that get random input past the start line.
-const WORDS: [&[u8]; 10] = [
+const WORDS: [&[u8]; 12] = [
     b"GET / HTTP/1.1\r\n",
     b"HEAD /x HTTP/1.0\r\n",
     b"CONNECT a:1 HTTP/1.1\r\n\r\n",
@@ -21,6 +21,8 @@ const WORDS: [&[u8]; 10] = [
     b"\r\n",
     b"5\r\n",
     b"0\r\n",
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0\x01\0\x02",
 ];
 
 /// Words of HTTP/2: both prefaces, heads by the static table and by insertion, what may stand between them.

@@ -131,11 +131,6 @@ impl Claimed {
         let (from_low, address) = self.0?;
         (from_low == low).then_some(address)
     }
-
-    /// This, else the other.
-    const fn or(self, other: Self) -> Self {
-        if self.0.is_some() { self } else { other }
-    }
 }
 
 /// What a flow lends to its HTTP layer with every chunk.

@@ -70,7 +70,7 @@ pub struct Transaction {
     /// Address of the client.
     pub client: Raw<IpAddr>,
     /// The address that a PROXY header in front of the connection names as its client. Nobody has vouched for it.
-    pub claimed: Option<Raw<IpAddr>>,
+    pub claimed: Option<Box<Raw<IpAddr>>>,
     /// Address and port of the server.
     pub server: Raw<(IpAddr, u16)>,
     /// The request, if one was seen.

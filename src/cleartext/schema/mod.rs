@@ -2,7 +2,7 @@
 //! parameters and fields that the document does not have, and, where the API is to be described, all fields there are.
 //!
 //! Owns the compiled rules ([`Book`]) and the walk over parameters and JSON bodies. What leaves are
-//! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to [`MAX_BODY`], and the limits of
+//! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to half a MiB, and the limits of
 //! each part; what is beyond a limit breaks no rule. Refuses nothing: a body that is no JSON says nothing.
 //!
 //! ```text
@@ -10,6 +10,7 @@
 //! check             values against schemas
 //! parameters        path, query and header: values that are text
 //! fields            which fields a body has
+//! sent              what of a transaction is read
 //! trail             the path of names to a field, and which names may be written
 //! ```
 
@@ -20,28 +21,24 @@ mod fields;
 pub mod fuzz;
 mod model;
 mod parameters;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod trail;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use self::check::{Broken, Checker, type_of};
+use self::check::{Broken, Checker};
 use self::fields::{Fields, Undocumented};
 pub use self::model::Book;
 pub(in crate::cleartext) use self::model::Operation;
 use self::model::Place;
+use self::sent::{Body, Sent, is_own_header, json_body, media, text_field};
 use self::trail::Trail;
-use crate::cleartext::anonymize::endpoint::path::{Form, PathBuf, query_of};
+use crate::cleartext::anonymize::endpoint::path::{Form, PathBuf};
 use crate::cleartext::http::transaction::{Message, Transaction};
-use crate::observation::{
-    FieldNote, JsonTypes, Notes, Part, Remark, SchemaRule, Status, TextId, TxState,
-};
+use crate::observation::{FieldNote, Notes, Part, Remark, SchemaRule, Status, TextId};
 
-/// Longest body that is looked into (bytes after content coding).
-const MAX_BODY: usize = 512 << 10;
 /// Most notes about one transaction.
 const MAX_NOTES: usize = 512;
 
@@ -186,7 +183,7 @@ impl Surveyor {
         }
         self.broken_parameters(rules, tx, sent, &mut out);
         let operation = &rules.operation;
-        if operation.body_required && sent.request.body_bytes == 0 && sent.request.body_whole {
+        if operation.body_required && sent.has_no_body(tx) {
             out.push((Part::RequestBody, SchemaRule::Required, Trail::root()));
         }
         if let Some(body) = sent.body.as_ref()
@@ -405,93 +402,4 @@ impl Surveyor {
             });
         }
     }
-}
-
-/// What a client sent, as far as it is read here.
-struct Sent<'a> {
-    request: &'a Message,
-    target: &'a [u8],
-    query: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The body, where it is JSON.
-    body: Option<Body>,
-    bytes: Option<&'a [u8]>,
-    /// Nothing of the head is missing.
-    is_whole: bool,
-}
-
-impl<'a> Sent<'a> {
-    fn of(tx: &'a Transaction, request: &'a Message, body: Option<&'a [u8]>) -> Self {
-        let target = tx.slice(request.target);
-        let whole = matches!(tx.state, TxState::Complete | TxState::NoResponse);
-        Self {
-            request,
-            target,
-            query: parameters::of_query(query_of(target)).collect(),
-            body: json_body(tx, request, body),
-            bytes: body,
-            is_whole: whole && !target.is_empty(),
-        }
-    }
-}
-
-/// A body that is JSON.
-struct Body {
-    media: String,
-    value: Value,
-}
-
-/// Reads a body that says it is JSON. One that is cut or broken says nothing.
-fn json_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<Body> {
-    let bytes = bytes.filter(|bytes| message.body_whole && bytes.len() <= MAX_BODY)?;
-    let media = media(tx.field(message, "content-type")?);
-    if media != "application/json" && !media.ends_with("+json") {
-        return None;
-    }
-    let value = serde_json::from_slice(bytes).ok()?;
-    Some(Body { media, value })
-}
-
-/// The media type of a `Content-Type`, without parameters, in lower case.
-fn media(field: &[u8]) -> String {
-    let media = field.split(|b| *b == b';').next().unwrap_or_default();
-    let media = media.trim_ascii().to_ascii_lowercase();
-    String::from_utf8(media).unwrap_or_default()
-}
-
-/// A value that came as text, with the type that it looks like.
-fn text_field(name: &[u8], value: &[u8], fields: &mut Fields) {
-    let text = std::str::from_utf8(value).unwrap_or_default();
-    let read: Option<Value> = serde_json::from_str(text).ok();
-    let types = match read {
-        Some(value @ (Value::Bool(_) | Value::Number(_))) => type_of(&value),
-        _ => JsonTypes::STRING,
-    };
-    let known = fields.entry(Trail::of(name, false)).or_default();
-    *known = known.or(types);
-}
-
-/// Whether a header is of the API rather than of HTTP, of a browser or of what lies between: those are no news.
-fn is_own_header(name: &[u8]) -> bool {
-    const BETWEEN: [&str; 17] = [
-        // Credentials, however they are called: they are counted as tokens.
-        "x-api-key",
-        "x-apikey",
-        "x-auth",
-        "x-access-token",
-        "x-csrf",
-        "x-xsrf",
-        "x-amz-",
-        "x-forwarded-",
-        "x-real-ip",
-        "x-request-id",
-        "x-correlation-id",
-        "x-b3-",
-        "x-amzn-",
-        "x-cloud-trace",
-        "x-envoy-",
-        "x-requested-with",
-        "x-original-",
-    ];
-    let starts = |start: &&str| name.starts_with(start.as_bytes());
-    name.starts_with(b"x-") && !BETWEEN.iter().any(starts)
 }

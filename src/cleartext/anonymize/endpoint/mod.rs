@@ -281,7 +281,7 @@ impl Endpoints {
     }
 
     /// Looks a path up. Where the host says nothing, the first service (in order) with a template that has the method
-    /// wins.
+    /// wins. A document that names no host speaks for every service, behind those that do.
     fn find(
         &self,
         belongs: Belongs,
@@ -293,6 +293,13 @@ impl Endpoints {
             routes.find(segments, method)
         };
         let here = of(belongs.service);
+        let has_method = |found: &routes::Found<'_>| found.cell.is_some();
+        if !here.as_ref().is_some_and(has_method) && belongs.service != ServiceId::default() {
+            let everybody = of(ServiceId::default());
+            if everybody.is_some_and(|found| here.is_none() || has_method(&found)) {
+                return (ServiceId::default(), everybody);
+            }
+        }
         if here.is_some() || !belongs.vague {
             return (belongs.service, here);
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use crate::cleartext::schema::{self, Book};
 use crate::observation::Method;
@@ -83,7 +84,10 @@ impl OpenApi {
             return Err(OpenApiError::TooLong);
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let document: Document = read(text)?;
+        let mut value: Value = read(text)?;
+        put_in_path_items(&mut value);
+        let document =
+            Document::deserialize(&value).map_err(|e| OpenApiError::Syntax(e.to_string()))?;
         if document.openapi.or(document.swagger).is_none() {
             return Err(OpenApiError::NotOpenApi);
         }
@@ -123,7 +127,7 @@ impl OpenApi {
         dedup_in_order(&mut out.hosts);
         out.operations.sort_unstable();
         out.operations.dedup();
-        out.book = Arc::new(Book::compile(&read(text)?));
+        out.book = Arc::new(Book::compile(&value));
         Ok(out)
     }
 }
@@ -136,6 +140,31 @@ impl OpenApi {
             rules.is_some_and(schema::Operation::binds)
         };
         self.operations.iter().filter(has_rules).count()
+    }
+}
+
+/// Puts path items of the document itself in the place of references to them (OpenAPI 3.1, `components.pathItems`). What
+/// stands beside the reference is kept; references to other files stay.
+fn put_in_path_items(document: &mut Value) {
+    let paths = document.get("paths").and_then(Value::as_object);
+    let mut found = Vec::new();
+    for (path, item) in paths.into_iter().flatten() {
+        let reference = item.get("$ref").and_then(Value::as_str);
+        let pointer = reference.and_then(|text| text.strip_prefix('#'));
+        let target = pointer.and_then(|pointer| document.pointer(pointer));
+        if let (Some(target), Some(item)) = (target.and_then(Value::as_object), item.as_object()) {
+            // One step is enough: a path item that leads on is passed over and counted.
+            let mut whole = target.clone();
+            let beside = item.iter().filter(|(key, _)| *key != "$ref");
+            whole.extend(beside.map(|(key, value)| (key.clone(), value.clone())));
+            found.push((path.clone(), whole));
+        }
+    }
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    if let Some(paths) = paths {
+        for (path, item) in found {
+            paths.insert(path, Value::Object(item));
+        }
     }
 }
 
@@ -463,6 +492,20 @@ mod tests {
             .iter()
             .map(|o| [o.method.name(), " ", &o.template].concat())
             .collect()
+    }
+
+    #[test]
+    fn path_items_of_the_document_itself_are_followed() {
+        let document = OpenApi::parse(
+            r##"{"openapi": "3.1.0", "paths": {
+                "/a": {"$ref": "#/components/pathItems/A", "post": {}},
+                "/b": {"$ref": "other.json"}, "/c": {"$ref": "#/nowhere"}},
+                "components": {"pathItems": {"A": {"get": {"parameters": [
+                    {"name": "q", "in": "query", "schema": {"type": "integer"}}]}}}}}"##,
+        )
+        .unwrap();
+        assert_eq!(listed(&document), ["GET /a", "POST /a"]);
+        assert_eq!((document.skipped, document.with_rules()), (2, 1));
     }
 
     #[test]

@@ -183,8 +183,39 @@ fn what_a_load_balancer_puts_in_front_does_not_hide_the_request() {
             let mut script = Script::new();
             script.c(front).c(rest).s(ok("x"));
             assert_eq!(script.lines(), ["GET /1 0 > 200 1 complete"], "{cut}");
+            let claimed = script.seen[0].claimed.as_deref().map(|ip| *ip.expose());
+            let wanted = if preface[0] == b'P' {
+                "192.0.2.1"
+            } else {
+                "1.1.1.1"
+            };
+            assert_eq!(claimed, Some(wanted.parse().unwrap()), "{cut}");
         }
     }
+}
+
+#[test]
+fn only_the_very_first_bytes_name_a_source() {
+    let claimed = |script: &Script| {
+        let seen = script.seen[0].claimed.as_deref();
+        seen.map(|ip| ip.expose().to_string())
+    };
+    let line = |source: &str| format!("PROXY TCP4 {source} 192.0.2.9 1 2\r\n");
+    // The second is what the client wrote behind the load balancer's.
+    let mut script = Script::new();
+    script
+        .c(line("192.0.2.1"))
+        .c(line("192.0.2.2"))
+        .c(get("/1"))
+        .s(ok("x"));
+    assert_eq!(claimed(&script).as_deref(), Some("192.0.2.1"));
+    let mut script = Script::midstream();
+    script.c(line("192.0.2.1")).c(get("/1")).s(ok("x"));
+    assert_eq!(claimed(&script), None);
+    // What the server writes says nothing about the client.
+    let mut script = Script::new();
+    script.s(line("192.0.2.1")).c(get("/1")).s(ok("x"));
+    assert_eq!(claimed(&script), None);
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Templates learned from made-up paths: what is a name, what a value, and that nobody's order matters.
+
+use std::sync::Arc;
+
+use super::super::tests::observation;
+use super::super::{Output, Settings};
+use super::*;
+use crate::analysis::shard::{Seen, Who};
+use crate::clock::Tick;
+use crate::observation::{Class, Element, Observation, Shape};
+use crate::tally::Tallies;
+
+const MILLI: u64 = 1_000_000;
+
+/// The keyed hash of a word in these tests.
+fn hash(word: &str) -> u64 {
+    let folded = word.bytes().fold(7_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    folded & 0xf_ffff_ffff_ffff
+}
+
+/// `users` is a word of the vocabulary, `?gizmo` is not, `#7` is a number.
+fn route(path: &str) -> Route {
+    let mut route = Route::NONE;
+    for piece in path.split('/').filter(|piece| !piece.is_empty()) {
+        let shape = if piece.ends_with('s') {
+            Shape::Plural
+        } else {
+            Shape::Plain
+        };
+        route.push(match piece.as_bytes() {
+            [b'#', ..] => Element::class_only(Class::Int),
+            [b'?', ..] => Element::text(Class::Word, shape, hash(piece)),
+            b"api" => Element::text(Class::Word, Shape::Prefix, hash(piece)).known(),
+            b"search" => Element::text(Class::Word, Shape::Action, hash(piece)).known(),
+            _ => Element::text(Class::Word, shape, hash(piece)).known(),
+        });
+    }
+    route
+}
+
+/// One request each, by principal and path.
+fn traffic() -> Vec<(u128, String)> {
+    let mut out = Vec::new();
+    for n in 0..600_u32 {
+        let user = u128::from(n % 24) << 64 | u128::from(n % 24 * 0x9e37);
+        let name = n * 7 % 90;
+        let path = match n % 8 {
+            0 => format!("/api/?gizmos/#{n}"),
+            1 => "/api/?gizmos".to_owned(),
+            2 => format!("/api/?rafters/#{n}/parts"),
+            3 => "/api/users/search".to_owned(),
+            4 => format!("/api/users/?name{name}/orders"),
+            5 => format!("/api/users/?name{name}"),
+            6 => format!("/api/users/?name{name}/cards/#{n}"),
+            _ => "/api/orders".to_owned(),
+        };
+        out.push((user, path));
+    }
+    out
+}
+
+/// All endpoints at the end, and how often each was asked for.
+fn learned(workers: usize, k: usize, traffic: &[(u128, String)]) -> Vec<(Template, u64, u64)> {
+    let settings = Settings {
+        k,
+        ..Settings::default()
+    };
+    let (sinks, results) = crate::analysis::start(settings, workers, &Tallies::default());
+    let traffic: Arc<[(u128, String)]> = traffic.into();
+    let threads: Vec<_> = sinks
+        .into_iter()
+        .enumerate()
+        .map(|(worker, mut sink)| {
+            let traffic = Arc::clone(&traffic);
+            std::thread::spawn(move || {
+                let mut second = 0;
+                for (n, (user, path)) in (0_u64..).zip(traffic.iter()) {
+                    let nanos = n * 100 * MILLI;
+                    while second < nanos / 1_000 / MILLI {
+                        sink.end_tick(Tick(second));
+                        second += 1;
+                    }
+                    if usize::try_from(n).unwrap() % workers == worker {
+                        let mut seen = observation(nanos, n, *user);
+                        seen.route = route(path);
+                        sink.push(seen, &[], None);
+                    }
+                }
+                sink.finish(Tick(second)).unwrap();
+            })
+        })
+        .collect();
+    let mut found = Vec::new();
+    for output in results {
+        if let Output::Summary {
+            summary,
+            last: true,
+        } = output
+        {
+            for endpoint in summary.endpoints {
+                let learned = endpoint.learned.unwrap();
+                found.push((learned.template, endpoint.requests, endpoint.principals));
+            }
+        }
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    found
+}
+
+/// The template as it is shown when names are written as they are.
+fn shown(template: &Template, words: &[&str]) -> String {
+    let piece = |element: &Element| {
+        let name = words.iter().find(|word| hash(word) == element.hash());
+        match name {
+            Some(name) if element.has_text() => (*name).to_owned(),
+            _ => element.class().text().to_owned(),
+        }
+    };
+    let pieces: Vec<_> = template.elements().iter().map(piece).collect();
+    format!("/{}", pieces.join("/"))
+}
+
+const WORDS: [&str; 9] = [
+    "api", "?gizmos", "?rafters", "parts", "users", "search", "orders", "cards", "?name0",
+];
+
+#[test]
+fn names_are_told_from_values() {
+    let mut rows: Vec<_> = learned(1, 2, &traffic())
+        .into_iter()
+        .map(|(template, requests, principals)| (shown(&template, &WORDS), requests, principals))
+        .collect();
+    rows.sort();
+    let names: Vec<_> = rows.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "/api/?gizmos",
+            "/api/?gizmos/{int}",
+            "/api/?rafters/{int}/parts",
+            "/api/orders",
+            "/api/users/search",
+            "/api/users/{word}",
+            "/api/users/{word}/cards/{int}",
+            "/api/users/{word}/orders",
+        ]
+    );
+    assert!(rows.iter().all(|(_, requests, _)| *requests == 75));
+    // 24 principals, of which every third asks for each path.
+    assert!(rows.iter().all(|(.., principals)| *principals == 3));
+}
+
+#[test]
+fn the_number_of_workers_does_not_matter() {
+    let one = learned(1, 2, &traffic());
+    for workers in [2, 8] {
+        assert_eq!(learned(workers, 2, &traffic()), one);
+    }
+}
+
+#[test]
+fn a_name_that_fewer_than_k_used_is_not_shown() {
+    let few = |k| {
+        let rows = learned(1, k, &traffic());
+        let names = rows.iter().map(|(template, ..)| shown(template, &WORDS));
+        names.filter(|name| name.contains('?')).count()
+    };
+    assert_eq!(few(3), 3);
+    assert_eq!(
+        few(4),
+        2,
+        "three principals asked for rafters, six for gizmos"
+    );
+    assert_eq!(few(7), 0);
+}
+
+fn observe(
+    book: &mut RouteBook,
+    observation: &Observation,
+    templates: &Templates,
+    tally: &TallySheet,
+) {
+    let call = Call {
+        seen: Seen {
+            observation,
+            findings: &[],
+        },
+        who: Who {
+            key: PrincipalKey(1),
+            is_token: true,
+        },
+        endpoint: observation.endpoint,
+        total: 1,
+        tick: Tick(1),
+    };
+    book.observe(call, Firsts::default(), (templates, 0), tally);
+}
+
+#[test]
+fn what_does_not_exist_teaches_nothing() {
+    let mut book = RouteBook::default();
+    let tallies = Tallies::default();
+    let tally = tallies.sheet();
+    let mut seen = observation(0, 1, 1);
+    seen.route = route("/?wp/?admin");
+    seen.status.0 = 404;
+    let templates = Templates::default();
+    observe(&mut book, &seen, &templates, &tally);
+    let mut lessons = Lessons::default();
+    book.drain_lessons(&mut lessons);
+    assert!(lessons.0.is_empty());
+    assert_eq!(book.totals().count(), 1, "it is counted all the same");
+}
+
+#[test]
+fn a_scan_is_bounded() {
+    let mut book = RouteBook::default();
+    let tallies = Tallies::default();
+    let tally = tallies.sheet();
+    let templates = Templates::default();
+    for n in 0..3 * MAX_ROUTES {
+        let mut seen = observation(0, n as u64, 1);
+        seen.route = route(&format!("/?x{n}/?y{n}"));
+        observe(&mut book, &seen, &templates, &tally);
+    }
+    assert!(book.totals().count() <= 2 * MAX_ROUTES + 1);
+    assert!(book.lessons.len() <= MAX_LESSONS);
+    let requests: u64 = book.totals().map(|(_, sum)| sum.totals.requests).sum();
+    assert_eq!(requests, 3 * MAX_ROUTES as u64, "nothing is lost");
+}
