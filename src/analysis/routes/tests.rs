@@ -188,6 +188,7 @@ fn observe(
         seen: Seen {
             observation,
             findings: &[],
+            notes: &[],
         },
         who: Who {
             key: PrincipalKey(1),
