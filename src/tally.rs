@@ -202,6 +202,8 @@ tallies! {
     LimitTokens = "limit_tokens" in Limit,
     /// Texts no longer waiting for admission, to stay under `max_texts_per_shard`.
     LimitTexts = "limit_texts" in Limit,
+    /// Paths that were not learned from, or counted by their classes only, because there were too many.
+    LimitRoutes = "limit_routes" in Limit,
     /// Places not added to the sensitive-data map because it was full.
     LimitSensitiveMap = "limit_sensitive_map" in Limit,
     /// Fields not added to the inventory because it was full.

@@ -317,16 +317,17 @@ fn the_observed_api_is_an_openapi_document() {
     assert_eq!(api["openapi"], "3.1.0");
     let paths = &api["paths"];
     let listed: Vec<_> = paths.as_object().unwrap().keys().collect();
-    assert_eq!(
-        listed,
-        ["/v1/carts/{int}", "/v1/orders", "/v1/orders/{int}"]
-    );
-    let parameter = &paths["/v1/orders/{int}"]["parameters"][0];
-    assert_eq!(
-        (&parameter["name"], &parameter["in"]),
-        (&"int".into(), &"path".into())
-    );
-    assert_eq!(parameter["schema"]["type"], "integer");
+    // Of orders somebody asked for one by a word.
+    assert_eq!(listed, ["/v1/carts/{int}", "/v1/orders", "/v1/orders/{id}"]);
+    for (path, name, kind) in [
+        ("/v1/carts/{int}", "int", "integer"),
+        ("/v1/orders/{id}", "id", "string"),
+    ] {
+        let parameter = &paths[path]["parameters"][0];
+        assert_eq!(parameter["name"], name);
+        assert_eq!(parameter["in"], "path");
+        assert_eq!(parameter["schema"]["type"], kind);
+    }
     let query = names(&paths["/v1/orders"]["get"]["parameters"], &["name", "in"]);
     assert_eq!(
         query,

@@ -296,10 +296,10 @@ impl Exchange {
         self.contributed = 0;
         self.epochs += 1;
         let mut alerts = Vec::new();
-        let shown = self.summarizer.is_some();
+        let last = from.last;
         self.closed =
             self.population
-                .close(&self.settings, (from.end, shown), from.tally, &mut alerts);
+                .close(&self.settings, (from.end, last), from.tally, &mut alerts);
         self.send_alerts(alerts);
         if let Some(summarizer) = self.summarizer.take() {
             let alerts = self.alerts.iter().cloned().collect();

@@ -23,9 +23,13 @@ pub(super) struct Look<'a, 'b> {
 impl Look<'_, '_> {
     /// What anybody may do, with a token or without.
     pub(super) fn at_source(&mut self, principal: &mut Principal) {
-        let habits = &mut principal.habits;
-        let scan = habits.scan.observe(self.scene);
-        let logins = habits.logins.observe(self.scene, &mut self.epoch.crowd);
+        let seen = self.scene.observation;
+        if seen.refused_path.is_none() && seen.account.is_none() {
+            return;
+        }
+        let source = principal.habits.source.get_or_insert_default();
+        let scan = source.scan.observe(self.scene);
+        let logins = source.logins.observe(self.scene, &mut self.epoch.crowd);
         self.findings.extend(scan.into_iter().chain(logins));
     }
 

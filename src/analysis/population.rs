@@ -236,11 +236,11 @@ impl Population {
         self.history.as_ref().map(Keeper::view).unwrap_or_default()
     }
 
-    /// Closes the epoch: learns, scores what concerns everybody, publishes. `shown` says that a summary is due.
+    /// Closes the epoch: learns, scores what concerns everybody, publishes. `last` says that it is the last.
     pub(super) fn close(
         &mut self,
         settings: &Settings,
-        (end, shown): (EventTime, bool),
+        (end, last): (EventTime, bool),
         tally: &TallySheet,
         alerts: &mut Vec<Alert>,
     ) -> Closed {
@@ -255,7 +255,7 @@ impl Population {
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
         let lessons = &mut self.epoch.routes;
-        let templates = self.routes.learn(lessons, (settings.k, shown), tally);
+        let templates = self.routes.learn(lessons, (settings.k, last), tally);
         self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {

@@ -108,7 +108,7 @@ impl Principal {
         self.request_bytes += observation.request_bytes;
         self.response_bytes += observation.response_bytes;
         if let Some(micros) = observation.duration_us {
-            self.latency.add(micros);
+            self.latency.add(coarse(micros));
         }
         if observation.country != Country::UNKNOWN {
             self.countries.add(observation.country);
@@ -256,8 +256,16 @@ impl Principal {
             .credentials
             .as_ref()
             .map_or(0, |_| size_of::<Credentials>());
-        self.latency.memory() + spilled + hygiene
+        self.latency.memory() + spilled + self.habits.heap() + hygiene
     }
+}
+
+/// A span of time with three significant bits behind the first: a token's quantiles need no more (they are within 6 %), and
+/// its histogram takes a quarter of the room.
+fn coarse(micros: u64) -> u64 {
+    let bits = u64::BITS - micros.leading_zeros();
+    let low = bits.saturating_sub(4);
+    (micros >> low << low) + (1 << low >> 1)
 }
 
 /// The three quantiles that summaries show.

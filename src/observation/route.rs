@@ -38,10 +38,12 @@ pub enum Shape {
     Prefix,
     /// A word of the vocabulary that commonly stands beside values: `me`, `search`, `latest`.
     Action,
+    /// At most four small letters.
+    Short,
 }
 
 impl Shape {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Plain,
         Self::Plural,
         Self::Upper,
@@ -55,6 +57,7 @@ impl Shape {
         Self::Digits,
         Self::Prefix,
         Self::Action,
+        Self::Short,
     ];
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::table::{Align, Table, duration, grouped, size, unless_zero};
 use super::text::{ROWS, heading, more, words};
 use super::view::{PrincipalView, View};
-use crate::views::{AdviceView, Heartbeat, IntegrationView, ReleaseView, ShareView};
+use crate::views::{AdviceView, Heartbeat, IntegrationView, LimitView, ReleaseView, ShareView};
 
 /// Everything behind the tables of tokens and clients.
 pub(super) fn write(out: &mut String, view: &View) {
@@ -255,29 +255,12 @@ fn advice(out: &mut String, views: &[AdviceView]) {
         ("limit", Align::Right),
         ("would touch", Align::Right),
     ]);
-    let (mut rows, mut others) = (0, Vec::new());
+    let (mut limits, mut others) = (Vec::new(), Vec::new());
     for view in views {
         match view {
             AdviceView::RateLimit {
                 endpoint, windows, ..
-            } => {
-                rows += 1;
-                if rows > ROWS / 3 {
-                    continue;
-                }
-                for limit in windows {
-                    table.row(&[
-                        endpoint.clone(),
-                        format!("{} min", limit.window_seconds / 60),
-                        grouped(limit.tokens),
-                        grouped(u64::from(limit.p50)),
-                        grouped(u64::from(limit.p99)),
-                        grouped(u64::from(limit.max)),
-                        grouped(u64::from(limit.suggested_limit)),
-                        grouped(limit.tokens_touched),
-                    ]);
-                }
-            }
+            } => limits.push((endpoint, windows)),
             AdviceView::UnusedIntegration { integration } => {
                 others.push(format!(
                     "integration {integration} is listed and was not seen"
@@ -301,6 +284,24 @@ fn advice(out: &mut String, views: &[AdviceView]) {
                 grouped(*requests),
                 grouped(*principals)
             )),
+        }
+    }
+    // Where single tokens call most, a limit matters most.
+    let most = |windows: &[LimitView]| windows.last().map_or(0, |hour| hour.max);
+    limits.sort_by_key(|(_, windows)| std::cmp::Reverse(most(windows)));
+    let rows = limits.len();
+    for (endpoint, windows) in limits.iter().take(ROWS / 3) {
+        for limit in *windows {
+            table.row(&[
+                (*endpoint).clone(),
+                format!("{} min", limit.window_seconds / 60),
+                grouped(limit.tokens),
+                grouped(u64::from(limit.p50)),
+                grouped(u64::from(limit.p99)),
+                grouped(u64::from(limit.max)),
+                grouped(u64::from(limit.suggested_limit)),
+                grouped(limit.tokens_touched),
+            ]);
         }
     }
     if rows > 0 {

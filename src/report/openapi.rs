@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Outcome;
 use crate::analysis::inventory::InventoryEntry;
-use crate::observation::{EndpointId, JsonTypes, Names, Part, Remark};
+use crate::observation::{EndpointId, EndpointName, JsonTypes, Names, Part, Remark};
 
 /// The methods that an OpenAPI 3.1 document may have.
 const METHODS: [&str; 8] = [
@@ -25,22 +25,18 @@ pub(super) fn render(outcome: &Outcome) -> String {
     let mut left_out = 0_u64;
     for endpoint in &outcome.summary.endpoints {
         let [informed, good, moved, ..] = endpoint.by_class;
-        let name = outcome.names.endpoint(endpoint.endpoint);
+        let name = endpoint.name(outcome.names.as_ref());
         let name = name.filter(|_| informed + good + moved > 0);
-        let place = name.and_then(|name| {
-            let path = Path::of(&name.template)?;
-            METHODS
-                .contains(&name.method)
-                .then_some((path, name.method, name.service))
-        });
-        if let Some((path, method, service)) = place {
+        if let Some((path, method, service)) = name.and_then(place) {
             observed.add(endpoint.endpoint, (path, method), service);
         } else {
             left_out += 1;
         }
     }
     for entry in &outcome.summary.inventory {
-        if let Some(operation) = observed.operation(entry.endpoint) {
+        let learned = outcome.summary.renamed.get(&entry.endpoint);
+        let learned = learned.and_then(|learned| place(learned.name(outcome.names.as_ref())));
+        for operation in observed.operations(entry.endpoint, learned) {
             operation.note(entry, &words);
         }
     }
@@ -58,6 +54,14 @@ pub(super) fn render(outcome: &Outcome) -> String {
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Where an endpoint stands in the document, if it can: path, method, service.
+fn place(name: EndpointName) -> Option<(Path, &'static str, String)> {
+    let path = Path::of(&name.template)?;
+    METHODS
+        .contains(&name.method)
+        .then_some((path, name.method, name.service))
 }
 
 /// Gives words to fields.
@@ -166,7 +170,8 @@ struct Operation {
 struct Observed {
     paths: BTreeMap<String, Path>,
     operations: BTreeMap<(String, &'static str), Operation>,
-    endpoints: BTreeMap<EndpointId, (String, &'static str)>,
+    /// Endpoints by what they were made as: several where their paths were learned to be several templates.
+    endpoints: BTreeMap<EndpointId, BTreeSet<(String, &'static str)>>,
 }
 
 impl Observed {
@@ -174,7 +179,7 @@ impl Observed {
         let place = (path.shape.clone(), method);
         let operation = self.operations.entry(place.clone()).or_default();
         operation.services.insert(service);
-        self.endpoints.insert(id, place);
+        self.endpoints.entry(id).or_default().insert(place);
         // Of several spellings the first in the alphabet, whichever was seen first.
         self.paths
             .entry(path.shape.clone())
@@ -186,8 +191,18 @@ impl Observed {
             .or_insert(path);
     }
 
-    fn operation(&mut self, id: EndpointId) -> Option<&mut Operation> {
-        self.operations.get_mut(self.endpoints.get(&id)?)
+    /// What an endpoint was learned to be, else all that it was made as.
+    fn operations(
+        &mut self,
+        id: EndpointId,
+        learned: Option<(Path, &'static str, String)>,
+    ) -> impl Iterator<Item = &mut Operation> {
+        let learned = learned.map(|(path, method, _)| BTreeSet::from([(path.shape, method)]));
+        let places = learned.or_else(|| self.endpoints.get(&id).cloned());
+        let places = places.unwrap_or_default();
+        let all = self.operations.iter_mut();
+        all.filter(move |(place, _)| places.contains(*place))
+            .map(|(_, operation)| operation)
     }
 
     fn paths(&self) -> Value {

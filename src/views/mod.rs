@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use advice::AdviceView;
+pub use advice::{AdviceView, LimitView};
 pub use token::{Details, HygieneView, LoadView};
 
 use crate::analysis::insight::{HOURS_OF_WEEK, Heaviest, PartnerSummary, ReleaseSummary, Throttle};

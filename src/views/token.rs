@@ -20,7 +20,7 @@ pub struct Details {
     /// Cost units, where its integration lists costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_units: Option<f64>,
-    /// What it uses, busiest first; at most 16 endpoints.
+    /// What it uses, busiest first; at most 64 endpoints.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load: Vec<LoadView>,
     /// Calls by hour of the week (UTC).

@@ -39,14 +39,14 @@ pub(super) struct Node {
 }
 
 impl Learner {
-    /// Takes the lessons of an epoch; the templates if they are others now. `now`: a summary or the end is due.
+    /// Takes the lessons of an epoch; the templates if they are others now. `last`: it is the last epoch.
     pub(in crate::analysis) fn learn(
         &mut self,
         lessons: &mut Lessons,
         settings: (usize, bool),
         tally: &TallySheet,
     ) -> Option<Templates> {
-        let (k, now) = settings;
+        let (k, last) = settings;
         let mut lost = 0;
         for (key, lesson) in std::mem::take(&mut lessons.0) {
             self.fresh = self.fresh.saturating_add(lesson.requests);
@@ -55,10 +55,10 @@ impl Learner {
             }
         }
         if lost > 0 {
-            tally.add(Tally::LimitTexts, lost);
+            tally.add(Tally::LimitRoutes, lost);
         }
         self.waited += 1;
-        let due = now || self.fresh >= self.taught / PART || self.waited >= EPOCHS;
+        let due = last || self.fresh >= self.taught / PART || self.waited >= EPOCHS;
         if self.fresh == 0 || !due {
             return None;
         }

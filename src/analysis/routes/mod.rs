@@ -33,6 +33,8 @@ use crate::tally::{Tally, TallySheet};
 
 /// Paths that one shard tells apart; more count by their classes, and twice as many not at all by path.
 const MAX_ROUTES: usize = 4_096;
+/// Paths whose place one shard remembers.
+const MAX_ROUTED: usize = 8_192;
 /// Paths that one shard teaches in one epoch.
 const MAX_LESSONS: usize = 1_024;
 /// Principals that one shard counts apart by path.
@@ -121,6 +123,9 @@ pub(super) struct RouteBook {
     slots: Vec<(RouteKey, RouteTotals)>,
     taught: KeyedMap<u64>,
     lessons: Vec<(RouteKey, Lesson)>,
+    /// Where each path counts, as long as the templates are these.
+    routed: KeyedMap<u64>,
+    routed_len: usize,
     /// The templates by which `slots` are settled.
     version: u64,
 }
@@ -146,13 +151,12 @@ impl RouteBook {
         };
         // What does not exist teaches nothing: scans would.
         if observation.status.0 != 404 {
-            self.teach(raw, who);
+            self.teach(raw, who, tally);
         }
-        let settled = RouteKey {
-            route: templates.settle(raw.service, &raw.route),
-            ..raw
+        let at = self.place(&raw, templates, tally);
+        let Some((_, slot)) = self.slots.get_mut(at) else {
+            return;
         };
-        let slot = self.slot(settled, tally);
         // The days on which users came are those of what single requests call it: no more than came by this path.
         slot.totals.observe(call, firsts);
         if slot.users.len() < MAX_USERS {
@@ -176,7 +180,7 @@ impl RouteBook {
         self.slots.iter()
     }
 
-    fn teach(&mut self, key: RouteKey, who: PrincipalKey) {
+    fn teach(&mut self, key: RouteKey, who: PrincipalKey, tally: &TallySheet) {
         let hash = key.hash();
         let at = self.taught.get(hash).unwrap_or_else(|| {
             if self.lessons.len() < MAX_LESSONS {
@@ -193,10 +197,32 @@ impl RouteBook {
                 // The lowest bits of the key are those of the shard.
                 users: 1 << ((who.0 >> 64) % 128),
             });
+        } else {
+            tally.one(Tally::LimitRoutes);
         }
     }
 
-    fn slot(&mut self, key: RouteKey, tally: &TallySheet) -> &mut RouteTotals {
+    /// Where a path counts. The templates are walked once for each path.
+    fn place(&mut self, raw: &RouteKey, templates: &Templates, tally: &TallySheet) -> usize {
+        let hash = raw.hash();
+        if let Some(at) = self.routed.get(hash) {
+            return at;
+        }
+        let settled = RouteKey {
+            route: templates.settle(raw.service, &raw.route),
+            ..*raw
+        };
+        let at = self.slot(settled, tally);
+        if self.routed_len >= MAX_ROUTED {
+            self.routed = KeyedMap::default();
+            self.routed_len = 0;
+        }
+        self.routed.insert(hash, at);
+        self.routed_len += 1;
+        at
+    }
+
+    fn slot(&mut self, key: RouteKey, tally: &TallySheet) -> usize {
         let known = |key: &RouteKey| self.index.get(key.hash());
         let coarse = || RouteKey {
             route: coarse(&key),
@@ -210,7 +236,7 @@ impl RouteBook {
             Some(at) => (key, Some(at)),
             None if self.slots.len() < MAX_ROUTES => (key, None),
             None => {
-                tally.one(Tally::LimitEndpoints);
+                tally.one(Tally::LimitRoutes);
                 let coarse = coarse();
                 match known(&coarse) {
                     None if self.slots.len() >= 2 * MAX_ROUTES => (nowhere(), known(&nowhere())),
@@ -218,16 +244,11 @@ impl RouteBook {
                 }
             }
         };
-        let at = at.unwrap_or_else(|| {
+        at.unwrap_or_else(|| {
             self.index.insert(key.hash(), self.slots.len());
             self.slots.push((key, RouteTotals::new()));
             self.slots.len() - 1
-        });
-        #[allow(
-            clippy::indexing_slicing,
-            reason = "from the index, or added just above"
-        )]
-        &mut self.slots[at].1
+        })
     }
 
     /// Puts together what other templates no longer tell apart.
@@ -246,6 +267,8 @@ impl RouteBook {
             }
         }
         self.index = KeyedMap::default();
+        self.routed = KeyedMap::default();
+        self.routed_len = 0;
         for (key, totals) in settled {
             self.index.insert(key.hash(), self.slots.len());
             self.slots.push((key, totals));

@@ -142,6 +142,7 @@ fn is_even<'a>(profiles: impl Iterator<Item = &'a Profile> + Clone) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Form {
     Words,
+    Short,
     Joined,
     Locale,
     Upper,
@@ -158,6 +159,7 @@ impl Form {
             | Shape::Camel
             | Shape::Prefix
             | Shape::Action => Self::Words,
+            Shape::Short => Self::Short,
             Shape::Snake | Shape::Pair | Shape::Phrase => Self::Joined,
             Shape::Locale => Self::Locale,
             Shape::Upper => Self::Upper,
@@ -269,6 +271,11 @@ impl Standing {
             } else if !value.element.has_text() {
                 out.classed += value.lesson.requests;
             }
+            let form = Form::of(value.element);
+            if value.element.is_known() && !matches!(form, Form::Words | Form::Short | Form::Joined)
+            {
+                *out.forms.entry(form).or_default() += 1;
+            }
             if out.is_around(value) {
                 for (next, n) in profile {
                     *out.after.entry(next).or_default() += n;
@@ -326,7 +333,7 @@ impl Standing {
         } else if known {
             15.0
         } else {
-            30.0
+            40.0
         }
     }
 
@@ -374,9 +381,24 @@ impl Standing {
             _ => 0.0,
         };
         let against = match self.alike.len() {
-            _ if self.alike.contains(&value.element) => 50.0,
+            // No name that stands anywhere has words of its own behind it.
+            _ if self.alike.contains(&value.element) => {
+                if value.element.shape() == Shape::Action {
+                    75.0
+                } else {
+                    50.0
+                }
+            }
             ALIKE.. => f64::max(against, 30.0),
             _ => against,
+        };
+        // A word that is used no more than the values around it.
+        let usual = number(self.unknown_requests) / number(self.unknown.max(1) as u64);
+        let common = self.unknown >= 3 && number(value.lesson.requests) <= 2.0 * usual;
+        let against = if common && !own {
+            f64::max(against, 20.0)
+        } else {
+            against
         };
         // Hardly anybody used it, where values stand.
         let rare = self.is_open() && value.users() <= 2;
@@ -489,6 +511,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
             | Shape::Snake
             | Shape::Noise
             | Shape::Digits
+            | Shape::Short
             | Shape::Prefix => 0.0,
         };
         return 30.0 + before / 2.0 + written;
@@ -500,7 +523,7 @@ fn by_writing(element: Element, place: Place) -> f64 {
         Shape::Camel => 15.0,
         Shape::Snake => 8.0,
         Shape::Action => 20.0,
-        Shape::Plain | Shape::Prefix => 0.0,
+        Shape::Plain | Shape::Short | Shape::Prefix => 0.0,
         Shape::Pair => -2.0,
         Shape::Title => -5.0,
         Shape::Phrase => -12.0,

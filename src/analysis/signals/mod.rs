@@ -167,14 +167,14 @@ impl Default for Thresholds {
             walk_min: 5,
             reach_bits: 11.0,
             sequence_p: 1e-4,
-            sequence_bits: 19.0,
+            sequence_bits: 24.0,
             sequence_drift: 2.5,
             skip_bits: 17.0,
             skip_min: 2,
             sequence_min_steps: 60.0,
             origin_settled_days: 5,
             hours_p: 1e-3,
-            hours_joint_p: 2e-3,
+            hours_joint_p: 1e-3,
             field_min: 4.5,
             field_p: 1e-6,
             accounts_min: 6,
@@ -211,10 +211,17 @@ pub(super) struct Habits {
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
     pub(super) schema: schema::SchemaHabit,
-    pub(super) logins: logins::LoginHabit,
-    pub(super) scan: scan::ScanHabit,
+    /// Of those only that ever tried to log in, or asked for what is not there.
+    pub(super) source: Option<Box<Source>>,
     /// Of tokens only: behind one client address there may be anybody.
     pub(super) own: Option<Box<Own>>,
+}
+
+/// What the signals remember about one source of logins and scans.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    pub(super) logins: logins::LoginHabit,
+    pub(super) scan: scan::ScanHabit,
 }
 
 /// What the signals remember about one token.
@@ -251,7 +258,32 @@ pub(super) enum Counts {
     Not,
 }
 
+impl Own {
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.sequence.heap() + self.objects.heap()
+    }
+}
+
+impl Source {
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.logins.heap() + self.scan.heap()
+    }
+}
+
 impl Habits {
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        let own = self.own.as_ref();
+        let own = own.map_or(0, |own| size_of::<Own>() + own.heap());
+        let source = self.source.as_ref();
+        own + source.map_or(0, |source| size_of::<Source>() + source.heap())
+    }
+
     /// How the observation counts in the error statistics of `endpoint`.
     pub(super) fn count_error(&mut self, scene: &Scene<'_>, endpoint: EndpointId) -> Counts {
         let status = scene.observation.outcome();

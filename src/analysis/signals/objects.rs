@@ -109,11 +109,24 @@ impl ObjectHabit {
         Some(all.fold(first, |a, b| if b.surprise > a.surprise { b } else { a }))
     }
 
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        let spilled = if self.collections.spilled() {
+            self.collections.capacity() * size_of::<Collection>()
+        } else {
+            0
+        };
+        spilled + self.touched.heap()
+    }
+
     fn collection(&mut self, key: CollectionKey, now: u32) -> &mut Collection {
         let list = &mut self.collections;
         let at = list.iter().position(|c| c.key == key).unwrap_or_else(|| {
             let fresh = Collection::new(key);
             if list.len() < MAX_COLLECTIONS {
+                // Few have many: no room for twice as many.
+                list.reserve_exact(1);
                 list.push(fresh);
                 return list.len() - 1;
             }

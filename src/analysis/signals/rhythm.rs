@@ -27,7 +27,7 @@ const FADING: f64 = 0.93;
 /// Calls in an hour that break a silence.
 const BREAK_CALLS: u16 = 8;
 /// Least surprise (-ln p) of either of two that are taken together.
-const MIN_EACH: f64 = 2.0;
+const MIN_EACH: f64 = 3.0;
 /// Hours that are looked back at most.
 const MAX_HOURS: u32 = 14 * 24;
 

@@ -22,7 +22,7 @@ use crate::observation::EndpointId;
 const HALF_SECONDS: f64 = 1_800.0;
 /// Endpoints remembered per principal; the longest unused goes first.
 const MOST_USES: usize = 8;
-/// Requests of a principal that break a rule and are learned in one span: one prober is no habit of all.
+/// Requests of a principal that break a rule and are learned in one span: what one prober does is no habit of all.
 const CAP: u8 = 2;
 /// Seconds of such a span.
 const CAP_SECONDS: u64 = 300;
@@ -55,7 +55,9 @@ struct Use {
     most: f32,
     /// All requests, and those that break a rule, as far as they are learned.
     learned: (f32, f32),
-    /// The span, and what was learned of broken rules in it.
+    /// The same before the span that runs.
+    settled: (f32, f32),
+    /// The span that runs, and how many of its requests that break a rule were learned.
     span: (u32, u8),
     persistent: bool,
 }
@@ -70,6 +72,7 @@ impl Use {
             refused: 0.0,
             most: 0.0,
             learned: (0.0, 0.0),
+            settled: (0.0, 0.0),
             span: (0, 0),
             persistent: false,
         }
@@ -85,17 +88,17 @@ impl Use {
         self.persistent &= self.broken >= 1.0;
     }
 
-    /// Whether a request is to be learned: of those that break a rule only few in one span.
+    /// Whether a request is to be learned: none in a span behind the first few that break a rule. Sound ones neither, so
+    /// that the share stays what it is.
     fn admits(&mut self, broken: bool, now: EventTime) -> bool {
-        if !broken {
-            return true;
-        }
         let number = u32::try_from(now.secs() / CAP_SECONDS).unwrap_or(u32::MAX);
         if self.span.0 != number {
             self.span = (number, 0);
+            self.settled = self.learned;
         }
-        self.span.1 = self.span.1.saturating_add(1);
-        self.span.1 <= CAP
+        let admitted = self.span.1 < CAP;
+        self.span.1 += u8::from(admitted && broken);
+        admitted
     }
 }
 
@@ -118,7 +121,6 @@ impl SchemaHabit {
         used.fade(now);
         used.calls += 1.0;
         let sum = epoch.0.entry(endpoint).or_default();
-        let before = used.learned;
         if used.admits(broken, now) {
             sum.calls += 1;
             sum.broken += u32::from(broken);
@@ -137,7 +139,7 @@ impl SchemaHabit {
             sum.breakers += 1;
         }
         let norm = norms.of(endpoint);
-        let surprise = scene.warm.then(|| norm.surprise(used, before, scene));
+        let surprise = scene.warm.then(|| norm.surprise(used, scene));
         let Some(surprise) = surprise.flatten() else {
             used.most = used.most.max(used.broken);
             return None;
@@ -232,7 +234,7 @@ impl Norm {
     }
 
     /// -ln of the probability of what the principal did lately, if that is unusual enough to be told.
-    fn surprise(&self, used: &Use, before: (f32, f32), scene: &Scene<'_>) -> Option<f64> {
+    fn surprise(&self, used: &Use, scene: &Scene<'_>) -> Option<f64> {
         let thresholds = scene.thresholds;
         let breakers =
             self.breakers * fading(scene.now.nanos_since(self.at), BREAKERS_HALF_SECONDS);
@@ -242,7 +244,7 @@ impl Norm {
         {
             return None;
         }
-        let share = self.usual(before);
+        let share = self.usual(used.settled);
         let (calls, broken) = (f64::from(used.calls), f64::from(used.broken));
         let p = tail(libm::round(broken), libm::round(calls), share);
         (p < thresholds.schema_p).then(|| -libm::log(p.max(1e-300)))
@@ -279,7 +281,7 @@ impl SchemaNorms {
 
 fn finding(scene: &Scene<'_>, used: &Use, norm: Norm, surprise: f64) -> Finding {
     let round = |x: f32| libm::round(f64::from(x) * 10.0) / 10.0;
-    let share = norm.usual(used.learned);
+    let share = norm.usual(used.settled);
     let usual = share * f64::from(used.calls);
     let days = scene.now.nanos_since(norm.since) as f64;
     let days = days / (SECONDS_PER_DAY * NANOS_PER_SECOND) as f64;

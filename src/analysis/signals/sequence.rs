@@ -230,6 +230,9 @@ impl SequenceHabit {
                 *sums.follows.entry((human, from, to)).or_default() += 1;
                 let step = Step { from, to, n: 1 };
                 if self.steps.len() < MAX_STEPS {
+                    if self.steps.len() == self.steps.capacity() {
+                        self.steps.reserve_exact(16);
+                    }
                     self.steps.insert(at, step);
                 } else {
                     self.replace_rarest(step);

@@ -56,6 +56,9 @@ impl Generation {
         match self {
             Self::Exact(list) => {
                 if let Err(at) = list.binary_search(&short(hash)) {
+                    if list.len() == list.capacity() {
+                        list.reserve_exact(16);
+                    }
                     list.insert(at, short(hash));
                 }
             }

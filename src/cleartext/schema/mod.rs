@@ -142,7 +142,9 @@ impl Surveyor {
         let wanted = said || self.is_curious();
         let sent = Sent::of(tx, request, bodies.request.filter(|_| wanted));
         let answer = tx.response.as_ref();
-        let answer = answer.filter(|_| self.depth >= Depth::Inventory);
+        let described = rules.is_some_and(|rules| rules.operation.describes(status.0));
+        let asked = self.is_curious() || (described && self.depth == Depth::Inventory);
+        let answer = answer.filter(|_| asked);
         let answer = answer.and_then(|message| json_body(tx, message, bodies.response));
         let mut out = Surveyed::default();
         if let Some(rules) = rules {

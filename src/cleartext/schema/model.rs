@@ -152,6 +152,12 @@ impl Operation {
         best.map(|(_, content)| content)
     }
 
+    /// Whether it has a schema for the answer with that status.
+    pub(super) fn describes(&self, status: u16) -> bool {
+        self.answer(status)
+            .is_some_and(|content| !content.0.is_empty())
+    }
+
     /// Whether it says anything that a request can break.
     pub(in crate::cleartext) fn binds(&self) -> bool {
         !self.parameters.is_empty() || !self.body.0.is_empty() || self.body_required

@@ -14,6 +14,8 @@ use crate::observation::{Class, Element, Route, Shape};
 const MAX_REMEMBERED: usize = 16_384;
 /// Longest piece that may be a name.
 const MAX_NAME: usize = 48;
+/// Most letters of what is short.
+const MAX_SHORT: usize = 4;
 /// Letters without a vowel from which on they make no word.
 const MAX_CONSONANTS: usize = 5;
 
@@ -145,6 +147,7 @@ fn shape_of(name: &[u8]) -> Shape {
     }
     match (joins, capitals, name) {
         (0, 0, _) if name.len() >= 4 && name.ends_with(b"s") => Shape::Plural,
+        (0, 0, _) if name.len() <= MAX_SHORT => Shape::Short,
         (0, 0, _) => Shape::Plain,
         (0, 1, [first, ..]) if first.is_ascii_uppercase() => Shape::Title,
         (0, ..) => Shape::Camel,
@@ -272,7 +275,8 @@ mod tests {
             ("pt-BR", Shape::Locale),
             ("zh-Hant-TW", Shape::Locale),
             ("de", Shape::Locale),
-            ("zz", Shape::Plain),
+            ("zz", Shape::Short),
+            ("btc", Shape::Short),
             ("gizmo_parts", Shape::Snake),
             ("gizmo-parts", Shape::Pair),
             ("how-to-bake", Shape::Phrase),
