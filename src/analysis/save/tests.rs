@@ -44,7 +44,7 @@ fn call(
     let number = calls.len() as u64;
     let nanos = (START + seconds) * SECOND + number % 1_000;
     // Tokens of several shards.
-    let mut call = observation(nanos, number, u128::from(token) << 64 | u128::from(token));
+    let mut call = observation(nanos, number, (u128::from(token) << 64) | u128::from(token));
     change(&mut call);
     calls.push(call);
 }
@@ -158,7 +158,7 @@ fn the_same_traffic_gives_the_same_bytes_for_any_number_of_workers() {
 fn a_principal_that_is_forgotten_is_gone() {
     let (_, states) = run(&week(), 1, None);
     let mut kept = Kept::decode(states.last().unwrap()).unwrap();
-    let key = PrincipalKey(1 << 64 | 1);
+    let key = PrincipalKey((1 << 64) | 1);
     let needle = postcard::to_allocvec(&key).unwrap();
     let holds = |saved: &Saved| {
         let mut sections = saved.sections.iter();

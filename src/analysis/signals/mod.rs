@@ -218,7 +218,7 @@ pub(super) struct Habits {
 }
 
 /// What the signals remember about one source of logins and scans.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Source {
     pub(super) logins: logins::LoginHabit,
     pub(super) scan: scan::ScanHabit,
