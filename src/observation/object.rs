@@ -108,7 +108,7 @@ mod tests {
             collection: CollectionKey(1),
             neighbours: Some(Neighbours {
                 next: key(number + 1),
-                block: key(1 << 40 | number / BLOCK),
+                block: key((1 << 40) | (number / BLOCK)),
             }),
         };
         object.mark()

@@ -69,8 +69,8 @@ impl Origin {
         if concurrent.is_some() {
             return [concurrent, None];
         }
-        let geo = country_news.and_then(|news| judge(scene, news, Signal::Geo));
-        let agent = kind_news.and_then(|news| judge(scene, news, Signal::Agent));
+        let geo = country_news.and_then(|news| judge(scene, &news, Signal::Geo));
+        let agent = kind_news.and_then(|news| judge(scene, &news, Signal::Agent));
         [geo, agent]
     }
 
@@ -153,7 +153,7 @@ fn note<T: Copy + Eq>(
     Some(News { known, calls: 1 })
 }
 
-fn judge(scene: &Scene<'_>, news: News, signal: Signal) -> Option<Finding> {
+fn judge(scene: &Scene<'_>, news: &News, signal: Signal) -> Option<Finding> {
     if !scene.ripe() || news.known == 0 {
         return None;
     }

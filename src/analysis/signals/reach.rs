@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     reason = "sums of bits far below 2^24"
 )]
 

@@ -188,6 +188,10 @@ impl RefusalHabit {
 }
 
 /// -ln of the probability of k or more of n by a beta-binomial distribution.
+#[allow(
+    clippy::many_single_char_names,
+    reason = "the names of the usual formula"
+)]
 pub(super) fn beta_binomial_surprise(k: u32, n: u32, (a, b): (f64, f64)) -> f64 {
     let lg = libm::lgamma;
     let n_f = f64::from(n);

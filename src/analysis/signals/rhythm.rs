@@ -167,13 +167,14 @@ impl Rhythm {
     fn catch_up(&mut self, now: u32, known: bool, sums: &mut CrowdSums) {
         let from = self.hour.max(now.saturating_sub(MAX_HOURS));
         for hour in from..now {
-            if known && self.days >= 5 {
-                if let Some(stratum) = self.stratum(hour) {
-                    let sum = sums.silences.entry(stratum).or_default();
-                    sum.0 += 1;
-                    sum.1 +=
-                        u32::from(hour == self.hour && self.calls >= BREAK_CALLS && !self.noted);
-                }
+            if known
+                && self.days >= 5
+                && let Some(stratum) = self.stratum(hour)
+            {
+                let broken = hour == self.hour && self.calls >= BREAK_CALLS && !self.noted;
+                let sum = sums.silences.entry(stratum).or_default();
+                sum.0 += 1;
+                sum.1 += u32::from(broken);
             }
             if hour == self.hour {
                 let (at, weekend) = place(hour);

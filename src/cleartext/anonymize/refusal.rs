@@ -1,7 +1,7 @@
 //! The field that a 4xx answer names as the reason: a name of the API's schema, never a value.
 //!
 //! Read from JSON error bodies in the shapes that frameworks write: RFC 9457 problem details with `errors` or
-//! `invalid-params`, JSON:API `source.pointer`, FastAPI `loc`, Rails and Laravel `errors: {field: [..]}`, Stripe `param`.
+//! `invalid-params`, JSON:API `source.pointer`, `FastAPI` `loc`, Rails and Laravel `errors: {field: [..]}`, Stripe `param`.
 //! What has not the shape of a field's name is refused.
 
 use serde_json::Value;
@@ -106,8 +106,12 @@ fn key_of(value: &Value) -> Option<String> {
         .find_map(|(key, _)| last_name(key))
 }
 
-/// The last part of a path that is a name.
+/// The last part of a path that is a name. What has other letters than a path is a value.
 fn last_name(text: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./[]$#".contains(&byte);
+    if text.len() > MAX_BODY || !text.bytes().all(fits) {
+        return None;
+    }
     let parts = text.rsplit(['/', '.', '[', ']', '$', '#']);
     let name = parts
         .filter(|part| !part.is_empty())

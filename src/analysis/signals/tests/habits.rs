@@ -25,13 +25,13 @@ fn mixed(n: u64) -> u64 {
 }
 
 fn object(collection: u32, number: u64) -> ObjectRef {
-    let key = |n: u64| ObjectKey(mixed(u64::from(collection) << 48 | n));
+    let key = |n: u64| ObjectKey(mixed((u64::from(collection) << 48) | n));
     ObjectRef {
         key: key(number),
         collection: CollectionKey(collection),
         neighbours: Some(Neighbours {
             next: key(number + 1),
-            block: key(1 << 40 | number / BLOCK),
+            block: key((1 << 40) | (number / BLOCK)),
         }),
     }
 }
@@ -129,7 +129,9 @@ fn who_travels_often_does_not_alert() {
             });
         }
     }
-    story.call(NOON, 7, |call| call.country = Country::from_code("DK"));
+    story.call(NOON, 7, |call| {
+        call.country = Country::from_code("DK");
+    });
     let geo = story.alerts();
     assert!(
         geo.iter()
@@ -188,7 +190,7 @@ fn a_walk_through_numbers_alerts() {
         // Its usual steps before.
         for step in 0..4 {
             story.call(NOON - 100 + step, 7, |call| {
-                call.endpoint = EndpointId(1 + step)
+                call.endpoint = EndpointId(1 + step);
             });
         }
         for n in 0..12 {
@@ -314,7 +316,7 @@ fn steps_left_out_alert() {
     let alerts = with(|story| {
         for (n, endpoint) in [4, 3].into_iter().enumerate() {
             story.call(NOON + 10 * n as u64, 7, |call| {
-                call.endpoint = EndpointId(endpoint)
+                call.endpoint = EndpointId(endpoint);
             });
         }
     });
@@ -328,7 +330,7 @@ fn one_step_that_was_not_seen_is_no_alert() {
     let alerts = with(|story| {
         for (n, endpoint) in [1, 3, 4].into_iter().enumerate() {
             story.call(NOON + 10 * n as u64, 7, |call| {
-                call.endpoint = EndpointId(endpoint)
+                call.endpoint = EndpointId(endpoint);
             });
         }
     });
