@@ -150,13 +150,7 @@ impl Daemon {
         } = self;
         let servers = listeners.serve(&public, &operator)?;
         let live = !matches!(options.source, LiveSource::File { .. });
-        let settings = analysis::Settings {
-            rows: outputs.wants_records(),
-            summary_seconds: Some(SUMMARY_SECONDS),
-            release: Some(closer.clip()),
-            save: options.config.save(),
-            ..options.config.analysis(Mode::Live)
-        };
+        let settings = settings(options, outputs.wants_records(), &closer);
         let kept = keeper.as_ref().and_then(|keeper| keeper.restore(&rooms));
         let (sinks, results) = analysis::start_with(settings, rooms.workers, &tallies, kept);
         let when_full = if live {
@@ -215,6 +209,17 @@ impl Daemon {
         }
         drop(servers);
         exit
+    }
+}
+
+/// What the analysis room is told.
+fn settings(options: &LiveOptions, rows: bool, closer: &Closer) -> analysis::Settings {
+    analysis::Settings {
+        rows,
+        summary_seconds: Some(SUMMARY_SECONDS),
+        release: Some(closer.clip()),
+        save: options.config.save(),
+        ..options.config.analysis(Mode::Live)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Changes, Closed, EndpointModel, Population, Snapshot};
 use crate::analysis::admission::{Admissions, TextChanges};
 use crate::analysis::book::AlertBook;
 use crate::analysis::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
+use crate::analysis::keyed::KeyedMap;
 use crate::analysis::routes::Learner;
 use crate::analysis::save::{self, Forgotten};
 use crate::analysis::settings::Settings;
@@ -94,7 +95,7 @@ impl Population {
         time: EventTime,
     ) -> (Self, Closed) {
         let mut restored = Self::new(settings);
-        restored.numbers = Default::default();
+        restored.numbers = KeyedMap::default();
         for (number, &id) in state.ids.iter().enumerate() {
             restored.numbers.insert(id, number);
         }
