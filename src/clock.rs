@@ -11,7 +11,19 @@ pub const NANOS_PER_SECOND: u64 = 1_000_000_000;
 pub const SECONDS_PER_DAY: u64 = 86_400;
 
 /// A moment in packet time: nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct EventTime(u64);
 
 impl EventTime {
@@ -72,7 +84,19 @@ impl fmt::Display for EventTime {
 }
 
 /// One second of packet time, counted from the epoch. Observations are ordered and applied tick by tick.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Tick(pub u64);
 
 impl Tick {

@@ -46,3 +46,4 @@ pub mod logging;
 pub mod process;
 pub mod report;
 pub mod sinks;
+pub mod state;

@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
+    ("state", &["clock", "tally", "observation", "analysis"]),
     ("serve", &[]),
     ("catalog", &[]),
     ("views", &["clock", "observation", "analysis", "catalog"]),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::keyed::KeyedMap;
+use super::shard::Users;
 use super::table::Table;
 use crate::clock::Tick;
 use crate::observation::{Admitted, PrincipalKey, TextId};
@@ -20,7 +21,8 @@ pub(super) type TextChanges = BTreeMap<TextId, i64>;
 /// The texts of one shard that wait for admission.
 #[derive(Debug)]
 pub(super) struct WaitingTexts {
-    table: Table<TextId, SmallVec<[PrincipalKey; 2]>>,
+    table: Table<TextId, Users>,
+    limit: usize,
     k: usize,
 }
 
@@ -28,6 +30,7 @@ impl WaitingTexts {
     pub(super) fn new(limit: usize, k: usize) -> Self {
         Self {
             table: Table::new(limit),
+            limit,
             k,
         }
     }
@@ -51,14 +54,33 @@ impl WaitingTexts {
 
     /// Forgets the longest unused if there are too many; returns how many went.
     pub(super) fn shrink(&mut self, changes: &mut TextChanges) -> usize {
-        self.table.shrink_with(|text, users| {
-            *changes.entry(text).or_default() -= i64::try_from(users.len()).unwrap_or(i64::MAX);
-        })
+        self.table
+            .shrink_with(|text, users| take_back(text, &users, changes))
+    }
+
+    /// Forgets those unused since before `oldest`.
+    pub(super) fn expire(&mut self, oldest: Tick, changes: &mut TextChanges) {
+        self.table
+            .expire(oldest, |text, users| take_back(text, &users, changes));
+    }
+
+    /// What is to be kept.
+    pub(super) const fn table(&self) -> &Table<TextId, Users> {
+        &self.table
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn restore(&mut self, table: Table<TextId, Users>) {
+        self.table = table.limited(self.limit);
     }
 }
 
+fn take_back(text: TextId, users: &Users, changes: &mut TextChanges) {
+    *changes.entry(text).or_default() -= i64::try_from(users.len()).unwrap_or(i64::MAX);
+}
+
 /// The texts of all shards: how many principals used each, and which are admitted. Admission is for good.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Admissions {
     waiting: BTreeMap<TextId, i64>,
     admitted: Vec<TextId>,

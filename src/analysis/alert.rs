@@ -4,7 +4,9 @@ use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TextId, TypeId};
 
 /// Every signal there is a name for (`--alerts`, `hushtap_alerts_total{signal}`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[allow(
     missing_docs,
     reason = "each is described in the README's table of signals"
@@ -63,7 +65,9 @@ impl Signal {
 }
 
 /// How much an alert matters. `Info` is a note, not an alert.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Severity {
     Info,
@@ -85,7 +89,9 @@ impl Severity {
 }
 
 /// What an alert is about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum Subject {
     /// A token.
     Token(PrincipalKey),

@@ -13,7 +13,7 @@
 use super::fixed::Moments;
 
 /// What is expected of somebody unknown: mean and standard deviation of a logarithm.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Prior {
     pub(super) mean: f64,
     pub(super) sd: f64,
@@ -31,7 +31,7 @@ const CLIP: f64 = 3.0;
 const MAX_FADES: f64 = 0.98;
 
 /// Normal-inverse-gamma baseline of logarithms, with forgetting: 16 bytes.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Baseline {
     n: f32,
     mean: f32,
@@ -129,7 +129,7 @@ pub(super) fn calibration_step(surprise: f64) -> usize {
 ///
 /// The tail above the 92 % point is taken as exponential; its slope comes from there to the 98.8 % point, so the top percent
 /// of windows, where attacks are, cannot bend it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Calibration {
     histogram: Vec<f64>,
     n: f64,
@@ -137,7 +137,7 @@ pub(super) struct Calibration {
 }
 
 /// The exponential tail in force.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Curve {
     from: f64,
     slope: f64,
@@ -226,7 +226,7 @@ impl Calibration {
 }
 
 /// Mean and spread of a population's logarithms, fading.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Spread {
     pub(super) n: f64,
     pub(super) mean: f64,

@@ -44,12 +44,12 @@ pub(super) struct Involved {
 }
 
 /// The open alerts of one writer (a shard, or the population).
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct AlertBook {
     open: BTreeMap<(Signal, Subject), Open>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Open {
     id: u64,
     update: u32,
@@ -99,6 +99,16 @@ impl AlertBook {
         self.open.insert(key, open);
         self.make_room(now, hold);
         Some(finding.into_alert(open, score))
+    }
+
+    /// Drops the alerts about a principal; returns how many those were.
+    pub(super) fn forget(&mut self, key: PrincipalKey) -> usize {
+        let before = self.open.len();
+        self.open.retain(|(_, subject), _| match subject {
+            Subject::Token(about) | Subject::Client(about) => *about != key,
+            Subject::Endpoint(_) => true,
+        });
+        before - self.open.len()
     }
 
     fn make_room(&mut self, now: EventTime, hold: u64) {

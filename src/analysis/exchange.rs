@@ -7,8 +7,9 @@ use crossbeam_channel::Sender;
 
 use super::alert::Alert;
 use super::clip::WindowSums;
-use super::population::{Closed, Population};
+use super::population::{Closed, Population, PopulationState};
 use super::row::Row;
+use super::save::Saved;
 use super::settings::Settings;
 use super::shard::OwnShards;
 use super::share::Share;
@@ -49,6 +50,8 @@ pub enum Output {
         /// Whether everything is in it and nothing will follow.
         last: bool,
     },
+    /// What is to be kept over a restart, at the end of an epoch. Only if [`Settings::save`].
+    State(Box<Saved>),
 }
 
 /// Rows in one output.
@@ -76,6 +79,8 @@ pub(super) struct Contribution<'a> {
     /// The end of the epoch.
     pub(super) end: EventTime,
     pub(super) tally: &'a TallySheet,
+    /// The shards as bytes, by number, if state is to be saved.
+    pub(super) states: Vec<(usize, Vec<u8>)>,
 }
 
 /// Shared by all workers.
@@ -86,8 +91,16 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Arc<Settings>, workers: usize, outputs: Sender<Output>) -> Self {
-        let population = Population::new(&settings);
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        workers: usize,
+        outputs: Sender<Output>,
+        kept: Option<(PopulationState, EventTime)>,
+    ) -> Self {
+        let (population, closed) = match kept {
+            Some((state, time)) => Population::restore(&settings, state, time),
+            None => (Population::new(&settings), Closed::default()),
+        };
         Self {
             exchange: Mutex::new(Exchange {
                 settings,
@@ -99,7 +112,8 @@ impl Shared {
                 inboxes: (0..workers).map(|_| Vec::new()).collect(),
                 contributed: 0,
                 epochs: 0,
-                closed: Closed::default(),
+                closed,
+                states: BTreeMap::new(),
                 population,
                 summarizer: None,
                 parts: BTreeMap::new(),
@@ -160,6 +174,8 @@ pub(super) struct Exchange {
     population: Population,
     summarizer: Option<Summarizer>,
     parts: BTreeMap<u64, Part>,
+    /// The shards as bytes, while state is being saved.
+    states: BTreeMap<usize, Vec<u8>>,
     /// Workers that have passed each window.
     windows: BTreeMap<Window, (usize, WindowSums)>,
     next_window: Option<Window>,
@@ -263,6 +279,7 @@ impl Exchange {
     /// A worker adds its sums of the open epoch; the last one closes it.
     pub(super) fn contribute(&mut self, from: &mut Contribution<'_>) {
         self.population.absorb(from.share);
+        self.states.extend(std::mem::take(&mut from.states));
         let limit = self.settings.summary_principals;
         if from.summary {
             self.summarizer.get_or_insert_default().add(
@@ -293,6 +310,15 @@ impl Exchange {
                 summary: Box::new(summary),
                 last: from.last,
             });
+        }
+        if !self.states.is_empty() {
+            let (endpoints, population) = self.population.save();
+            let shards = std::mem::take(&mut self.states).into_values();
+            self.send(Output::State(Box::new(Saved {
+                time: from.end,
+                endpoints,
+                sections: std::iter::once(population).chain(shards).collect(),
+            })));
         }
     }
 

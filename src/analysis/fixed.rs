@@ -11,7 +11,7 @@
 const SCALE: f64 = (1_u64 << 20) as f64;
 
 /// Number, sum, sum of squares and maximum of a sample of logarithms.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Moments {
     n: u64,
     sum: i64,

@@ -11,7 +11,7 @@ const STEPS: u64 = 1 << STEP_BITS;
 const MAX_VALUE: u64 = (1 << 40) - 1;
 
 /// Counts by bucket, sorted. Only buckets that were hit take room (8 bytes each), at most 1,152.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct LogHistogram {
     buckets: Vec<(u16, u32)>,
 }

@@ -31,6 +31,7 @@ pub mod explain;
 pub mod insight;
 pub mod inventory;
 pub mod row;
+pub mod save;
 pub mod settings;
 pub mod signals;
 pub mod summary;
@@ -60,4 +61,4 @@ pub(crate) mod tests;
 
 pub use exchange::Output;
 pub use settings::Settings;
-pub use tick::{Abandoned, TickSink, start};
+pub use tick::{Abandoned, TickSink, start, start_with};

@@ -4,8 +4,12 @@
 //! theirs, the epoch is closed by whoever came last, in the order of ids, and an immutable [`Snapshot`] is published.
 //! Observations of epoch k are scored against the snapshot of epoch k-1.
 
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub(super) use state::PopulationState;
 
 use super::admission::{Admissions, AdmittedTexts};
 use super::alert::{Alert, Signal};
@@ -139,7 +143,7 @@ pub(super) struct Closed {
 }
 
 /// What is learned about one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct EndpointModel {
     sizes: [SizeModel; 2],
     errors: [ErrorModel; 2],
@@ -366,6 +370,14 @@ impl Population {
         }
     }
 
+    /// What all tokens together have taught so far.
+    fn crowd_norms(&mut self) -> CrowdNorms {
+        let users = |model: &EndpointModel| u32::try_from(model.users).unwrap_or(u32::MAX);
+        let endpoints = self.endpoints.iter();
+        let endpoints: Vec<_> = endpoints.map(|model| (users(model), model.born)).collect();
+        self.crowd.norms(&endpoints)
+    }
+
     fn publish(&mut self, changes: Changes) {
         let hour = changes.end.secs() / 3_600;
         let mut snapshot = Snapshot::clone(&self.snapshot);
@@ -387,10 +399,7 @@ impl Population {
         }
         if self.hour != Some(hour) {
             snapshot.volume = self.volume.norms();
-            let users = |model: &EndpointModel| u32::try_from(model.users).unwrap_or(u32::MAX);
-            let endpoints = self.endpoints.iter();
-            let endpoints: Vec<_> = endpoints.map(|model| (users(model), model.born)).collect();
-            snapshot.crowd = Arc::new(self.crowd.norms(&endpoints));
+            snapshot.crowd = Arc::new(self.crowd_norms());
             if self.hour.is_some_and(|before| before / 24 != hour / 24) {
                 self.volume.age();
                 self.crowd.age();

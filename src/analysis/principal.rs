@@ -18,7 +18,7 @@ use crate::observation::{
 
 /// State of one principal: typically well under 1.5 KiB, bounded by the number of endpoints kept and the buckets of the
 /// latency histogram.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Principal {
     kind: Option<TokenKind>,
     /// Whether an answer other than 401 and 403 was ever seen: then its 403s count to it too.
@@ -41,7 +41,7 @@ pub(super) struct Principal {
 }
 
 /// Sorted by endpoint within a principal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct EndpointUse {
     endpoint: EndpointId,
     calls: u32,

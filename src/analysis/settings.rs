@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clip::{ClipPlan, LearnedBoard};
 use super::insight::HistoryLimits;
+use super::save::SaveSettings;
 use super::signals::Thresholds;
 use super::window::Window;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub release: Option<ReleaseSums>,
     /// Seconds of packet time between two summaries, rounded up to epochs; none: only the last one.
     pub summary_seconds: Option<u64>,
+    /// When state is saved; none: never, and there is no [`Output::State`](super::Output::State).
+    pub save: Option<SaveSettings>,
     /// Principals listed in a summary.
     pub summary_principals: usize,
     /// Alerts remembered for summaries; the oldest go first.
@@ -81,6 +84,7 @@ impl Default for Settings {
             k: 5,
             release: None,
             summary_seconds: None,
+            save: None,
             summary_principals: 1_000,
             max_alerts: 10_000,
             max_outputs: 16,

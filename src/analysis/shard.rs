@@ -1,6 +1,10 @@
 //! One shard of the state by principal: a single writer applies observations in order.
 
+mod state;
+
 use std::sync::Arc;
+
+pub(super) use state::{ShardState, Users};
 
 use super::admission::WaitingTexts;
 use super::alert::Alert;

@@ -2,6 +2,8 @@
 
 use std::hash::Hash;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::keyed::KeyedMap;
 use crate::clock::Tick;
 
@@ -16,7 +18,7 @@ pub(super) struct Table<K, V> {
     limit: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Slot<K, V> {
     key: K,
     last: Tick,
@@ -87,7 +89,31 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         self.slots.iter().map(|slot| (slot.key, &slot.value))
     }
 
-    fn remove(&mut self, key: K) -> Option<V> {
+    /// Drops what was last seen before `oldest`, and shows what goes.
+    pub(super) fn expire(&mut self, oldest: Tick, mut gone: impl FnMut(K, V)) {
+        let old = self.slots.iter().filter(|slot| slot.last < oldest);
+        let mut old: Vec<_> = old.map(|slot| slot.key).collect();
+        old.sort_unstable();
+        for key in old {
+            if let Some(value) = self.remove(key) {
+                gone(key, value);
+            }
+        }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
+        self.slots
+            .iter_mut()
+            .map(|slot| (slot.key, &mut slot.value))
+    }
+
+    /// The same with another limit, which takes effect at the next [`Self::shrink`].
+    pub(super) fn limited(mut self, limit: usize) -> Self {
+        self.limit = limit.max(1);
+        self
+    }
+
+    pub(super) fn remove(&mut self, key: K) -> Option<V> {
         let at = self.index.get(key)?;
         self.index.remove(key);
         let slot = self.slots.swap_remove(at);
@@ -95,6 +121,37 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
             self.index.insert(moved.key, at);
         }
         Some(slot.value)
+    }
+}
+
+/// By key, so that the same state gives the same bytes.
+impl<K: Copy + Ord + Serialize, V: Serialize> Serialize for Table<K, V> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut slots: Vec<_> = self.slots.iter().collect();
+        slots.sort_unstable_by_key(|slot| slot.key);
+        to.collect_seq(slots)
+    }
+}
+
+/// Without a limit: see [`Table::limited`]. Of a key that comes twice the first counts.
+impl<'de, K, V> Deserialize<'de> for Table<K, V>
+where
+    K: Copy + Ord + Hash + Deserialize<'de>,
+    V: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut slots = Vec::<Slot<K, V>>::deserialize(from)?;
+        slots.sort_by_key(|slot| slot.key);
+        slots.dedup_by_key(|slot| slot.key);
+        let mut index = KeyedMap::default();
+        for (at, slot) in slots.iter().enumerate() {
+            index.insert(slot.key, at);
+        }
+        Ok(Self {
+            index,
+            slots,
+            limit: usize::MAX,
+        })
     }
 }
 

@@ -134,6 +134,7 @@ pub(super) fn run(
                 Output::Rows { tick, rows } => {
                     outcome.rows.extend(rows.into_iter().map(|row| (tick, row)));
                 }
+                Output::State(_) => {}
                 Output::Alerts(alerts) => outcome.alerts.extend(alerts),
                 Output::Window { window, sums, last } => outcome.windows.push((window, sums, last)),
                 Output::Summary { summary, last: end } => {

@@ -15,13 +15,14 @@ use super::clip::{WindowSums, principal_of};
 use super::exchange::{Contribution, Output, Part, Shared};
 use super::population::{Closed, epoch_end, epoch_of};
 use super::row::Row;
+use super::save::Kept;
 use super::settings::Settings;
 use super::shard::{Context, OwnShards, Seen};
 use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
 use crate::masked::MaskedText;
-use crate::observation::{FieldNote, Finding, FlowId, Observation};
+use crate::observation::{FieldNote, Finding, FlowId, Observation, SHARDS};
 use crate::tally::{Tallies, TallySheet};
 
 /// Starts the analysis room for a number of workers: a sink for each, and what comes out.
@@ -32,11 +33,27 @@ pub fn start(
     workers: usize,
     tallies: &Tallies,
 ) -> (Vec<TickSink>, Receiver<Output>) {
+    start_with(settings, workers, tallies, None)
+}
+
+/// As [`start`], from the state of an earlier run. It does not matter how many workers that had.
+pub fn start_with(
+    settings: Settings,
+    workers: usize,
+    tallies: &Tallies,
+    kept: Option<Kept>,
+) -> (Vec<TickSink>, Receiver<Output>) {
+    let (population, mut states) = match kept {
+        Some(kept) => (Some((kept.population, kept.time)), kept.shards),
+        None => (None, Vec::new()),
+    };
     let workers = workers.max(1);
     let settings = Arc::new(settings);
     let (sender, receiver) = crossbeam_channel::bounded(settings.max_outputs.max(1));
-    let shared = Arc::new(Shared::new(Arc::clone(&settings), workers, sender));
-    let sinks = (0..workers)
+    let shared = Shared::new(Arc::clone(&settings), workers, sender, population);
+    let closed = shared.lock().closed.clone();
+    let shared = Arc::new(shared);
+    let mut sinks: Vec<_> = (0..workers)
         .map(|worker| TickSink {
             worker,
             workers,
@@ -53,13 +70,23 @@ pub fn start(
             place: None,
             epochs: 0,
             contributed: false,
-            closed: Closed::default(),
+            closed: closed.clone(),
             share: Share::default(),
             parts: Vec::new(),
             order: Vec::new(),
             finished: false,
+            save_due: false,
         })
         .collect();
+    for (number, state) in states.drain(..).enumerate() {
+        let sink = sinks.get_mut(number % workers);
+        if let Some(shard) = sink.and_then(|sink| sink.shards.get_mut(number)) {
+            shard.restore(state, &settings);
+        }
+    }
+    for sink in &mut sinks {
+        sink.share.settle(&sink.closed.snapshot);
+    }
     (sinks, receiver)
 }
 
@@ -96,6 +123,8 @@ pub struct TickSink {
     parts: Vec<Part>,
     order: Vec<Order>,
     finished: bool,
+    /// Whether the end of the open epoch is one at which state is saved.
+    save_due: bool,
 }
 
 /// Where the shards of a worker stand in packet time.
@@ -105,6 +134,7 @@ struct Place {
     epoch: u64,
     window: Option<Window>,
     summary: u64,
+    save: u64,
 }
 
 /// Observations pushed by one worker for the shards of one owner, between two markers.
@@ -274,12 +304,18 @@ impl TickSink {
     /// Moves the shards to `tick`, over the ends of windows and epochs; false if that is not possible yet.
     fn enter(&mut self, tick: Tick) -> bool {
         let summary = self.settings.summary_seconds.unwrap_or(u64::MAX).max(1);
+        let save = self
+            .settings
+            .save
+            .map_or(u64::MAX, |save| save.every_seconds);
+        let save = save.max(1);
         let Some(place) = self.place else {
             self.place = Some(Place {
                 tick,
                 epoch: epoch_of(tick),
                 window: self.window_of(tick),
                 summary: tick.0 / summary,
+                save: tick.0 / save,
             });
             return true;
         };
@@ -289,12 +325,14 @@ impl TickSink {
         }
         if epoch_of(tick) > place.epoch {
             let due = tick.0 / summary > place.summary;
+            self.save_due = tick.0 / save > place.save;
             if !self.end_epoch(tick, due) {
                 return false;
             }
             if let Some(place) = &mut self.place {
                 place.epoch = epoch_of(tick);
                 place.summary = tick.0 / summary;
+                place.save = tick.0 / save;
             }
         }
         if let Some(place) = &mut self.place {
@@ -378,6 +416,7 @@ impl TickSink {
         for shard in self.shards.iter_mut() {
             self.share.epoch.history.append(shard.ledger.take_delta());
         }
+        let states = self.save(last);
         let mut exchange = shared.lock();
         exchange.contribute(&mut Contribution {
             share: &mut self.share,
@@ -387,8 +426,24 @@ impl TickSink {
             last,
             end: epoch_end(epoch),
             tally: &self.tally,
+            states,
         });
         shared.announce(exchange);
+    }
+
+    /// The shards as bytes, by number, where state is to be saved now.
+    fn save(&mut self, last: bool) -> Vec<(usize, Vec<u8>)> {
+        let due = std::mem::take(&mut self.save_due) || last;
+        let Some(save) = self.settings.save.filter(|_| due) else {
+            return Vec::new();
+        };
+        let now = self.place.map_or(0, |place| place.tick.0);
+        let oldest = Tick(now.saturating_sub(save.retain_seconds));
+        let numbers = (self.worker..SHARDS).step_by(self.workers);
+        let shards = numbers.zip(self.shards.iter_mut());
+        shards
+            .map(|(number, shard)| (number, shard.save(oldest, &mut self.share)))
+            .collect()
     }
 
     fn apply_deferred(&mut self, tick: Tick) {

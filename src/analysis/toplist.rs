@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 pub(super) const TOP: usize = 8;
 
 /// At most [`TOP`] values with their counts. When it is full, the rarest makes room, so a count may be too low, never too high.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct TopList<T> {
     entries: SmallVec<[(T, u32); 2]>,
 }

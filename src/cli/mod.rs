@@ -3,6 +3,7 @@
 //! A flag that sets a configuration key carries the argument id that [`crate::config::FLAGS`] maps to that key.
 
 mod doctor;
+mod forget;
 mod privacy;
 mod replay;
 mod run;
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 use crate::logging::LogFormat;
 
 pub use doctor::{DoctorArgs, DoctorFormat};
+pub use forget::{ForgetArgs, ForgetKind};
 pub use privacy::{PlanArgs, PrivacyCommand, TrialsArgs};
 pub use replay::{FailOn, ReplayArgs, ReportKind};
 pub use run::{DemoArgs, DemoShape, RunArgs};
@@ -76,6 +78,9 @@ pub enum Command {
     /// Give the pseudonym of each value on standard input
     #[command(after_help = PSEUDONYM_EXAMPLES)]
     Pseudonym(PseudonymArgs),
+    /// Erase what the state directory knows of a token or a client
+    #[command(after_help = forget::EXAMPLES)]
+    Forget(ForgetArgs),
     /// Plan the noise of the public metrics, or audit it
     Privacy {
         /// Which of the two.

@@ -5,6 +5,7 @@ mod check;
 pub mod demo;
 mod doctor;
 pub mod faults;
+mod forget;
 #[cfg(feature = "live")]
 mod interfaces;
 mod man;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli, matches: &ArgMatches) -> Result<Exit, Error> {
         }),
         Command::Demo(args) => demo::run(&args, matches, |options| pipeline::run(&options)),
         Command::Mask(args) => mask::run(&args, matches),
+        Command::Forget(args) => forget::run(&args, matches),
         Command::Pseudonym(args) => pseudonym::run(&args),
         Command::Privacy { command } => privacy::run(&command, matches),
         #[cfg(feature = "live")]

@@ -395,6 +395,10 @@ section! {
     State {
         /// Keys, ledger, baselines (mode 0700).
         dir: PathBuf = PathBuf::from("/var/lib/hushtap"),
+        /// How often habits are saved, in packet time; also at the end. 0: never, and nothing is restored.
+        save_every: Span = Span::mins(10),
+        /// Tokens and clients not seen for so long are dropped.
+        retain: Span = Span::days(90),
     }
 }
 

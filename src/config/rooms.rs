@@ -4,6 +4,7 @@ use super::file::{ChecksumPolicy, ForwardHeader, PrivacyUnit};
 use super::{Config, EndpointHint};
 use crate::analysis::clip::{BODY_UNIT, FlagLimits};
 use crate::analysis::insight::HistoryLimits;
+use crate::analysis::save::SaveSettings;
 use crate::analysis::settings as analysis;
 use crate::analysis::signals::Thresholds;
 use crate::analysis::window::Unit;
@@ -139,6 +140,15 @@ impl Config {
             },
             ..defaults
         }
+    }
+
+    /// When habits are saved, if at all.
+    pub fn save(&self) -> Option<SaveSettings> {
+        let state = &self.settings.state;
+        (state.save_every.nanos() > 0).then(|| SaveSettings {
+            every_seconds: state.save_every.as_secs(),
+            retain_seconds: state.retain.as_secs(),
+        })
     }
 
     /// Limits of the HTTP layer.

@@ -1,6 +1,7 @@
 //! What the types of the file cannot say.
 
 use super::file::{ConfigFile, Privacy};
+use super::unit::Span;
 use crate::analysis::clip::FlagLimits;
 use crate::error::Error;
 
@@ -27,6 +28,17 @@ impl ConfigFile {
             (64..=65_536 * 16).contains(&self.capture.snaplen.bytes()),
             "`capture.snaplen`: must be 64 B to 1 MiB",
             "\"256 KiB\" keeps every packet whole, offload super-packets too",
+        )?;
+        let every = self.state.save_every.nanos();
+        check(
+            every == 0 || every >= Span::secs(10).nanos(),
+            "`state.save_every`: must be 10 s or more, or 0",
+            "\"10 min\" loses that much of what was learned if the machine fails",
+        )?;
+        check(
+            self.state.retain.nanos() >= Span::days(1).nanos(),
+            "`state.retain`: must be 1 day or more",
+            "\"90 days\" is the default",
         )?;
         for (number, service) in self.service.iter().enumerate() {
             check(

@@ -13,7 +13,19 @@ pub struct Credential {
 }
 
 /// Facts about a credential and the request it came with: a set of flags.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct CredentialTraits(pub u8);
 
 impl CredentialTraits {

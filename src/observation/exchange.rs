@@ -1,7 +1,9 @@
 //! What HTTP says in words about an exchange, as enums and numbers.
 
 /// Request methods by allow-list; junk from the wire is `Other`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[allow(
     missing_docs,
     reason = "the methods of the IANA registry speak for themselves"
@@ -137,7 +139,19 @@ impl Status {
 }
 
 /// Two letters of ISO 3166-1, or [`Country::UNKNOWN`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Country([u8; 2]);
 
 impl Country {
@@ -271,7 +285,19 @@ impl Notes {
 }
 
 /// What kind of program the client is, by its User-Agent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub enum AgentClass {
     /// None was sent, or it says nothing.
     #[default]

@@ -31,7 +31,9 @@ impl Category {
 }
 
 /// Which part of a transaction a value stood in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum Part {
     /// A path segment of the request target.
     RequestPath,
@@ -76,7 +78,9 @@ impl Part {
 }
 
 /// Where telemetry goes to, recognised on the wire.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 #[allow(missing_docs, reason = "names of products and protocols")]
 pub enum Sink {
     Elasticsearch,
@@ -108,7 +112,9 @@ impl Sink {
 }
 
 /// A field of what is sent to a store of telemetry.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct SinkField {
     /// The store.
     pub sink: Sink,
@@ -124,7 +130,9 @@ impl SinkField {
 }
 
 /// Where a secret was that must not be there, with the path of names to it, as findings have it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum ExposedIn {
     /// The body of a response, of an endpoint that does not hand out credentials.
     Response(TextId),

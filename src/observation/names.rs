@@ -6,12 +6,36 @@ use std::sync::Arc;
 use super::{Element, Templates};
 
 /// A number for a flow, counted by the capture thread. Never an address hash, which could be reversed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct FlowId(pub u64);
 
 /// A keyed 128-bit hash that stands for a token or a client everywhere outside the cleartext room. It is made with the state
 /// key and never shown: what people see is derived from it per display epoch ([`Names::token`]).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct PrincipalKey(pub u128);
 
 impl PrincipalKey {
@@ -25,7 +49,9 @@ impl PrincipalKey {
 pub const SHARDS: usize = 64;
 
 /// A token as it was presented, by what kind of credential.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum TokenKind {
     /// `Authorization: Bearer`, opaque.
     Bearer,
@@ -65,7 +91,19 @@ impl TokenKind {
 }
 
 /// Method + host group + path template, as a keyed hash of all three. [`Names::endpoint`] gives the text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct EndpointId(pub u64);
 
 /// An endpoint in words. Every part is vocabulary, configuration or a typed class: never a raw value from the wire.
@@ -80,7 +118,19 @@ pub struct EndpointName {
 }
 
 /// A keyed hash of a text from the wire; the top bit marks texts that are known from config, document or vocabulary.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct TextId(pub u64);
 
 impl TextId {
@@ -166,15 +216,31 @@ pub trait Names: Send + Sync {
 }
 
 /// A host group: index into the configured services, 0 = `default`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct ServiceId(pub u16);
 
 /// A listed integration: index into the configured integrations.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct IntegrationId(pub u16);
 
 /// A sensitive type: index into the type names of the rules in force (append-only over reloads).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct TypeId(pub u16);
 
 /// A masking rule: index into the rules in force (append-only over reloads).

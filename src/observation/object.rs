@@ -7,7 +7,9 @@ pub struct ObjectKey(pub u64);
 
 /// Objects of one kind: a keyed hash of the service and of the template up to its first parameter, so that
 /// `GET /orders/{id}` and `GET /orders/{id}/items` read from one collection.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct CollectionKey(pub u32);
 
 /// What would be next to an object whose name is a number.
@@ -52,7 +54,7 @@ pub enum IdStep {
 }
 
 /// As much of an object as is kept to tell what comes next to it: 12 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ObjectMark {
     key: u32,
     next: u32,

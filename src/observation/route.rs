@@ -64,7 +64,19 @@ impl Shape {
 /// One piece of a path: its class, and a keyed hash of its text where that may be a name.
 ///
 /// Bits from below: 52 of the hash (0: only the class is known), 4 of the shape, 5 of the class, and two flags.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Element(u64);
 
 const HASH: u64 = (1 << 52) - 1;

@@ -1,11 +1,13 @@
 //! The `ht-closer`: takes what the analysis room hands out to files, listeners and the release room.
 
 use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::closer::Closer;
+use super::keep::{StateKeeper, StateSender};
 use super::rooms::Rooms;
 use super::signals::Signals;
 use super::watch::{FileWatch, RulesWatch};
@@ -40,6 +42,7 @@ pub(super) struct Desk<'a> {
     rooms: &'a Rooms,
     watch: Option<RulesWatch>,
     countries: Option<FileWatch>,
+    states: Option<StateSender>,
     config: Config,
 }
 
@@ -68,6 +71,7 @@ impl<'a> Desk<'a> {
             rooms,
             watch: None,
             countries: None,
+            states: None,
             config: options.config.clone(),
         }
     }
@@ -80,6 +84,27 @@ impl<'a> Desk<'a> {
     /// Reads the country database anew whenever `watch` says that it was replaced.
     pub(super) fn watch_countries(&mut self, watch: Option<FileWatch>) {
         self.countries = watch;
+    }
+
+    /// Writes habits by `keeper`, in a thread of its own.
+    pub(super) fn keep_state<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        keeper: Option<StateKeeper>,
+    ) -> Result<Option<ScopedJoinHandle<'scope, ()>>, Error> {
+        let Some(keeper) = keeper else {
+            return Ok(None);
+        };
+        let (states, thread) = keeper.serve(scope, Arc::clone(&self.names))?;
+        self.states = Some(states);
+        Ok(Some(thread))
+    }
+
+    /// No more habits come: the thread that writes them may end.
+    pub(super) fn finish_state(&mut self) {
+        if let Some(states) = self.states.take() {
+            states.finish();
+        }
     }
 
     /// Reads outputs to their end.
@@ -160,6 +185,11 @@ impl<'a> Desk<'a> {
                 }
             }
             Output::Summary { summary, .. } => self.publish(*summary),
+            Output::State(saved) => {
+                if let Some(states) = &mut self.states {
+                    states.send(saved);
+                }
+            }
         }
     }
 

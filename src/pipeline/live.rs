@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::capture::{CaptureLoop, Pace};
 use super::closer::Closer;
 use super::desk::Desk;
+use super::keep::StateKeeper;
 use super::listeners::Listeners;
 use super::queue::{self, WhenFull};
 use super::rooms::Rooms;
@@ -51,6 +52,7 @@ pub fn run(options: &LiveOptions) -> Result<Exit, Error> {
 struct Daemon {
     rooms: Rooms,
     closer: Closer,
+    keeper: Option<StateKeeper>,
     source: Box<dyn Source + Send>,
     outputs: Outputs,
     operator: Arc<OperatorState>,
@@ -86,7 +88,9 @@ impl Daemon {
             init: options.init_ledger,
         };
         let public = Arc::new(PublicSite::default());
+        let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
         let closer = Closer::open(config, &rooms, opening, Arc::clone(&public))?;
+        let keeper = StateKeeper::open(config, &rooms, is_capture)?;
         let operator = Arc::new(OperatorState::new(
             rooms.names(),
             config.catalog(),
@@ -108,6 +112,7 @@ impl Daemon {
         Ok(Self {
             rooms,
             closer,
+            keeper,
             source,
             outputs,
             operator,
@@ -128,6 +133,7 @@ impl Daemon {
         let Self {
             rooms,
             closer,
+            keeper,
             mut source,
             outputs,
             operator,
@@ -144,13 +150,9 @@ impl Daemon {
         } = self;
         let servers = listeners.serve(&public, &operator)?;
         let live = !matches!(options.source, LiveSource::File { .. });
-        let settings = analysis::Settings {
-            rows: outputs.wants_records(),
-            summary_seconds: Some(SUMMARY_SECONDS),
-            release: Some(closer.clip()),
-            ..options.config.analysis(Mode::Live)
-        };
-        let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
+        let settings = settings(options, outputs.wants_records(), &closer);
+        let kept = keeper.as_ref().and_then(|keeper| keeper.restore(&rooms));
+        let (sinks, results) = analysis::start_with(settings, rooms.workers, &tallies, kept);
         let when_full = if live {
             WhenFull::Drop
         } else {
@@ -185,13 +187,18 @@ impl Daemon {
             let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
             let ended = Arc::new(AtomicBool::new(false));
             follow_keys(scope, logs, &tls, Arc::clone(&ended))?;
+            let writer = desk.keep_state(scope, keeper)?;
             public.set_ready();
             desk.serve(&results, &signals);
             drop(results);
+            desk.finish_state();
             let errors = reader.join().map_err(|_| Error::internal());
             ended.store(true, Ordering::Relaxed);
             let errors = errors?;
             workers::join(workers)?;
+            if let Some(writer) = writer {
+                writer.join().map_err(|_| Error::internal())?;
+            }
             Ok::<_, Error>(errors)
         });
         let errors = outcome?;
@@ -202,6 +209,17 @@ impl Daemon {
         }
         drop(servers);
         exit
+    }
+}
+
+/// What the analysis room is told.
+fn settings(options: &LiveOptions, rows: bool, closer: &Closer) -> analysis::Settings {
+    analysis::Settings {
+        rows,
+        summary_seconds: Some(SUMMARY_SECONDS),
+        release: Some(closer.clip()),
+        save: options.config.save(),
+        ..options.config.analysis(Mode::Live)
     }
 }
 

@@ -10,6 +10,7 @@ mod capture;
 mod closer;
 mod desk;
 mod examine;
+mod keep;
 mod listeners;
 mod live;
 mod queue;

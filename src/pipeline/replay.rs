@@ -213,7 +213,10 @@ fn collect(
                 summary,
                 last: true,
             } => last = Some(*summary),
-            Output::Alerts(_) | Output::Summary { .. } | Output::Window { .. } => {}
+            Output::Alerts(_)
+            | Output::Summary { .. }
+            | Output::Window { .. }
+            | Output::State(_) => {}
         }
     }
     last.ok_or_else(Error::internal)

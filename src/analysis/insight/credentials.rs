@@ -7,7 +7,7 @@ use crate::observation::{CredentialTraits, Observation, Proof};
 const MAX_CREDENTIALS: usize = 8;
 
 /// Facts about the credentials of one token. Boxed by its owner, 88 bytes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Credentials {
     /// Marks of the first credentials; 0 is none.
     marks: [u32; MAX_CREDENTIALS],

@@ -18,18 +18,19 @@ const PART: u64 = 8;
 const EPOCHS: u64 = 360;
 
 /// What all principals together taught about paths.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Learner {
     roots: BTreeMap<ServiceId, usize>,
     nodes: Vec<Node>,
     taught: u64,
     fresh: u64,
     waited: u64,
+    #[serde(skip)]
     templates: Templates,
 }
 
 /// What was seen behind one beginning of paths.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Node {
     pub(super) children: BTreeMap<Element, usize>,
     /// Requests that end here, by method.
@@ -70,6 +71,20 @@ impl Learner {
         let changed = learned != self.templates;
         self.templates = learned;
         changed.then(|| self.templates.clone())
+    }
+
+    /// Makes the templates anew from what was kept.
+    pub(in crate::analysis) fn relearn(&mut self, k: usize) -> Templates {
+        self.templates = self.templates(k);
+        self.templates.clone()
+    }
+
+    /// Whether every branch leads on to a later piece that is there: then no walk is endless.
+    pub(in crate::analysis) fn is_sound(&self) -> bool {
+        let len = self.nodes.len();
+        let mut nodes = self.nodes.iter().enumerate();
+        self.roots.values().all(|&root| root < len)
+            && nodes.all(|(at, node)| node.children.values().all(|&to| at < to && to < len))
     }
 
     fn insert(&mut self, key: &super::RouteKey, lesson: Lesson) -> bool {

@@ -64,7 +64,7 @@ impl RouteKey {
 }
 
 /// What requests for one path teach.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Lesson {
     requests: u64,
     /// One bit for each principal, by its keyed hash: never more bits than principals, whoever adds them up.

@@ -96,7 +96,7 @@ impl CrowdSums {
 }
 
 /// Everything the population has taught so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Crowd {
     calibrations: Calibrations,
     objects: BTreeMap<(CollectionKey, u8), Spread>,
@@ -106,6 +106,7 @@ pub(in crate::analysis) struct Crowd {
     reached: BTreeMap<(bool, Number), u32>,
     before: BTreeMap<(bool, Number, Number), u32>,
     active: u32,
+    #[serde(with = "crate::analysis::save::array")]
     silences: [(f64, f64); STRATA],
     named: (f64, f64),
     accounts: (f64, f64),

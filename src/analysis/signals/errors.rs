@@ -38,7 +38,7 @@ pub(in crate::analysis) const fn error_class(status: Status) -> Option<usize> {
 }
 
 /// The errors of one principal that counted in the current span.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ErrorCap {
     span: u32,
     counted: SmallVec<[(EndpointId, u8, u8); 1]>,
@@ -81,7 +81,7 @@ impl ErrorCap {
 }
 
 /// The errors of one class at one endpoint.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ErrorModel {
     /// Errors and calls learned, fading, with a start of what is usual anywhere.
     errors: f64,

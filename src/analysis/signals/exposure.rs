@@ -82,7 +82,7 @@ impl Exposures {
 }
 
 /// What was told already, when, and how grave it was.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Told(
     BTreeMap<(EndpointId, TypeId, ExposedIn), (EventTime, Severity)>,
 );

@@ -50,7 +50,7 @@ enum Kind {
 }
 
 /// How many notes a shard has spent in the hour.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Notes {
     hour: u64,
     spent: u32,

@@ -66,7 +66,7 @@ impl LatencyEpoch {
 }
 
 /// What is known about the latency of one endpoint.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct LatencyModel {
     spread: Spread,
     sum: f64,

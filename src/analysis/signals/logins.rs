@@ -23,7 +23,7 @@ const SPAN_SECONDS: u32 = 3_600;
 const WEIGHT: f64 = 25.0;
 
 /// The accounts that one source tried to log in to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct LoginHabit {
     since: u32,
     /// Short hashes, and whether it came in.

@@ -201,7 +201,7 @@ impl Thresholds {
 }
 
 /// What the signals remember about one principal.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Habits {
     /// Days on which it was active.
     pub(super) days: u32,
@@ -218,14 +218,14 @@ pub(super) struct Habits {
 }
 
 /// What the signals remember about one source of logins and scans.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Source {
     pub(super) logins: logins::LoginHabit,
     pub(super) scan: scan::ScanHabit,
 }
 
 /// What the signals remember about one token.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Own {
     pub(super) reach: reach::Reach,
     pub(super) sequence: sequence::SequenceHabit,

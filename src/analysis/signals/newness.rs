@@ -19,7 +19,9 @@ use crate::observation::{Country, EndpointId, FlowId, PrincipalKey};
 const SURPRISE: f64 = 9.21;
 
 /// Who called an endpoint successfully first. Ordered by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub(in crate::analysis) struct FirstCall {
     pub(in crate::analysis) order: (EventTime, FlowId, u32),
     pub(in crate::analysis) token: Option<PrincipalKey>,
@@ -28,7 +30,7 @@ pub(in crate::analysis) struct FirstCall {
 }
 
 /// How far the news of an endpoint has gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) enum Newness {
     /// It has never succeeded.
     #[default]
@@ -49,6 +51,19 @@ pub(in crate::analysis) struct Surroundings<'a> {
 }
 
 impl Newness {
+    /// Takes a principal's name off the first call; returns whether it was there.
+    pub(in crate::analysis) fn forget(&mut self, key: PrincipalKey) -> bool {
+        let Self::Watched(first) = self else {
+            return false;
+        };
+        let named = first.token == Some(key) || first.client == key;
+        first.token = first.token.filter(|token| *token != key);
+        if first.client == key {
+            first.client = PrincipalKey::default();
+        }
+        named
+    }
+
     /// An endpoint has succeeded in this epoch (`first`, if so) and has `users` principals that ever did.
     pub(in crate::analysis) fn observe(
         &mut self,

@@ -41,7 +41,7 @@ const LATELY: u16 = 4;
 const WALKING: f64 = 0.6;
 
 /// New objects of one span.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Count {
     /// The span: hours or days since the epoch; 0 before the first.
     span: u32,
@@ -53,7 +53,7 @@ struct Count {
 }
 
 /// What is remembered of one collection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Collection {
     key: CollectionKey,
     last: u32,
@@ -71,7 +71,7 @@ struct Collection {
 }
 
 /// A token's objects.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ObjectHabit {
     touched: Touched,
     collections: SmallVec<[Collection; 1]>,

@@ -22,7 +22,7 @@ const NEW_SECONDS: u32 = 2 * 86_400;
 /// A kind of program: the class, and which product where it is no browser or app.
 type Kind = (AgentClass, TextId);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Known<T> {
     value: T,
     first: u32,
@@ -33,7 +33,7 @@ struct Known<T> {
 }
 
 /// Where a token comes from, and by what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Origin {
     countries: SmallVec<[Known<Country>; 1]>,
     kinds: SmallVec<[Known<Kind>; 1]>,

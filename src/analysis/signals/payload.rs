@@ -22,7 +22,7 @@ const CLIP: f64 = 3.5;
 const MAX_FADES: f64 = 1e-6;
 
 /// Log sizes of the bodies of one endpoint in one direction.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SizeModel {
     spread: Spread,
     /// The largest that was learned (clipped), fading.

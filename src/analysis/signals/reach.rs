@@ -30,7 +30,7 @@ const YOUNG_SECONDS: u64 = 86_400;
 const MAX_BITS: f64 = 10.0;
 
 /// What is remembered of a token's way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Reach {
     bits: f32,
     since: u32,

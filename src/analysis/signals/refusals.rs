@@ -30,7 +30,7 @@ const USUAL: f64 = 0.15;
 /// From here on refusals teach nothing about the endpoint.
 const SUSPECT: f32 = 4.0;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Tried {
     endpoint: Number,
     field: TextId,
@@ -51,7 +51,7 @@ impl Tried {
 }
 
 /// The fields a token was refused for lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct RefusalHabit {
     tried: SmallVec<[Tried; 0]>,
     /// Refusals by active day, fading.

@@ -60,9 +60,10 @@ impl Stratum {
 }
 
 /// A token's hours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Rhythm {
     /// 24 hours (UTC) of working days, then of weekends.
+    #[serde(with = "crate::analysis::save::array")]
     bins: [u16; 48],
     /// The hour being counted, since the epoch; 0 before the first.
     hour: u32,

@@ -18,7 +18,7 @@ const SPAN_SECONDS: u32 = 900;
 const USUAL: f64 = 3.0;
 
 /// Paths without an endpoint that one source asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ScanHabit {
     since: u32,
     paths: Vec<u32>,

@@ -40,10 +40,10 @@ const MANY: f64 = 2.5;
 const BREAKERS_HALF_SECONDS: f64 = 21_600.0;
 
 /// What a principal did at endpoints whose document has rules.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SchemaHabit(Vec<Use>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Use {
     endpoint: EndpointId,
     at: EventTime,
@@ -207,7 +207,7 @@ impl SchemaSums {
 }
 
 /// What is usual at one endpoint.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Norm {
     calls: f64,
     broken: f64,
@@ -259,7 +259,7 @@ impl Norm {
 }
 
 /// What is usual at each endpoint: learned in epochs, shared as a snapshot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SchemaNorms(Arc<BTreeMap<EndpointId, Norm>>);
 
 impl SchemaNorms {

@@ -37,7 +37,9 @@ const SUSPECT_BITS: f32 = 12.0;
 /// The sum in the scale of the calibration.
 const SCALE: f64 = 0.3;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
 struct Step {
     from: Number,
     to: Number,
@@ -45,7 +47,7 @@ struct Step {
 }
 
 /// What is remembered of the order of a token's calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SequenceHabit {
     /// Sorted by (from, to).
     steps: Vec<Step>,

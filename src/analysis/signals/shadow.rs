@@ -75,7 +75,7 @@ impl ShadowCalls {
 }
 
 /// The undocumented endpoints that were told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Shadows(BTreeSet<EndpointId>);
 
 impl Shadows {

@@ -30,7 +30,7 @@ const MAX_TAUGHT: u32 = 16;
 const MAX_LEFT_OUT: usize = 6;
 
 /// What is remembered of a token's steps.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SkipHabit {
     /// Newest last.
     recent: SmallVec<[(Number, u32); 4]>,

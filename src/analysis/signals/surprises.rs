@@ -56,7 +56,7 @@ impl SurpriseSums {
 }
 
 /// The calibrations of all models.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Calibrations([Calibration; MODELS]);
 
 impl Calibrations {

@@ -13,10 +13,13 @@ const WORDS: usize = 128;
 const MAX_BITS: u32 = 4_096;
 
 /// The objects touched in one generation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 enum Generation {
     Exact(Vec<u16>),
-    Filter(Box<[u64; WORDS]>, u32),
+    Filter(
+        #[serde(with = "crate::analysis::save::array::boxed")] Box<[u64; WORDS]>,
+        u32,
+    ),
 }
 
 impl Default for Generation {
@@ -79,7 +82,7 @@ impl Generation {
 }
 
 /// What a token has touched.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Touched {
     now: Generation,
     before: Generation,

@@ -29,12 +29,12 @@ const PRIOR_MEMORY: f64 = 5_000.0;
 const PRIOR_MIN: f64 = 30.0;
 
 /// A token's calls by window.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct VolumeHabit {
     scales: [Scale; 3],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Scale {
     /// The window with calls seen last, counted from the epoch; 0 before the first.
     window: u32,
@@ -47,7 +47,7 @@ struct Scale {
 }
 
 /// What the population says about volume: for each scale.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct VolumeNorm {
     prior: Prior,
     curve: Curve,
@@ -181,7 +181,7 @@ impl VolumeSums {
 }
 
 /// What the population teaches about volume.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct VolumeModel {
     calibrations: [Calibration; 3],
     spreads: [Spread; 3],

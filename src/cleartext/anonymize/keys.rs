@@ -309,6 +309,14 @@ impl Keys {
         }
     }
 
+    /// Tells whether state was saved under the same state key, on a machine with the same hash of objects (that hash may
+    /// use what the processor offers). It says nothing of the key.
+    pub fn check(&self) -> [u8; 16] {
+        let [a, b] = self.object.hash(b"state check");
+        let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+        self.principal.hash128(b'!', &[&a, &b]).to_le_bytes()
+    }
+
     /// What people see of a token: `tk_` and 16 base32 letters.
     pub fn show_token(&self, key: PrincipalKey) -> String {
         self.show("tk_", b't', &key.0.to_le_bytes())

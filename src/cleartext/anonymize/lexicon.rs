@@ -219,6 +219,11 @@ impl Lexicon {
         id
     }
 
+    /// Gives an endpoint of an earlier run its name again.
+    pub fn restore_endpoint(&self, name: &EndpointName) -> EndpointId {
+        self.intern_endpoint(name)
+    }
+
     /// The element that `make` makes of the keyed hash of a piece of a path, remembering the piece.
     pub(in crate::cleartext) fn segment(
         &self,

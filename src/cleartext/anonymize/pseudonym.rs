@@ -33,15 +33,30 @@ pub fn pseudonym(keys: &Keys, kind: &str, value: &[u8]) -> Result<String, NoPseu
         "token" => Ok(keys.show_token(token(keys, value)?)),
         "integration" => Ok(keys.integration_digest(token(keys, value)?)),
         "object" => Ok(keys.show_object(value)),
-        "client" => {
-            let address = std::str::from_utf8(value)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or(NoPseudonym::BadValue)?;
-            Ok(keys.show_client(keys.principal(Credential::Address(address))))
-        }
+        "client" => Ok(keys.show_client(client(keys, value)?)),
         _ => Err(NoPseudonym::UnknownKind),
     }
+}
+
+/// The key of a principal, which is never shown, from a value of kind `token`, `integration` or `client`.
+pub fn principal(keys: &Keys, kind: &str, value: &[u8]) -> Result<PrincipalKey, NoPseudonym> {
+    let value = value.trim_ascii();
+    if value.is_empty() {
+        return Err(NoPseudonym::BadValue);
+    }
+    match kind {
+        "token" | "integration" => token(keys, value),
+        "client" => client(keys, value),
+        _ => Err(NoPseudonym::UnknownKind),
+    }
+}
+
+fn client(keys: &Keys, value: &[u8]) -> Result<PrincipalKey, NoPseudonym> {
+    let address = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(NoPseudonym::BadValue)?;
+    Ok(keys.principal(Credential::Address(address)))
 }
 
 fn token(keys: &Keys, value: &[u8]) -> Result<PrincipalKey, NoPseudonym> {
@@ -106,5 +121,13 @@ mod tests {
         assert_eq!(of("client", "alice"), Err(NoPseudonym::BadValue));
         assert_eq!(of("token", ""), Err(NoPseudonym::BadValue));
         assert_eq!(of("person", "alice"), Err(NoPseudonym::UnknownKind));
+        assert_eq!(
+            principal(&keys(), "object", b"7"),
+            Err(NoPseudonym::UnknownKind)
+        );
+        assert_eq!(
+            principal(&keys(), "token", b"Bearer abc"),
+            principal(&keys(), "integration", b"abc")
+        );
     }
 }
