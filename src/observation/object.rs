@@ -102,7 +102,10 @@ mod tests {
     use super::*;
 
     fn object(number: u64) -> ObjectMark {
-        let key = |n: u64| ObjectKey(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let key = |n: u64| {
+            let n = (n ^ (n >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            ObjectKey(n ^ (n >> 32))
+        };
         let object = ObjectRef {
             key: key(number),
             collection: CollectionKey(1),
