@@ -20,6 +20,9 @@ PLANTED = {
     "secret_exposed": "/v1/payments",
     "payload_response": "/v1/exports/customers",
     "shadow_endpoint": "/v1/internal/debug/users",
+    "enumeration": "/v1/users/{user_id}",
+    "auth_failures": "client",
+    "path_scan": "client",
 }
 # The busiest cell of the public counter.
 BUSIEST = 'service="shop",endpoint="/v1/products/{product_id}",method="GET",code="2xx"'
@@ -47,7 +50,7 @@ def check_replay(folder, requests, tokens):
     alerts = [json.loads(line) for line in pathlib.Path(folder, "alerts.ndjson").read_text().splitlines()]
     first = [alert for alert in alerts if alert["update"] == 0 and alert["severity"] != "info"]
     for name, subject in PLANTED.items():
-        found = [alert for alert in first if alert["signal"] == name and (subject == "token" or subject in alert.get("endpoint", ""))]
+        found = [alert for alert in first if alert["signal"] == name and (subject in ("token", "client") or subject in alert.get("endpoint", ""))]
         assert len(found) == 1, f"not one {name} alert on {subject}; there are {Counter(alert['signal'] for alert in first)}"
     return seconds, first, loss, tokens
 

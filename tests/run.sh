@@ -60,6 +60,7 @@ step conformance tests/conformance.sh "$HUSHTAP"
 step leak python3 -B tests/leak.py
 step openapi python3 -B tests/openapi.py
 step templates python3 -B tests/template_mix.py --seeds 2
+step anomaly python3 -B tests/anomaly.py
 step proxies needs_root python3 -B tests/proxies.py
 step scrub python3 -B tests/scrub_corpus.py
 step mask python3 -B tests/mask_plain.py

@@ -187,9 +187,9 @@ fn logins(alert: &Alert, who: &str, place: &str) -> String {
         );
     }
     format!(
-        "{who} tried the passwords of {} accounts within an hour at {place}, failed {} times and never got in to {} of them; usual is that {} % are given up, and the most ever of this source were {}, over the hours it was seen in.",
-        n(alert, "tried_accounts"),
+        "{who} failed {} times within an hour to log in at {place}, to {} different accounts, {} of which it never got in to; usual is that {} % are given up, and the most ever of this source were {}, over the hours it was seen in.",
         n(alert, "failed_logins"),
+        n(alert, "tried_accounts"),
         n(alert, "observed_accounts"),
         n(alert, "usual_percent"),
         n(alert, "most_ever_accounts"),

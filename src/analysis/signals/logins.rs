@@ -1,7 +1,8 @@
 //! `auth_failures`: one source tries the passwords of many accounts.
 //!
 //! What tells it from an office full of people is not failing but giving up: people try again until they are in. Accounts
-//! tried and given up within an hour are held against a beta-binomial of the population.
+//! tried and given up within an hour are held against a beta-binomial of the population. Many passwords for one account are
+//! told by their number.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -10,6 +11,7 @@
 )]
 
 use super::crowd::CrowdSums;
+use super::objects::negative_binomial_surprise;
 use super::refusals::beta_binomial_surprise;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
@@ -19,6 +21,8 @@ use crate::analysis::book::Finding;
 const MAX_ACCOUNTS: usize = 128;
 /// Seconds after which an hour begins anew.
 const SPAN_SECONDS: u32 = 3_600;
+/// Failures of a source in an hour that are usual, beyond those of people who got in at last.
+const USUAL_GUESSES: f64 = 3.0;
 /// How many accounts the population's rate is worth.
 const WEIGHT: f64 = 25.0;
 
@@ -63,13 +67,22 @@ impl LoginHabit {
         }
         let given_up = self.given_up();
         let thresholds = scene.thresholds;
-        if !failed || !scene.warm || given_up < thresholds.accounts_min {
+        if !failed || !scene.warm {
             return None;
         }
         let rate = scene.crowd.given_up_rate.clamp(0.02, 0.8);
         let tried = self.accounts.len() as u32;
         let prior = (rate * WEIGHT, (1.0 - rate) * WEIGHT);
-        let surprise = beta_binomial_surprise(given_up, tried, prior);
+        let stuffing = if given_up < thresholds.accounts_min {
+            0.0
+        } else {
+            beta_binomial_surprise(given_up, tried, prior)
+        };
+        // Many passwords for few accounts: more failures than those who got in may have made.
+        let in_at_last = tried.saturating_sub(given_up);
+        let guesses = self.failed.saturating_sub(2 * in_at_last);
+        let guessing = negative_binomial_surprise(f64::from(guesses), USUAL_GUESSES);
+        let surprise = stuffing.max(guessing);
         if surprise < -libm::log(thresholds.accounts_p) {
             return None;
         }

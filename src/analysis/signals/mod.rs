@@ -145,7 +145,7 @@ impl Default for Thresholds {
             mature_calls: 40,
             alert_hold_seconds: 3_600,
             update_seconds: 300,
-            volume_p: 1e-6,
+            volume_p: 2e-6,
             volume_min_calls: 30,
             volume_above_max: 0.5,
             payload_min_bytes: 1_024,

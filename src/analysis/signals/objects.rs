@@ -35,6 +35,8 @@ const WALK_SECONDS: u32 = 12 * 3_600;
 const FREEZE_SECONDS: u32 = 86_400;
 /// Up to this sum a step teaches: one step may be chance, and whoever takes them one by one must be able to teach it.
 const LEARNED_WALK: f64 = 4.2;
+/// Active days without which a count of the day has nothing to be held against.
+const MIN_DAYS: u32 = 3;
 /// New objects within the hour without which a count of the day says nothing about now.
 const LATELY: u16 = 4;
 /// Share of steps to a neighbour in a walk.
@@ -163,14 +165,20 @@ impl ObjectHabit {
         let thresholds = scene.thresholds;
         let most = f64::from(self.denied_most);
         if !refused || !scene.ripe() || denied < thresholds.denied_min {
-            self.denied_most = self.denied_most.max(self.denied);
+            if denied < thresholds.denied_min {
+                self.denied_most = self.denied_most.max(self.denied);
+            }
             return None;
         }
         let calls = (scene.calls as f64 / f64::from(scene.days.max(1))).max(10.0);
         let usual = scene.crowd.denied_rate * calls * 1.5;
         let surprise = negative_binomial_surprise(denied, usual);
-        if surprise < -libm::log(thresholds.denied_p) {
-            self.denied_most = self.denied_most.max(self.denied);
+        let limit = -libm::log(thresholds.denied_p);
+        if surprise < limit {
+            // What is well on its way to an alert is not what is usual.
+            if surprise < limit / 2.0 {
+                self.denied_most = self.denied_most.max(self.denied);
+            }
             return None;
         }
         self.denied *= 0.2;
@@ -260,7 +268,7 @@ impl Collection {
         let (key, lately) = (self.key, self.hour.n);
         let found = self.day.test(key, scene, test, min);
         // Some more of its own objects, long after it went through those of others, are no news.
-        found.filter(|_| lately >= LATELY)
+        found.filter(|_| lately >= LATELY && scene.days >= MIN_DAYS)
     }
 
     /// Whether new objects follow each other in number.

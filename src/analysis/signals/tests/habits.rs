@@ -266,6 +266,21 @@ fn many_accounts_tried_and_given_up_alert() {
 }
 
 #[test]
+fn many_passwords_for_one_account_alert() {
+    let alerts = with(|story| {
+        for n in 0..80 {
+            story.call(NOON + 5 * n, 0, |call| login(call, 1, 401));
+        }
+    });
+    let client = Subject::Client(PrincipalKey(1 << 90));
+    assert!(
+        alerts
+            .iter()
+            .any(|a| a.signal == Signal::AuthFailures && a.subject == client)
+    );
+}
+
+#[test]
 fn an_office_that_mistypes_its_passwords_does_not_alert() {
     let alerts = with(|story| {
         for n in 0..20 {
