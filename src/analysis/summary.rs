@@ -1,5 +1,5 @@
 //! What the analysis room knows at one moment, as reports and the operator channel show it. Ids only; words come from
-//! [`Names`](crate::observation::Names). Everything is sorted by a key that does not depend on arrival.
+//! [`Names`]. Everything is sorted by a key that does not depend on arrival.
 
 use std::collections::BTreeMap;
 

@@ -195,7 +195,7 @@ impl Admitted {
 pub trait Names: Send + Sync {
     /// The endpoint in words, if its id was ever made in this process or restored.
     fn endpoint(&self, id: EndpointId) -> Option<EndpointName>;
-    /// The text of a piece of a path; none if it is not remembered. Only for pieces of a [`Template`].
+    /// The text of a piece of a path; none if it is not remembered. Only for pieces of a [`Template`](super::Template).
     fn segment(&self, _element: Element) -> Option<String> {
         None
     }
