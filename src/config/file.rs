@@ -297,6 +297,8 @@ section! {
         mature_days: u32 = Thresholds::default().mature_days,
         /// Calls that a token must have made before its own habits count.
         mature_calls: u64 = Thresholds::default().mature_calls,
+        /// False alerts a day that are tolerated for every 1,000 tokens: more find more, and sooner.
+        alert_budget: f64 = Thresholds::BUDGET,
         /// Alerts remembered for the report and the operator page; the oldest go first.
         max_alerts: usize = analysis::Settings::default().max_alerts,
     }

@@ -131,7 +131,7 @@ impl Config {
                 warm_up_seconds: self.settings.detect.warm_up.as_secs(),
                 mature_days: self.settings.detect.mature_days,
                 mature_calls: self.settings.detect.mature_calls,
-                ..Thresholds::default()
+                ..Thresholds::of_budget(self.settings.detect.alert_budget)
             },
             summary_principals: match mode {
                 Mode::Live => defaults.summary_principals,

@@ -29,6 +29,11 @@ impl ConfigFile {
             "`capture.snaplen`: must be 64 B to 1 MiB",
             "\"256 KiB\" keeps every packet whole, offload super-packets too",
         )?;
+        check(
+            (0.01..=100.0).contains(&self.detect.alert_budget),
+            "`detect.alert_budget`: must be 0.01 to 100",
+            "false alerts a day for every 1,000 tokens; 0.3 is the default",
+        )?;
         let every = self.state.save_every.nanos();
         check(
             every == 0 || every >= Span::secs(10).nanos(),

@@ -193,6 +193,51 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
+    /// The false alerts a day for every 1,000 tokens that the defaults were set for (`detection.md` 1.6).
+    pub const BUDGET: f64 = 0.3;
+
+    /// The defaults, for another budget of false alerts a day for every 1,000 tokens.
+    ///
+    /// The budget is shared by all signals alike: each probability below which one alerts is in proportion to it, and each sum
+    /// of information or of log-likelihood ratios has so much more or less to reach. What is expected is a number of false
+    /// alerts near the budget, not a bound on it.
+    pub fn of_budget(budget: f64) -> Self {
+        let mut all = Self::default();
+        let factor = (budget / Self::BUDGET).clamp(1e-3, 1e3);
+        let probabilities = [
+            &mut all.volume_p,
+            &mut all.denied_p,
+            &mut all.objects_hour_p,
+            &mut all.objects_day_p,
+            &mut all.sequence_p,
+            &mut all.hours_p,
+            &mut all.hours_joint_p,
+            &mut all.field_p,
+            &mut all.accounts_p,
+            &mut all.scan_p,
+        ];
+        for p in probabilities {
+            *p = (*p * factor).min(0.01);
+        }
+        let nats = libm::log(factor);
+        for sum in [
+            &mut all.errors_limit,
+            &mut all.walk_limit,
+            &mut all.latency_limit,
+        ] {
+            *sum = (*sum - nats).max(6.0);
+        }
+        let bits = libm::log2(factor);
+        for sum in [
+            &mut all.reach_bits,
+            &mut all.sequence_bits,
+            &mut all.skip_bits,
+        ] {
+            *sum = (*sum - bits).max(6.0);
+        }
+        all
+    }
+
     /// Whether the warm-up is over at `now`, for a population first seen at `started`.
     pub(super) fn warm(&self, started: Option<EventTime>, now: EventTime) -> bool {
         let span = self.warm_up_seconds.saturating_mul(NANOS_PER_SECOND);

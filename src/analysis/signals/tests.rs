@@ -94,6 +94,16 @@ fn value(alert: &Alert, name: &str) -> f64 {
 }
 
 #[test]
+fn a_smaller_budget_is_stricter_everywhere() {
+    let usual = Thresholds::of_budget(Thresholds::BUDGET);
+    let strict = Thresholds::of_budget(Thresholds::BUDGET / 8.0);
+    assert!((usual.volume_p - Thresholds::default().volume_p).abs() < 1e-12);
+    assert!((strict.scan_p * 8.0 - usual.scan_p).abs() < 1e-12);
+    assert!((strict.skip_bits - usual.skip_bits - 3.0).abs() < 1e-9);
+    assert!(strict.walk_limit > usual.walk_limit && strict.errors_limit > usual.errors_limit);
+}
+
+#[test]
 fn an_ordinary_week_is_silent() {
     assert_eq!(office(7).alerts(), []);
 }
