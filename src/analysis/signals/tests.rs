@@ -9,6 +9,7 @@
 
 mod documents;
 mod habits;
+mod memory;
 
 use std::borrow::Cow;
 

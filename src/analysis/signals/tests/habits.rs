@@ -19,12 +19,12 @@ const ORDINARY: u64 = 8;
 /// Tokens of a crowd.
 const TOKENS: u64 = 40;
 
-fn mixed(n: u64) -> u64 {
+pub(super) fn mixed(n: u64) -> u64 {
     let n = (n ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-fn object(collection: u32, number: u64) -> ObjectRef {
+pub(super) fn object(collection: u32, number: u64) -> ObjectRef {
     let key = |n: u64| ObjectKey(mixed((u64::from(collection) << 48) | n));
     ObjectRef {
         key: key(number),
