@@ -66,8 +66,8 @@ impl Look<'_, '_> {
         let calls = principal.calls_at(scene.observation.endpoint);
         self.findings.extend(own.skips.observe(scene, calls, sums));
         self.findings.extend(own.objects.observe(scene, sums));
-        let order = own.sequence.surprise(scene.crowd);
         let hours = own.rhythm.observe(scene, sums);
+        let order = || own.sequence.surprise(scene.crowd);
         let hours = own.rhythm.joined(scene, order).or(hours);
         self.findings.extend(hours);
         let (teaches, tried) = own.refusals.observe(scene, refused);

@@ -37,7 +37,7 @@ struct Known<T> {
 pub(in crate::analysis) struct Origin {
     countries: SmallVec<[Known<Country>; 1]>,
     kinds: SmallVec<[Known<Kind>; 1]>,
-    /// Indices of place and program of the last call.
+    /// Country and program of the last call.
     place: Option<(Country, Kind)>,
     last: u32,
     /// Times of the last changes of place, newest first.

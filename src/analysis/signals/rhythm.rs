@@ -133,10 +133,19 @@ impl Rhythm {
         })
     }
 
-    /// A broken silence together with an odd order of calls: neither need be rare enough alone.
-    pub(in crate::analysis) fn joined(&self, scene: &Scene<'_>, order: f64) -> Option<Finding> {
+    /// A broken silence together with an odd order of calls (`order`: its surprise): neither need be rare enough alone.
+    pub(in crate::analysis) fn joined(
+        &self,
+        scene: &Scene<'_>,
+        order: impl FnOnce() -> f64,
+    ) -> Option<Finding> {
+        // Most calls end here.
+        if self.calls < BREAK_CALLS || !scene.ripe() {
+            return None;
+        }
+        let order = order();
         let known = self.days >= 6 && self.total() >= 3.0 * f64::from(self.days);
-        if !scene.ripe() || order < MIN_EACH || self.calls < BREAK_CALLS || !known {
+        if order < MIN_EACH || !known {
             return None;
         }
         let p = scene.crowd.silence_broken(self.stratum(self.hour)?);

@@ -54,7 +54,7 @@ impl SkipHabit {
         self.recent
             .retain(|&mut (_, at)| now.saturating_sub(at) < BEFORE_SECONDS);
         let human = is_human(scene);
-        // Before anything may be left out there must have been time for it.
+        // A call that was not let through skipped nothing.
         let found = if scene.ripe() && scene.answered() {
             self.weigh(scene, number, human)
         } else {
