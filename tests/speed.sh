@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The speed of a replay with everything on, against httpry (no reassembly, no masking) on the same file in the same run:
-# CPU seconds must stay within LIMIT times httpry's, peak memory under 128 MB. Medians of five interleaved pairs.
+# CPU seconds must stay within LIMIT times httpry's, peak memory under 128 MB. Of seven interleaved runs each the fastest
+# counts: what else a machine does can only add to the work of a run.
 # usage: tests/speed.sh [HUSHTAP]
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -25,12 +26,13 @@ def cost(command):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 ours, theirs = [], []
-for _ in range(5):
+for _ in range(7):
     ours.append(cost([hushtap, "-q", "replay", "--no-progress", "--report", "json", "-o", report, capture]))
     theirs.append(cost(["httpry", "-q", "-r", capture, "-o", "/dev/null"]))
 complete = json.load(open(report))["transactions"]["complete"]
-ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs))
+best, peer = min(cpu for cpu, _ in ours), min(cpu for cpu, _ in theirs)
+ratio, middle = best / peer, statistics.median(a[0] / b[0] for a, b in zip(ours, theirs))
 memory = max(peak for _, peak in ours)
-print(f"speed: {complete} transactions in {statistics.median(c for c, _ in ours):.2f} CPU s, httpry {statistics.median(c for c, _ in theirs):.2f}, ratio {ratio:.2f} (limit {limit}), peak memory {memory:.0f} MB")
+print(f"speed: {complete} transactions in {best:.2f} CPU s, httpry {peer:.2f}, ratio {ratio:.2f} (limit {limit}; median of the pairs {middle:.2f}), peak memory {memory:.0f} MB")
 sys.exit(not (complete == 150000 and ratio <= limit and memory < 128))
 PY

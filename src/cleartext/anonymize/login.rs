@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::observation::Method;
@@ -73,12 +75,14 @@ fn is_type(content_type: &[u8], wanted: &[u8]) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a quoted name of a password stands anywhere: most bodies end here.
+/// Whether a quoted name of a password stands anywhere, all looked for at once: most bodies end here.
 fn may_hold_password(body: &[u8]) -> bool {
-    PASSWORDS.iter().any(|name| {
-        memchr::memmem::find_iter(body, name.as_bytes())
-            .any(|at| body.get(at.saturating_sub(1)) == Some(&b'"'))
-    })
+    static QUOTED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        let quoted = PASSWORDS.iter().map(|name| format!("\"{name}"));
+        AhoCorasick::new(quoted).ok()
+    });
+    // Where the search cannot be built, every body is read.
+    QUOTED.as_ref().is_none_or(|quoted| quoted.is_match(body))
 }
 
 #[derive(Default)]

@@ -256,6 +256,11 @@ pub(super) fn find(text: &[u8], start: usize, needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(text.get(start..)?, needle).map(|i| plus(start, i))
 }
 
+/// Where `needle` first occurs between `start` and `end`.
+pub(super) fn find_within(text: &[u8], start: usize, end: usize, needle: &[u8]) -> Option<usize> {
+    find(cut(text, 0, end), start, needle)
+}
+
 /// The value of a digit, 0 for anything else.
 #[inline]
 pub(super) fn digit(byte: u8) -> u32 {

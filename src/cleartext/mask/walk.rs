@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::bytes::{ALNUM, MARK, at, cut, is, minus, plus, trim};
 use super::codec::{Codec, layer};
 use super::decide::{Decision, decide, is_placeholder};
+use super::format::json::Frames;
 use super::names::{Key, KeyCache, Slot, Space};
 use super::placeholder;
 use super::rules::{Exception, Rule, RuleSet};
@@ -112,6 +113,7 @@ pub(super) struct State {
     depth: u8,
     /// The JSON read last broke off before its end.
     pub(super) unfinished: bool,
+    pub(super) frames: Frames,
     /// Multipart bodies within multipart bodies that are open.
     pub(super) parts: u8,
     names: PathNames,
@@ -140,6 +142,7 @@ impl State {
             pool: Vec::new(),
             depth: 0,
             unfinished: false,
+            frames: Frames::default(),
             parts: 0,
             names,
             path_hash: RandomState::new(),

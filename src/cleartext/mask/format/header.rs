@@ -1,7 +1,7 @@
 //! Header fields and whole messages (RFC 9110, RFC 9112 section 2).
 
 use crate::cleartext::mask::bytes::{
-    ALNUM, JOIN, at, before, cut, find, is, minus, plus, rest, trim,
+    ALNUM, JOIN, at, before, cut, find, find_within, is, minus, plus, rest, trim,
 };
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::names::{Key, Space};
@@ -79,7 +79,11 @@ impl Walk<'_> {
     fn encoded_words(&mut self, buffer: &[u8], value: Stretch) -> bool {
         let mut i = value.start;
         let mut any = false;
-        while let Some(start) = find(buffer, i, b"=?").filter(|start| *start < value.end) {
+        // In hardly any field.
+        if memchr::memchr(b'?', value.of(buffer)).is_none() {
+            return false;
+        }
+        while let Some(start) = find_within(buffer, i, value.end, b"=?") {
             i = plus(start, 2);
             let mut parts = cut(buffer, i, value.end).splitn(3, |b| *b == b'?');
             let (Some(charset), Some(kind), Some(tail)) =

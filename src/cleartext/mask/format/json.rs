@@ -73,6 +73,10 @@ impl Frame {
     }
 }
 
+/// Room for what is open in a document, which a worker keeps from one to the next.
+#[derive(Default)]
+pub(in crate::cleartext::mask) struct Frames(Vec<Frame>);
+
 /// How a key appears in paths.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
@@ -89,7 +93,7 @@ struct Reader<'w, 'r, 'b> {
     buffer: &'b [u8],
     i: usize,
     end: usize,
-    stack: SmallVec<[Frame; 8]>,
+    stack: Vec<Frame>,
     values: usize,
     /// The last string has no end.
     cut: bool,
@@ -192,6 +196,9 @@ impl Walk<'_> {
         }
         let read = reader.read();
         let unfinished = reader.cut || !reader.stack.is_empty();
+        let mut stack = reader.stack;
+        stack.clear();
+        self.s.frames = Frames(stack);
         self.s.unfinished = unfinished;
         read
     }
@@ -268,12 +275,14 @@ fn prefix(text: &[u8]) -> usize {
 
 impl<'w, 'r, 'b> Reader<'w, 'r, 'b> {
     fn new(walk: &'w mut Walk<'r>, buffer: &'b [u8], at: Stretch) -> Self {
+        // A document within a document finds none and takes room of its own.
+        let Frames(stack) = std::mem::take(&mut walk.s.frames);
         Self {
             walk,
             buffer,
             i: at.start,
             end: at.end,
-            stack: SmallVec::new(),
+            stack,
             values: 0,
             cut: false,
             tables: Tables::default(),

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::cleartext::mask::bytes::{ALNUM, JOIN, at, before, cut, find, is, minus, plus};
+use crate::cleartext::mask::bytes::{ALNUM, JOIN, at, before, cut, find_within, is, minus, plus};
 use crate::cleartext::mask::codec::Codec;
 use crate::cleartext::mask::names::{Key, Space};
 use crate::cleartext::mask::rules::Detector;
@@ -68,7 +68,7 @@ impl Walk<'_> {
     /// `--password x`, `-u name:password`, and `"$name" got invalid value "x"` of GraphQL.
     pub(super) fn options(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
         let mut i = all.start;
-        while let Some(dash) = find(buffer, i, b" -").filter(|dash| *dash < all.end) {
+        while let Some(dash) = find_within(buffer, i, all.end, b" -") {
             i = plus(dash, 2);
             let long = at(buffer, i) == b'-';
             let start = if long { plus(i, 1) } else { i };
@@ -104,7 +104,7 @@ impl Walk<'_> {
     pub(super) fn echoed_variables(&mut self, buffer: &[u8], all: Stretch, taken: &mut Taken) {
         const SAYS: &[u8] = b" got invalid value ";
         let mut i = all.start;
-        while let Some(says) = find(buffer, i, SAYS).filter(|says| *says < all.end) {
+        while let Some(says) = find_within(buffer, i, all.end, SAYS) {
             i = plus(says, SAYS.len());
             let floor = minus(says, 64).max(all.start);
             let head = cut(buffer, floor, says);

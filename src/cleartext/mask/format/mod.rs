@@ -7,7 +7,7 @@ mod csv;
 mod disposition;
 mod header;
 mod hl7;
-mod json;
+pub(super) mod json;
 mod links;
 mod lists;
 mod logins;

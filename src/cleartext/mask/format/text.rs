@@ -20,6 +20,9 @@ const LONGEST_NAME: usize = 64;
 /// The longest value of a pair that is looked for an end.
 const LONGEST_VALUE: usize = 8_192;
 
+/// What stands before the password of a login in a log.
+const LOGIN: &[u8] = b"password ";
+
 /// So much of a long value tells whether it is what its name asks for.
 const PROBE: usize = 128;
 
@@ -90,10 +93,11 @@ impl Walk<'_> {
         if memchr::memchr(b'(', text).is_some() && memchr::memchr(b')', text).is_some() {
             self.sql(buffer, at, taken);
         }
-        if find(text, 0, b" -").is_some() {
+        if memchr::memchr(b'-', text).is_some() && find(text, 0, b" -").is_some() {
             self.options(buffer, at, taken);
         }
-        if find(text, 0, b"password ").is_some() {
+        // Most values are shorter than that.
+        if text.len() > LOGIN.len() && find(text, 0, LOGIN).is_some() {
             self.logins(buffer, at, taken);
         }
         if memchr::memchr(b'$', text).is_some() {

@@ -15,6 +15,8 @@ pub(in crate::cleartext::mask) struct KeyCache {
 
 /// Pairs of the cache; a power of two.
 const CACHE_SETS: usize = 2_048;
+/// Where in a hash the space goes: above the bits that select a pair.
+const SPACE_BITS: u32 = 32;
 /// Selects a pair.
 const CACHE_MASK: u64 = 0x7ff;
 
@@ -38,8 +40,9 @@ impl KeyCache {
     ) -> Key {
         let mut hasher = self.state.build_hasher();
         hasher.write(raw);
-        hasher.write_u8(space.number());
-        self.remember(hasher.finish(), || names.classify(space, raw))
+        // The same name in another space differs by a fixed amount, so it never meets itself.
+        let hash = hasher.finish() ^ u64::from(space.number()).wrapping_shl(SPACE_BITS);
+        self.remember(hash, || names.classify(space, raw))
     }
 
     /// What `raw` says under `parent`.

@@ -68,7 +68,10 @@ impl Split {
             }
             return;
         }
-        self.text.extend(word.iter().map(u8::to_ascii_lowercase));
+        self.text.extend_from_slice(word);
+        if let Some(added) = self.text.get_mut(start..) {
+            added.make_ascii_lowercase();
+        }
         if self.spans.len() >= MOST_WORDS {
             self.spans.remove(0);
         }
@@ -132,16 +135,20 @@ impl Split {
 
     /// Words `from..to` without anything between them.
     pub(super) fn join(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
-        (from..to)
-            .flat_map(|i| self.word(i).iter().copied())
-            .collect()
+        let mut out = SmallVec::new();
+        for i in from..to {
+            out.extend_from_slice(self.word(i));
+        }
+        out
     }
 
     /// The same with trailing digits of each word removed.
     pub(super) fn join_plain(&self, from: usize, to: usize) -> SmallVec<[u8; LONGEST_NAME]> {
-        (from..to)
-            .flat_map(|i| without_digits(self.word(i)).iter().copied())
-            .collect()
+        let mut out = SmallVec::new();
+        for i in from..to {
+            out.extend_from_slice(without_digits(self.word(i)));
+        }
+        out
     }
 }
 

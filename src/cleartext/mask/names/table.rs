@@ -98,6 +98,13 @@ pub(in crate::cleartext::mask) struct Lists {
 type Map<V> = HashMap<Box<[u8]>, V, RandomState>;
 type Words = HashSet<Box<[u8]>, RandomState>;
 
+/// Adds a word, which most of the time is there already.
+fn learn(words: &mut Words, word: &[u8]) {
+    if !words.contains(word) {
+        words.insert(word.into());
+    }
+}
+
 /// The compiled name tables of a rule set.
 #[derive(Clone, Default)]
 pub(in crate::cleartext::mask) struct NameTable {
@@ -172,8 +179,9 @@ impl NameTable {
 
     fn learn_words(&mut self, names: &[String]) {
         for name in names {
-            let split = Split::of(name.as_bytes());
-            self.vocabulary.extend(split.words().map(Box::from));
+            for word in Split::of(name.as_bytes()).words() {
+                learn(&mut self.vocabulary, word);
+            }
         }
     }
 
@@ -191,15 +199,14 @@ impl NameTable {
                 .or_insert(Entry { slot, inside });
         }
         for from in 1..split.len() {
-            self.weak
-                .insert(Box::from(split.join(from, split.len()).as_slice()));
+            learn(&mut self.weak, &split.join(from, split.len()));
             if from <= 3 {
-                self.heads.insert(Box::from(split.join(0, from).as_slice()));
+                learn(&mut self.heads, &split.join(0, from));
             }
         }
         for word in split.words() {
-            self.vocabulary.insert(word.into());
-            self.words.insert(word.into());
+            learn(&mut self.vocabulary, word);
+            learn(&mut self.words, word);
         }
     }
 

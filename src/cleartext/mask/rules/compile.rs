@@ -198,7 +198,7 @@ impl RuleSet {
         if prefix.is_empty() {
             self.loose.push(number);
         } else if let Some(list) = self.by_first.get_mut(usize::from(at(prefix, 0))) {
-            list.push(number);
+            list.push((number, at(prefix, 1)));
             let seconds = match prefix.get(1) {
                 Some(&second) => Set::of(&[second]),
                 None => Set::range(0, 127),

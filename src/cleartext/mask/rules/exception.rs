@@ -143,15 +143,15 @@ impl RuleSet {
             *detector = detector.filter(|slot| !gone(*slot));
         }
         let formats = &self.formats;
-        let stays = |number: &mut u16| {
+        let stays = |number: u16| {
             formats
-                .get(usize::from(*number))
+                .get(usize::from(number))
                 .is_some_and(|format| !gone(format.slot))
         };
         for list in &mut others.by_first {
-            list.retain(stays);
+            list.retain(|(number, _)| stays(*number));
         }
-        others.loose.retain_mut(stays);
+        others.loose.retain(|number| stays(*number));
         let near_stays = |number: &mut u16| self.near(*number).is_some_and(|n| !gone(n.slot));
         others.context.retain(|_, list| {
             list.retain(near_stays);

@@ -211,8 +211,8 @@ pub struct RuleSet {
     pub(super) rules: Vec<Rule>,
     pub(super) names: NameTable,
     formats: Vec<Format>,
-    /// Formats by the first byte of their literal prefix.
-    by_first: Vec<SmallVec<[u16; 4]>>,
+    /// Formats by the first byte of their literal prefix, each with its second byte (0 if any may follow).
+    by_first: Vec<SmallVec<[(u16, u8); 4]>>,
     /// Bit (b0 & 63, b1 & 63) is set if a prefix starts with these bytes.
     first_two: [u64; 64],
     /// Formats that start with a class.
@@ -358,7 +358,8 @@ impl RuleSet {
         self.by_first
             .get(usize::from(first))?
             .iter()
-            .filter_map(|&i| self.formats.get(usize::from(i)))
+            .filter(|(_, next)| *next == second || *next == 0)
+            .filter_map(|&(i, _)| self.formats.get(usize::from(i)))
             .find_map(|format| format.match_at(text, start).map(|end| (format.slot, end)))
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Context {
     open: SmallVec<[Open; 4]>,
     /// The word before, from its first byte to one past its last; empty if it does not count.
     previous: (usize, usize),
+    /// Whether a context word starts like the word before.
+    may_go_on: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -41,36 +43,49 @@ impl Context {
         let raw = cut(text, start, end);
         // A number names nothing, but it lies between.
         if !(2..=24).contains(&raw.len()) || is(at(text, start), DIGIT) {
-            self.previous = (0, 0);
+            self.forget_previous();
             return;
         }
-        let previous = cut(text, self.previous.0, self.previous.1);
-        self.previous = (start, end);
+        let previous = std::mem::replace(&mut self.previous, (start, end));
+        let may_be = rules.may_be_context(raw);
+        let may_go_on = std::mem::replace(&mut self.may_go_on, may_be);
         // Most words, and pairs of words, do not even start like a context word.
-        if !rules.may_be_context(raw) && !rules.may_be_context(previous) {
+        if !may_be && !may_go_on {
             return;
         }
         let word = lower(raw);
-        let plain = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-        let mut pair = lower(previous);
-        pair.extend_from_slice(&word);
-        for name in [
-            &pair[..],
-            &word[..],
-            cut(&word, 0, minus(word.len(), plain)),
-        ] {
-            for &group in rules.context(name).into_iter().flatten() {
-                self.open.retain(|open| open.group != group);
-                if self.open.len() >= MOST {
-                    self.open.remove(0);
-                }
-                self.open.push(Open {
-                    group,
-                    end,
-                    words: 0,
-                });
+        if may_go_on {
+            let mut pair = lower(cut(text, previous.0, previous.1));
+            pair.extend_from_slice(&word);
+            self.open(rules, &pair, end);
+        }
+        if may_be {
+            self.open(rules, &word, end);
+            let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+            if digits > 0 {
+                self.open(rules, cut(&word, 0, minus(word.len(), digits)), end);
             }
         }
+    }
+
+    /// Opens the groups that `name`, which ends at `end`, calls for.
+    fn open(&mut self, rules: &RuleSet, name: &[u8], end: usize) {
+        for &group in rules.context(name).into_iter().flatten() {
+            self.open.retain(|open| open.group != group);
+            if self.open.len() >= MOST {
+                self.open.remove(0);
+            }
+            self.open.push(Open {
+                group,
+                end,
+                words: 0,
+            });
+        }
+    }
+
+    fn forget_previous(&mut self) {
+        self.previous = (0, 0);
+        self.may_go_on = false;
     }
 
     /// A value at `start` of a format that one of the words calls for.
@@ -108,7 +123,7 @@ impl Context {
     /// A line ends: what comes next has words of its own.
     pub(super) fn end_line(&mut self) {
         self.open.clear();
-        self.previous = (0, 0);
+        self.forget_previous();
     }
 
     /// A full stop at `stop` that ends a sentence: what comes next has words of its own. An abbreviation (`tel.`) ends none.
