@@ -77,12 +77,15 @@ fn is_type(content_type: &[u8], wanted: &[u8]) -> bool {
 
 /// Whether a quoted name of a password stands anywhere, all looked for at once: most bodies end here.
 fn may_hold_password(body: &[u8]) -> bool {
-    static QUOTED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        let quoted = PASSWORDS.iter().map(|name| format!("\"{name}"));
-        AhoCorasick::new(quoted).ok()
-    });
+    static NAMES: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| AhoCorasick::new(PASSWORDS).ok());
     // Where the search cannot be built, every body is read.
-    QUOTED.as_ref().is_none_or(|quoted| quoted.is_match(body))
+    NAMES.as_ref().is_none_or(|names| {
+        // No name holds a quote, so none hides another that stands behind one.
+        names
+            .find_iter(body)
+            .any(|name| body.get(name.start().wrapping_sub(1)) == Some(&b'"'))
+    })
 }
 
 #[derive(Default)]
