@@ -106,7 +106,7 @@ impl<'a> Checker<'a> {
         };
         let closed = self.book.is_closed(id);
         for name in &schema.required {
-            if !fields.contains_key(name.as_ref()) && self.is_for_requests(schema, name) {
+            if !fields.contains_key(name.as_ref()) && self.book.is_for_requests(schema, name) {
                 let mark = trail.field(name.as_bytes(), true);
                 tell(broken, SchemaRule::Required, trail);
                 trail.leave(mark);
@@ -128,17 +128,6 @@ impl<'a> Checker<'a> {
                 tell(broken, SchemaRule::UnknownField, trail);
                 trail.leave(mark);
             }
-        }
-    }
-
-    /// What is read only is required of answers alone (OpenAPI 3.0.3, "Schema Object").
-    fn is_for_requests(&self, schema: &Schema, name: &str) -> bool {
-        match schema.properties.get(name) {
-            Some(id) => {
-                let all = self.book.expanded(&[*id]);
-                all.is_some_and(|all| all.iter().all(|schema| !schema.read_only))
-            }
-            None => !self.book.read_only.contains(name),
         }
     }
 

@@ -148,6 +148,7 @@ impl<'a> Compiler<'a> {
             Some("path") => (Place::Path, name.into()),
             Some("query") => (Place::Query, name.into()),
             Some("header") => (Place::Header, name.to_ascii_lowercase().into()),
+            Some("cookie") => (Place::Cookie, name.into()),
             _ => return,
         };
         // OpenAPI 3.0.3, "Parameter Object": definitions of these headers are to be ignored.

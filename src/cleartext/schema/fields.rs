@@ -76,6 +76,14 @@ impl<'a> Undocumented<'a> {
         Self { book }
     }
 
+    /// Whether a value of this schema may have a field of that name.
+    pub(super) fn may_have(&self, id: SchemaId, name: &str) -> bool {
+        self.book.expanded(&[id]).is_none_or(|schemas| {
+            schemas.iter().any(|schema| schema.is_open())
+                || !matches!(said(&schemas, name), Said::Nothing)
+        })
+    }
+
     /// Adds those of a value that has these schemas.
     pub(super) fn find(
         &self,
@@ -143,7 +151,14 @@ fn said(schemas: &[&Schema], name: &str) -> Said {
     if !ids.is_empty() {
         return Said::Of(ids);
     }
-    let free = |schema: &&Schema| matches!(schema.additional, Additional::Free | Additional::Of(_));
+    // What is required may be there, even if nothing else is said about it.
+    let free = |schema: &&Schema| {
+        matches!(schema.additional, Additional::Free | Additional::Of(_))
+            || schema
+                .required
+                .iter()
+                .any(|required| required.as_ref() == name)
+    };
     if schemas.iter().any(free) {
         Said::Anything
     } else {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::check::{Broken, Checker, MAX_BROKEN};
 use super::fields::{self, Fields, Undocumented};
+use super::form;
 use super::model::Book;
 use super::parameters;
 use super::trail::Trail;
@@ -27,15 +28,18 @@ pub fn schema(data: &[u8]) {
             let mut trail = Trail::root();
             Checker::new(&book).check(&value, schema, &mut trail, &mut broken);
             Undocumented::new(&book).find(&value, &[schema], &mut trail, &mut fields);
+            let form = parameters::of_query(body).collect();
+            assert!(form::check(&book, schema, &form).len() <= MAX_BROKEN);
+            for _ in form::undocumented(&book, schema, &form) {}
             assert!(trail == Trail::root());
             // A list of broken rules may go over its limit by those of one alternative.
             assert!(broken.len() <= MAX_BROKEN.saturating_mul(2));
         }
         for parameter in &operation.parameters {
-            parameters::check(&book, parameter, body);
+            parameter.breaks(&book, body);
         }
     }
     let mut fields = Fields::new();
     fields::all(&value, &mut Trail::root(), &mut fields);
-    for _ in parameters::of_query(body) {}
+    for _ in form::cookies(body) {}
 }

@@ -1,7 +1,7 @@
 //! Holds transactions against the OpenAPI documents, while their bytes are still there: rules that a request breaks,
 //! parameters and fields that the document does not have, and, where the API is to be described, all fields there are.
 //!
-//! Owns the compiled rules ([`Book`]) and the walk over parameters and JSON bodies. What leaves are
+//! Owns the compiled rules ([`Book`]) and the walk over parameters, and bodies that are JSON or a form. What leaves are
 //! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to half a MiB, and the limits of
 //! each part; what is beyond a limit breaks no rule. Refuses nothing: a body that is no JSON says nothing.
 //!
@@ -9,6 +9,7 @@
 //! model, compile    the rules of a document
 //! check             values against schemas
 //! parameters        path, query and header: values that are text
+//! form              the same for bodies that are forms
 //! fields            which fields a body has
 //! sent              what of a transaction is read
 //! trail             the path of names to a field, and which names may be written
@@ -17,6 +18,7 @@
 mod check;
 mod compile;
 mod fields;
+mod form;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod model;
@@ -33,7 +35,7 @@ use self::fields::{Fields, Undocumented};
 pub use self::model::Book;
 pub(in crate::cleartext) use self::model::Operation;
 use self::model::Place;
-use self::sent::{Body, Sent, is_own_header, json_body, media, text_field};
+use self::sent::{Body, Sent, is_own_header, json_body, text_field};
 use self::trail::Trail;
 use crate::cleartext::anonymize::endpoint::path::{Form, PathBuf};
 use crate::cleartext::http::transaction::{Message, Transaction};
@@ -161,7 +163,7 @@ impl Surveyor {
             }
         }
         if self.depth == Depth::Everything && status != Status::NONE {
-            self.everything(tx, request, &sent, status);
+            self.everything(&sent, status);
             if let Some(Body { value, .. }) = &answer {
                 let mut all = Fields::new();
                 fields::all(value, &mut Trail::root(), &mut all);
@@ -199,6 +201,12 @@ impl Surveyor {
             let found = broken.into_iter();
             out.extend(found.map(|(rule, trail)| (Part::RequestBody, rule, trail)));
         }
+        if let Some(form) = sent.form.as_ref()
+            && let Some(schema) = operation.body.of(form::MEDIA)
+        {
+            let found = form::check(&rules.book, schema, form).into_iter();
+            out.extend(found.map(|(rule, trail)| (Part::RequestBody, rule, trail)));
+        }
         out.truncate(check::MAX_BROKEN);
         out
     }
@@ -216,7 +224,7 @@ impl Surveyor {
             let Some(parameter) = operation.parameter(Place::Path, name) else {
                 continue;
             };
-            if let Some(rule) = parameters::check(book, parameter, value) {
+            if let Some(rule) = parameter.breaks(book, value) {
                 tell(Part::RequestPath, rule, name.as_bytes());
             }
         }
@@ -226,7 +234,7 @@ impl Surveyor {
             else {
                 continue;
             };
-            if let Some(rule) = parameters::check(book, parameter, value) {
+            if let Some(rule) = parameter.breaks(book, value) {
                 tell(Part::RequestQuery, rule, name);
             }
         }
@@ -242,23 +250,8 @@ impl Surveyor {
             tell(Part::RequestQuery, SchemaRule::Required, name.as_bytes());
         }
         // A dynamic table joined midstream hides fields.
-        if tx.notes.contains(Notes::MIDSTREAM) {
-            return;
-        }
-        let in_header = |name: &str| tx.field(sent.request, name).is_some();
-        for name in parameters::missing(book, operation, Place::Header, in_header) {
-            tell(Part::RequestHeader, SchemaRule::Required, name.as_bytes());
-        }
-        for parameter in operation
-            .parameters
-            .iter()
-            .filter(|p| p.place == Place::Header)
-        {
-            let value = tx.field(sent.request, &parameter.name);
-            let rule = value.and_then(|value| parameters::check(book, parameter, value));
-            if let Some(rule) = rule {
-                tell(Part::RequestHeader, rule, parameter.name.as_bytes());
-            }
+        if !tx.notes.contains(Notes::MIDSTREAM) {
+            broken_fields(rules, tx, sent, out);
         }
     }
 
@@ -329,6 +322,18 @@ impl Surveyor {
                 self.note(Part::RequestBody, trail, Remark::Undocumented, Status::NONE);
             }
         }
+        if let Some(form) = sent.form.as_ref()
+            && let Some(schema) = operation.body.of(form::MEDIA)
+        {
+            for trail in form::undocumented(book, schema, form) {
+                self.note(
+                    Part::RequestBody,
+                    &trail,
+                    Remark::Undocumented,
+                    Status::NONE,
+                );
+            }
+        }
     }
 
     fn undocumented_in_answer(&mut self, rules: &Rules, body: Option<&Body>, status: Status) {
@@ -350,7 +355,7 @@ impl Surveyor {
         }
     }
 
-    fn everything(&mut self, tx: &Transaction, request: &Message, sent: &Sent<'_>, status: Status) {
+    fn everything(&mut self, sent: &Sent<'_>, status: Status) {
         self.notes.push(FieldNote {
             part: Part::ResponseBody,
             field: TextId::NONE,
@@ -371,12 +376,10 @@ impl Surveyor {
             fields::all(&body.value, &mut Trail::root(), &mut fields);
         }
         self.seen(Part::RequestBody, &fields, false, Status::NONE);
-        let media = tx.field(request, "content-type").map(media);
-        if media.as_deref() == Some("application/x-www-form-urlencoded") {
+        if let Some(pairs) = &sent.form {
             let mut form = Fields::new();
-            let bytes = sent.bytes.unwrap_or_default();
-            for (name, value) in parameters::of_query(bytes) {
-                text_field(parameters::stem(&name), &value, &mut form);
+            for (name, value) in pairs {
+                text_field(parameters::stem(name), value, &mut form);
             }
             self.seen(Part::RequestBody, &form, true, Status::NONE);
         }
@@ -402,6 +405,45 @@ impl Surveyor {
                 remark,
                 status,
             });
+        }
+    }
+}
+
+/// Adds what header fields and cookies break.
+fn broken_fields(
+    rules: &Rules,
+    tx: &Transaction,
+    sent: &Sent<'_>,
+    out: &mut Vec<(Part, SchemaRule, Trail)>,
+) {
+    let (book, operation) = (&rules.book, &rules.operation);
+    let mut tell =
+        |part, rule, name: &str| out.push((part, rule, Trail::of(name.as_bytes(), true)));
+    let in_header = |name: &str| tx.field(sent.request, name).is_some();
+    for name in parameters::missing(book, operation, Place::Header, in_header) {
+        tell(Part::RequestHeader, SchemaRule::Required, name);
+    }
+    let cookie = |wanted: &str| {
+        // HTTP/2 may send each cookie in a field of its own (RFC 9113 section 8.2.3).
+        let fields = tx.fields(sent.request);
+        let fields = fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
+        fields
+            .flat_map(|(_, value)| form::cookies(value))
+            .find(|(name, _)| *name == wanted.as_bytes())
+            .map(|(_, value)| value)
+    };
+    let in_cookie = |name: &str| cookie(name).is_some();
+    for name in parameters::missing(book, operation, Place::Cookie, in_cookie) {
+        tell(Part::RequestCookie, SchemaRule::Required, name);
+    }
+    for parameter in &operation.parameters {
+        let (part, value) = match parameter.place {
+            Place::Header => (Part::RequestHeader, tx.field(sent.request, &parameter.name)),
+            Place::Cookie => (Part::RequestCookie, cookie(&parameter.name)),
+            Place::Path | Place::Query => continue,
+        };
+        if let Some(rule) = value.and_then(|value| parameter.breaks(book, value)) {
+            tell(part, rule, &parameter.name);
         }
     }
 }

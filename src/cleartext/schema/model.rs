@@ -66,6 +66,7 @@ pub(super) enum Place {
     Path,
     Query,
     Header,
+    Cookie,
 }
 
 /// A parameter of an operation.
@@ -204,9 +205,39 @@ impl Book {
         })
     }
 
+    /// A schema and all that holds together with it, references followed and alternatives left out. None if there are too
+    /// many.
+    pub(super) fn certain(&self, id: SchemaId) -> Option<Vec<(SchemaId, &Schema)>> {
+        self.closure(&[id], |schema, waiting| waiting.extend(&schema.all_of))
+    }
+
+    /// Whether requests need a field that a schema requires: what is read only is required of answers alone
+    /// (OpenAPI 3.0.3, "Schema Object").
+    pub(super) fn is_for_requests(&self, schema: &Schema, name: &str) -> bool {
+        match schema.properties.get(name) {
+            Some(id) => {
+                let all = self.expanded(&[*id]);
+                all.is_some_and(|all| all.iter().all(|schema| !schema.read_only))
+            }
+            None => !self.read_only.contains(name),
+        }
+    }
+
     /// The schemas that together say what a value of these schemas may be, references and combinations followed. None if
     /// there are too many.
     pub(super) fn expanded(&self, ids: &[SchemaId]) -> Option<Vec<&Schema>> {
+        let all = self.closure(ids, |schema, waiting| {
+            waiting.extend(&schema.all_of);
+            waiting.extend(schema.choices.iter().flatten());
+        })?;
+        Some(all.into_iter().map(|(_, schema)| schema).collect())
+    }
+
+    fn closure(
+        &self,
+        ids: &[SchemaId],
+        follow: impl Fn(&Schema, &mut Vec<SchemaId>),
+    ) -> Option<Vec<(SchemaId, &Schema)>> {
         const MOST: usize = 128;
         let mut seen: BTreeSet<SchemaId> = BTreeSet::new();
         let mut waiting: Vec<SchemaId> = ids.to_vec();
@@ -219,9 +250,8 @@ impl Book {
                 return None;
             }
             let schema = self.schema(id)?;
-            waiting.extend(&schema.all_of);
-            waiting.extend(schema.choices.iter().flatten());
-            out.push(schema);
+            follow(schema, &mut waiting);
+            out.push((id, schema));
         }
         Some(out)
     }

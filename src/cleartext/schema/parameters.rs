@@ -47,9 +47,9 @@ pub(super) fn stem(name: &[u8]) -> &[u8] {
     name.get(..end.unwrap_or(name.len())).unwrap_or(name)
 }
 
-/// Holds one parameter against its schema.
-pub(super) fn check(book: &Book, parameter: &Parameter, value: &[u8]) -> Option<SchemaRule> {
-    let (id, text) = (parameter.schema?, std::str::from_utf8(value).ok()?);
+/// Holds a value that is text against its schema.
+pub(super) fn check(book: &Book, id: SchemaId, value: &[u8]) -> Option<SchemaRule> {
+    let text = std::str::from_utf8(value).ok()?;
     // No value at all may mean a flag, or that nothing is asked for.
     if text.is_empty() || text.len() > MAX_VALUE {
         return None;
@@ -71,6 +71,13 @@ pub(super) fn check(book: &Book, parameter: &Parameter, value: &[u8]) -> Option<
             .find_map(|element| scalar(book, items, element));
     }
     scalar(book, id, text)
+}
+
+impl Parameter {
+    /// The rule that a value of the parameter breaks.
+    pub(super) fn breaks(&self, book: &Book, value: &[u8]) -> Option<SchemaRule> {
+        check(book, self.schema?, value)
+    }
 }
 
 /// The one schema of the elements; none if there are several.
@@ -124,13 +131,13 @@ pub(super) fn missing<'a>(
     let required = operation.parameters.iter();
     let required = required.filter(move |one| one.place == place && one.required);
     required
-        .filter(move |one| !is_there(&one.name) && is_sent_by_name(book, one))
+        .filter(move |one| !is_there(&one.name) && is_sent_by_name(book, one.schema))
         .map(|one| one.name.as_ref())
 }
 
-/// Whether the parameter appears under its own name: the members of an object may not.
-fn is_sent_by_name(book: &Book, parameter: &Parameter) -> bool {
-    let schemas = parameter.schema.and_then(|id| book.expanded(&[id]));
+/// Whether what has this schema appears under its own name: the members of an object may not.
+pub(super) fn is_sent_by_name(book: &Book, schema: Option<SchemaId>) -> bool {
+    let schemas = schema.and_then(|id| book.expanded(&[id]));
     schemas.is_some_and(|schemas| {
         schemas.iter().all(|schema| {
             !schema.is_open()
@@ -145,7 +152,7 @@ pub(super) fn is_open(book: &Book, operation: &Operation) -> bool {
     let mut query = operation.parameters.iter();
     operation.open_query
         || query.any(|one| {
-            one.place == Place::Query && !is_sent_by_name(book, one) && {
+            one.place == Place::Query && !is_sent_by_name(book, one.schema) && {
                 let schemas = one.schema.and_then(|id| book.expanded(&[id]));
                 schemas.is_none_or(|schemas| {
                     let object =

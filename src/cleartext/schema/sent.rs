@@ -1,9 +1,10 @@
-//! What a transaction holds that can be held against a document: the query, and bodies that are JSON.
+//! What a transaction holds that can be held against a document: the query, and bodies that are JSON or a form.
 
 use serde_json::Value;
 
 use super::check::type_of;
 use super::fields::Fields;
+use super::form::{self, Form};
 use super::parameters;
 use super::trail::Trail;
 use crate::cleartext::anonymize::endpoint::path::query_of;
@@ -20,7 +21,8 @@ pub(super) struct Sent<'a> {
     pub(super) query: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body, where it is JSON.
     pub(super) body: Option<Body>,
-    pub(super) bytes: Option<&'a [u8]>,
+    /// The body, where it is a form.
+    pub(super) form: Option<Form>,
     /// Nothing of the head is missing.
     pub(super) is_whole: bool,
 }
@@ -34,7 +36,7 @@ impl<'a> Sent<'a> {
             target,
             query: parameters::of_query(query_of(target)).collect(),
             body: json_body(tx, request, body),
-            bytes: body,
+            form: form_body(tx, request, body),
             is_whole: whole && !target.is_empty(),
         }
     }
@@ -66,6 +68,13 @@ pub(super) fn json_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]
     }
     let value = serde_json::from_slice(bytes).ok()?;
     Some(Body { media, value })
+}
+
+/// Reads a body that says it is a form.
+fn form_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<Form> {
+    let bytes = bytes.filter(|bytes| message.body_whole && bytes.len() <= MAX_BODY)?;
+    let is_form = media(tx.field(message, "content-type")?) == form::MEDIA;
+    is_form.then(|| parameters::of_query(bytes).collect())
 }
 
 /// The media type of a `Content-Type`, without parameters, in lower case.

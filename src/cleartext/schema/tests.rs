@@ -27,6 +27,7 @@ paths:
         - {name: status, in: query, required: true, schema: {type: string, enum: [open, paid]}}
         - {name: ids, in: query, schema: {type: array, items: {type: integer}}}
         - {name: X-Tenant, in: header, required: true, schema: {type: string}}
+        - {name: theme, in: cookie, schema: {type: string, enum: [dark, light]}}
       requestBody:
         required: true
         content:
@@ -260,6 +261,122 @@ fn parameters_break_rules() {
     assert_eq!(
         broken(&Exchange { target, ..SOUND }),
         ["enum request.query:status!"]
+    );
+}
+
+#[test]
+fn cookies_break_rules() {
+    let sent = |cookies: &[&str]| {
+        let mut fields = SOUND.fields.to_vec();
+        fields.extend(cookies.iter().map(|value| ("Cookie", *value)));
+        let fields = &fields;
+        broken(&Exchange { fields, ..SOUND })
+    };
+    assert!(sent(&["session=1; theme=dark"]).is_empty());
+    assert!(sent(&["theme", "Theme=red;;=", "theme="]).is_empty());
+    assert_eq!(
+        sent(&["session=1", "theme=jane"]),
+        ["enum request.cookie:theme!"]
+    );
+}
+
+const FORM: &str = r"
+openapi: 3.0.3
+paths:
+  /logins:
+    post:
+      parameters:
+        - {name: csrf, in: cookie, required: true, schema: {type: string}}
+      requestBody:
+        content:
+          application/x-www-form-urlencoded:
+            schema:
+              allOf:
+                - {$ref: '#/components/schemas/Login'}
+                - {type: object, required: [scope], properties: {scope: {type: string, enum: [read, write]}}}
+components:
+  schemas:
+    Login:
+      type: object
+      required: [grant_type, id, address, choice]
+      properties:
+        grant_type: {type: string}
+        id: {type: integer, readOnly: true}
+        age: {type: integer}
+        tags: {type: array, items: {type: integer}}
+        address: {type: object, properties: {city: {type: string}}}
+";
+
+/// What is found in a form that is sent with a cookie.
+fn form(document: &str, body: &str, cookie: &str) -> Vec<String> {
+    let exchange = Exchange {
+        target: "/logins",
+        fields: &[
+            (
+                "Content-Type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            ),
+            ("Cookie", cookie),
+        ],
+        body,
+        ..SOUND
+    };
+    survey(Depth::Inventory, Some(&rules(document)), &exchange)
+}
+
+#[test]
+fn forms_break_rules() {
+    for body in [
+        "grant_type=code&scope=read&choice=1&age=7&tags=1&tags=2,3&address[city]=Rome",
+        "scope=write&choice=&grant_type=a+b%20c&age=&address.city=Rome",
+    ] {
+        let found = form(FORM, body, "csrf=1");
+        let broken: Vec<_> = found
+            .iter()
+            .filter(|one| !one.starts_with("undoc"))
+            .collect();
+        assert!(broken.is_empty(), "{body}: {broken:?}");
+    }
+    let body = "grant_type=code&scope=all&age=old&tags=1&tags=two&colour=red&4111111111111111=1";
+    assert_eq!(
+        form(FORM, body, "session=1"),
+        [
+            "enum request.body:scope!",
+            "required request.body:choice!",
+            "required request.cookie:csrf!",
+            "type request.body:age!",
+            "type request.body:tags!",
+            "undocumented request.body:colour",
+            "undocumented request.body:{key}!",
+        ]
+    );
+}
+
+#[test]
+fn a_closed_form_has_no_other_fields() {
+    let closed = FORM.replace(
+        "Login:\n      type: object",
+        "Login:\n      type: object\n      additionalProperties: false",
+    );
+    // Beside another part of an `allOf` it would forbid what that has: hardly meant.
+    let found = form(
+        &closed,
+        "grant_type=a&choice=b&scope=read&zqcolour=red",
+        "csrf=1",
+    );
+    assert_eq!(found, ["undocumented request.body:zqcolour"]);
+    let closed = closed.replace(", choice]", "]");
+    let alone = closed.replace("                - {type: object, required: [scope], properties: {scope: {type: string, enum: [read, write]}}}\n", "");
+    let alone = alone
+        .replace("allOf:\n                - {$ref", "{$ref")
+        .replace("schema:\n              {", "schema: {");
+    let found = form(&alone, "grant_type=a&zqcolour=red&tags[]=1", "csrf=1");
+    assert_eq!(
+        found,
+        [
+            "undocumented request.body:zqcolour",
+            "unknown_field request.body:zqcolour"
+        ]
     );
 }
 
