@@ -59,6 +59,7 @@ step inputs tests/inputs.sh "$HUSHTAP"
 step conformance tests/conformance.sh "$HUSHTAP"
 step leak python3 -B tests/leak.py
 step openapi python3 -B tests/openapi.py
+step narrow python3 -B tests/narrow.py
 step templates python3 -B tests/template_mix.py --seeds 2
 step anomaly python3 -B tests/anomaly.py
 step proxies needs_root python3 -B tests/proxies.py

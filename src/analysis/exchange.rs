@@ -18,6 +18,7 @@ use super::summary::Summary;
 use super::tick::{Abandoned, Batch};
 use super::window::{Schedule, Window};
 use crate::clock::{EventTime, Tick};
+use crate::observation::Templates;
 use crate::tally::TallySheet;
 
 /// What the analysis room hands out. Each kind comes in order; the same capture gives the same outputs.
@@ -120,6 +121,7 @@ impl Shared {
                 windows: BTreeMap::new(),
                 next_window: None,
                 alerts: VecDeque::new(),
+                templates: None,
             }),
             changed: Condvar::new(),
         }
@@ -180,6 +182,8 @@ pub(super) struct Exchange {
     windows: BTreeMap<Window, (usize, WindowSums)>,
     next_window: Option<Window>,
     alerts: VecDeque<Alert>,
+    /// Templates that the last summary is told by, instead of those learned here.
+    pub(super) templates: Option<Templates>,
 }
 
 impl Exchange {
@@ -301,6 +305,10 @@ impl Exchange {
             self.population
                 .close(&self.settings, (from.end, last), from.tally, &mut alerts);
         self.send_alerts(alerts);
+        if let Some(templates) = self.templates.take_if(|_| last) {
+            let snapshot = Arc::make_mut(&mut self.closed.snapshot);
+            snapshot.templates = (templates, snapshot.templates.1 + 1);
+        }
         if let Some(summarizer) = self.summarizer.take() {
             let alerts = self.alerts.iter().cloned().collect();
             let history = self.population.history();

@@ -254,8 +254,12 @@ impl Population {
         self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
         self.volume.learn(&mut self.epoch.volume);
-        let lessons = &mut self.epoch.routes;
-        let templates = self.routes.learn(lessons, (settings.k, last), tally);
+        let mut lessons = std::mem::take(&mut self.epoch.routes);
+        let templates = if settings.learn_templates {
+            self.routes.learn(&mut lessons, (settings.k, last), tally)
+        } else {
+            None
+        };
         self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {

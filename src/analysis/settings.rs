@@ -30,6 +30,8 @@ pub struct Settings {
     pub max_sensitive_per_shard: usize,
     /// Lines of the inventory (fields by endpoint) per shard.
     pub max_inventory_per_shard: usize,
+    /// Whether templates are learned from paths; not where they are known from elsewhere.
+    pub learn_templates: bool,
     /// Whether there are documents: then an endpoint that none of them has is a shadow, and not just new.
     pub has_documents: bool,
     /// Texts waiting for admission per shard; the longest unused go first.
@@ -78,6 +80,7 @@ impl Default for Settings {
             history: None,
             max_sensitive_per_shard: 2_048,
             max_inventory_per_shard: 4_096,
+            learn_templates: true,
             has_documents: false,
             max_texts_per_shard: 2_048,
             max_deferred_per_shard: 1_024,

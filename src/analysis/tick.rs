@@ -22,7 +22,7 @@ use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
 use crate::masked::MaskedText;
-use crate::observation::{FieldNote, Finding, FlowId, Observation, SHARDS};
+use crate::observation::{FieldNote, Finding, FlowId, Observation, SHARDS, Templates};
 use crate::tally::{Tallies, TallySheet};
 
 /// Starts the analysis room for a number of workers: a sink for each, and what comes out.
@@ -238,6 +238,12 @@ impl TickSink {
             return Err(Abandoned);
         }
         Ok(())
+    }
+
+    /// As [`TickSink::finish`], with templates that were learned elsewhere. For one worker.
+    pub fn finish_as(self, last: Tick, templates: &Templates) -> Result<(), Abandoned> {
+        self.shared.lock().templates = Some(templates.clone());
+        self.finish(last)
     }
 
     fn keep_own_batch(&mut self, marker: u64) {
@@ -526,6 +532,7 @@ impl TickSink {
                     observation: item.observation,
                     counts_to_token,
                     findings: findings.to_vec(),
+                    notes: seen.notes.to_vec(),
                     text: item.text.and_then(|at| batch.texts.get_mut(at)?.take()),
                 });
             }

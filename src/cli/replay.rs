@@ -37,7 +37,7 @@ pub struct ReplayArgs {
     /// Leave out packets from this moment on.
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Narrow records and alerts, e.g. 'endpoint=/v1/users/{id} and status=5xx'.
+    /// Narrow report, records and alerts, e.g. 'endpoint=/v1/users/{id} and status=5xx'.
     #[arg(long, value_name = "EXPR")]
     pub select: Option<String>,
     /// No progress bar, even on a terminal.
@@ -94,5 +94,5 @@ Examples:
   hushtap replay --records - --select 'token=tk_7f3a* and status=5xx' x.pcap
   hushtap replay --fail-on high --report none x.pcap     for CI: exit 4 if there is a high alert
 
---select narrows records and alerts; it takes token=, client=, flow=, endpoint=, status=, time=, alert= joined by 'and'; a value may end in * (status: 404 or 4xx; time: FROM..TO with either left out, or the beginning of a time; alert: an id or a signal, for what is behind it, which reads the input twice).
+--select narrows report, records and alerts; it takes token=, client=, flow=, endpoint=, status=, time=, alert= joined by 'and'; a value may end in * (status: 404 or 4xx; time: FROM..TO with either left out, or the beginning of a time; alert: an id or a signal, for what is behind it; endpoint: as report and records name it). alert= and endpoint= read the input twice; from standard input, which is read once, endpoint= does not know templates that were learned from names in paths.
 A damaged file is analysed up to the damage, and the exit code is 3.";

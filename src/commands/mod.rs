@@ -32,7 +32,7 @@ pub use options::{
     TimeRange, expand,
 };
 pub use progress::Progress;
-pub use select::{AlertScopes, Select, Selector};
+pub use select::{AlertScopes, Beforehand, Select, Selector};
 
 /// Parses the command line. A wrong one ends the process with exit 2 here.
 pub fn parse() -> (Cli, ArgMatches) {

@@ -25,6 +25,8 @@ pub struct ReplayOptions {
     pub select: Select,
     /// How closely transactions are held against the documents.
     pub survey: Depth,
+    /// Whether a report is wanted.
+    pub report: bool,
     /// Whether rows are wanted at all (`--records`).
     pub records: bool,
     /// Whether rows carry masked text (`--bodies`).

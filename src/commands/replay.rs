@@ -38,6 +38,7 @@ pub fn run(
             ReportKind::None => Depth::Violations,
             ReportKind::Text | ReportKind::Json | ReportKind::Html => Depth::Inventory,
         },
+        report: kind != ReportKind::None,
         records: args.records.is_some(),
         bodies: args.bodies,
         progress: Progress::default(),
@@ -259,6 +260,7 @@ mod tests {
             outputs.alerts(&mut lines, &mut resolver)?;
             Ok(Outcome {
                 tls: None,
+                select: None,
                 captures: vec![Capture {
                     file: options.inputs[0].display().to_string(),
                     packets: 1,

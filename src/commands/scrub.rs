@@ -30,6 +30,7 @@ pub(super) fn run(
     }
     let options = ScrubOptions {
         replay: ReplayOptions {
+            report: false,
             range: TimeRange::parse(args.from.as_deref(), args.to.as_deref())?,
             select: args
                 .select

@@ -13,6 +13,7 @@ mod examine;
 mod keep;
 mod listeners;
 mod live;
+mod narrow;
 mod queue;
 mod replay;
 mod rooms;

@@ -8,6 +8,7 @@ use std::thread::{self, Builder};
 use crossbeam_channel::Receiver;
 
 use super::capture::CaptureLoop;
+use super::narrow::Narrow;
 use super::queue::{self, WhenFull};
 use super::rooms::Rooms;
 use super::workers;
@@ -19,7 +20,7 @@ use crate::cleartext::engine::Engine;
 use crate::cleartext::mask::Render;
 use crate::cleartext::schema::Depth;
 use crate::cleartext::tls::{self, Book};
-use crate::commands::{AlertScopes, ReplayOptions, Selector, faults};
+use crate::commands::{Beforehand, ReplayOptions, Selector, faults};
 use crate::config::Mode;
 use crate::error::Error;
 use crate::gauge::Gauges;
@@ -34,12 +35,14 @@ const FIELDS_PER_SHARD: usize = 32_768;
 /// Reads all inputs and hands records and alerts to `outputs`; what was found at the end is the outcome.
 pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome, Error> {
     let key = options.config.passing_key()?;
-    let alerts = alerts(options, &key)?;
-    let wanted = outputs.wants_records();
-    let run = analyse(options, &key, wanted, |rooms, results| {
+    let known = beforehand(options, &key)?;
+    let narrows = options.report && !options.select.is_empty();
+    let wanted = outputs.wants_records() || narrows;
+    let run = analyse(options, &key, wanted, |rooms, settings, results| {
         let mut selector = Selector::new(options.select.clone(), rooms.names());
-        selector.know_alerts(alerts);
-        collect(rooms, selector, results, outputs)
+        selector.know(known);
+        let part = narrows.then(|| Narrow::new(settings)).transpose()?;
+        collect(rooms, (selector, part), results, outputs)
     })?;
     Ok(Outcome {
         captures: captures(options, &run.source, &run.damage),
@@ -49,16 +52,17 @@ pub fn replay(options: &ReplayOptions, outputs: &mut Outputs) -> Result<Outcome,
         documents: run.rooms.documents(),
         catalog: options.config.catalog(),
         tls: run.book,
+        select: options.select.text().map(str::to_owned),
     })
 }
 
 /// The flows of the transactions that `options.select` admits.
 pub(super) fn flows(options: &ReplayOptions) -> Result<BTreeSet<FlowId>, Error> {
     let key = options.config.passing_key()?;
-    let alerts = alerts(options, &key)?;
-    let run = analyse(options, &key, true, |rooms, results| {
+    let known = beforehand(options, &key)?;
+    let run = analyse(options, &key, true, |rooms, _, results| {
         let mut selector = Selector::new(options.select.clone(), rooms.names());
-        selector.know_alerts(alerts);
+        selector.know(known);
         let mut flows = BTreeSet::new();
         for output in results {
             if let Output::Rows { rows, .. } = output {
@@ -71,27 +75,35 @@ pub(super) fn flows(options: &ReplayOptions) -> Result<BTreeSet<FlowId>, Error> 
     Ok(run.found)
 }
 
-/// The alerts whose transactions are asked for, from a reading of their own; it needs `key` to be that of the next.
-fn alerts(options: &ReplayOptions, key: &StateKey) -> Result<AlertScopes, Error> {
-    if !options.select.asks_for_alerts() {
-        return Ok(AlertScopes::default());
-    }
-    if options.inputs.iter().any(|path| path.as_os_str() == "-") {
+/// What `options.select` needs to know beforehand, from a reading of its own; it needs `key` to be that of the next.
+fn beforehand(options: &ReplayOptions, key: &StateKey) -> Result<Beforehand, Error> {
+    let from_stdin = options.inputs.iter().any(|path| path.as_os_str() == "-");
+    let alerts = options.select.asks_for_alerts();
+    if alerts && from_stdin {
         return Err(Error::usage(
             "--select alert= reads the input twice, which standard input does not allow",
         )
         .hint("write the capture to a file first"));
     }
-    let run = analyse(options, key, false, |rooms, results| {
+    if from_stdin || !(alerts || options.select.asks_for_endpoints()) {
+        return Ok(Beforehand::default());
+    }
+    let run = analyse(options, key, false, |rooms, _, results| {
         let selector = Selector::new(options.select.clone(), rooms.names());
-        let mut scopes = AlertScopes::default();
+        let mut known = Beforehand::default();
         for output in results {
-            if let Output::Alerts(alerts) = output {
-                let admitted = alerts.iter().filter(|alert| selector.names_alert(alert));
-                admitted.for_each(|alert| scopes.add(alert));
+            match output {
+                Output::Alerts(alerts) => {
+                    let admitted = alerts.iter().filter(|alert| selector.names_alert(alert));
+                    admitted.for_each(|alert| known.alerts.add(alert));
+                }
+                Output::Summary { summary, .. } => {
+                    known.templates = summary.admitted.templates().clone();
+                }
+                Output::Rows { .. } | Output::Window { .. } | Output::State(_) => {}
             }
         }
-        Ok(scopes)
+        Ok(known)
     })?;
     Ok(run.found)
 }
@@ -111,7 +123,7 @@ fn analyse<T>(
     options: &ReplayOptions,
     key: &StateKey,
     rows: bool,
-    collect: impl FnOnce(&Rooms, &Receiver<Output>) -> Result<T, Error>,
+    collect: impl FnOnce(&Rooms, &analysis::Settings, &Receiver<Output>) -> Result<T, Error>,
 ) -> Result<Run<T>, Error> {
     let tallies = Tallies::default();
     let gauges = Gauges::default();
@@ -132,7 +144,7 @@ fn analyse<T>(
         settings.max_texts_per_shard = settings.max_texts_per_shard.max(FIELDS_PER_SHARD);
         settings.max_inventory_per_shard = settings.max_inventory_per_shard.max(FIELDS_PER_SHARD);
     }
-    let (sinks, results) = analysis::start(settings, rooms.workers, &tallies);
+    let (sinks, results) = analysis::start(settings.clone(), rooms.workers, &tallies);
     let (feed, channels) = queue::feed(
         rooms.workers,
         WhenFull::Block,
@@ -162,7 +174,7 @@ fn analyse<T>(
             .spawn_scoped(scope, move || capture.run(source))
             .map_err(|error| Error::io("cannot start a thread", "ht-capture", &error))?;
         let workers = workers::spawn(scope, &rooms.worker, &tallies, channels, sinks)?;
-        let found = collect(&rooms, &results);
+        let found = collect(&rooms, &settings, &results);
         // Without a reader the workers give up, and then so does the capture thread.
         drop(results);
         if found.is_err() {
@@ -185,7 +197,7 @@ fn analyse<T>(
 /// Reads what the analysis room hands out, to the end.
 fn collect(
     rooms: &Rooms,
-    mut selector: Selector,
+    (mut selector, mut part): (Selector, Option<Narrow>),
     results: &Receiver<Output>,
     outputs: &mut Outputs,
 ) -> Result<Summary, Error> {
@@ -197,9 +209,17 @@ fn collect(
     let mut last = None;
     for output in results {
         match output {
-            Output::Rows { rows, .. } => {
+            Output::Rows { tick, rows } => {
                 for row in rows.iter().filter(|row| selector.admits(&row.observation)) {
-                    records.encode(row, &mut lines);
+                    if outputs.wants_records() {
+                        records.encode(row, &mut lines);
+                    }
+                    if let Some(part) = &mut part {
+                        part.push(row);
+                    }
+                }
+                if let Some(part) = &mut part {
+                    part.end_tick(tick);
                 }
                 outputs.records(&mut lines, &mut resolver)?;
             }
@@ -219,7 +239,12 @@ fn collect(
             | Output::State(_) => {}
         }
     }
-    last.ok_or_else(Error::internal)
+    let mut whole = last.ok_or_else(Error::internal)?;
+    if let Some(part) = part {
+        return part.finish(whole, &mut selector);
+    }
+    whole.alerts.retain(|alert| selector.admits_alert(alert));
+    Ok(whole)
 }
 
 /// Opens the files; the first one that is no capture at all ends it.

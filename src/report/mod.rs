@@ -40,6 +40,8 @@ pub struct Outcome {
     pub catalog: Catalog,
     /// TLS flows.
     pub tls: Option<Arc<Book>>,
+    /// What the outputs are narrowed to, if they are (`--select`).
+    pub select: Option<String>,
 }
 
 /// One capture file.

@@ -288,6 +288,7 @@ fn outcome() -> Outcome {
         ]),
         catalog: catalog(),
         tls: None,
+        select: None,
     }
 }
 
@@ -414,6 +415,7 @@ fn an_empty_capture_has_a_report() {
         documents: None,
         catalog: crate::catalog::Catalog::default(),
         tls: None,
+        select: None,
     };
     let shown = text(&View::of(&empty));
     assert!(shown.contains("transactions  0"));

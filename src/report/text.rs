@@ -88,6 +88,10 @@ fn totals(out: &mut String, view: &View) {
     let mut line = |name: &str, value: String| {
         writeln!(out, "  {name:<13} {value}").unwrap_or_default();
     };
+    if let Some(select) = &view.select {
+        let whole = "packets, bytes, flows and losses are those of the whole";
+        line("narrowed to", format!("{} ({whole})", printable(select)));
+    }
     if let Some(range) = &view.time_range {
         let span = format!("{} to {} ({:.1} s)", range.from, range.to, range.seconds);
         line("time range", span);

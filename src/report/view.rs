@@ -22,6 +22,9 @@ use crate::views::{
 #[derive(Clone, Debug, Serialize)]
 pub struct View {
     pub(super) captures: Vec<CaptureView>,
+    /// What the rest is narrowed to; packets, flows, TLS and losses are those of the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) select: Option<String>,
     pub(super) time_range: Option<RangeView>,
     pub(super) packets: u64,
     pub(super) bytes: u64,
@@ -186,6 +189,7 @@ impl View {
             documents,
             catalog,
             tls: _,
+            select,
         } = outcome;
         let words = Words {
             names: names.as_ref(),
@@ -197,6 +201,7 @@ impl View {
         let counts = summary.transactions;
         Self {
             captures: captures.iter().map(capture).collect(),
+            select: select.clone(),
             time_range: summary.time_range.map(range),
             packets: tallies.total(Tally::PacketsIn),
             bytes: captures.iter().map(|capture| capture.bytes).sum(),

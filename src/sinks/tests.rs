@@ -133,6 +133,7 @@ fn a_full_record() {
             exposure: None,
             dry_run: false,
         }],
+        notes: Vec::new(),
         text: Some(Box::new(MaskedText {
             request_head: Some(Masked::default()),
             ..MaskedText::default()
@@ -184,6 +185,7 @@ fn what_does_not_apply_is_left_out_and_texts_show_their_class_until_admitted() {
         },
         counts_to_token: false,
         findings: Vec::new(),
+        notes: Vec::new(),
         text: None,
     };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! `--select`: `KEY=VALUE` joined by `and`, over what records and alerts show. A value may end in `*`.
+//! `--select`: `KEY=VALUE` joined by `and`, over what records and alerts show; it narrows the report as well. A value may end in `*`.
 
 mod alerts;
 
@@ -9,13 +9,28 @@ pub use alerts::AlertScopes;
 
 use super::options::moment;
 use crate::analysis::alert::{Alert, Subject};
+use crate::analysis::summary::Learned;
 use crate::clock::EventTime;
 use crate::error::Error;
-use crate::observation::{EndpointId, Names, Observation, PrincipalKey, Status};
+use crate::observation::{
+    EndpointId, EndpointName, Names, Observation, PrincipalKey, Status, Templates,
+};
 
 /// A parsed expression. The empty one admits everything.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Select(Vec<Condition>);
+pub struct Select {
+    conditions: Vec<Condition>,
+    text: String,
+}
+
+/// What was learned in a first reading.
+#[derive(Clone, Debug, Default)]
+pub struct Beforehand {
+    /// The alerts that are asked for.
+    pub alerts: AlertScopes,
+    /// The templates by which paths are shown.
+    pub templates: Templates,
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Condition {
@@ -101,13 +116,24 @@ impl Pattern {
 impl Select {
     /// Whether it admits everything.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.conditions.is_empty()
     }
 
-    /// Whether it asks for what is behind alerts: then these must be known first ([`Selector::know_alerts`]).
+    /// As it was written; none if it is empty.
+    pub fn text(&self) -> Option<&str> {
+        (!self.is_empty()).then_some(self.text.as_str())
+    }
+
+    /// Whether it asks for what is behind alerts: then these must be known first ([`Selector::know`]).
     pub fn asks_for_alerts(&self) -> bool {
         let is_alert = |condition: &Condition| matches!(condition, Condition::Alert(_));
-        self.0.iter().any(is_alert)
+        self.conditions.iter().any(is_alert)
+    }
+
+    /// Whether it asks for endpoints: their templates may be learned from what comes later.
+    pub fn asks_for_endpoints(&self) -> bool {
+        let is_endpoint = |condition: &Condition| matches!(condition, Condition::Endpoint(_));
+        self.conditions.iter().any(is_endpoint)
     }
 
     /// Reads an expression.
@@ -135,7 +161,10 @@ impl Select {
                 condition(key, value).map_err(fault)
             })
             .collect::<Result<_, _>>()
-            .map(Self)
+            .map(|conditions| Self {
+                conditions,
+                text: text.trim().to_owned(),
+            })
     }
 }
 
@@ -179,7 +208,8 @@ pub struct Selector {
     tokens: BTreeMap<PrincipalKey, bool>,
     clients: BTreeMap<PrincipalKey, bool>,
     endpoints: BTreeMap<EndpointId, bool>,
-    alerts: AlertScopes,
+    learned: BTreeMap<Learned, bool>,
+    known: Beforehand,
 }
 
 impl Selector {
@@ -194,50 +224,57 @@ impl Selector {
             tokens: BTreeMap::new(),
             clients: BTreeMap::new(),
             endpoints: BTreeMap::new(),
-            alerts: AlertScopes::default(),
+            learned: BTreeMap::new(),
+            known: Beforehand::default(),
         }
     }
 
     /// Whether an alert is one whose transactions are asked for; what else is asked for narrows these.
     pub fn names_alert(&self, alert: &Alert) -> bool {
-        self.select.0.iter().all(|condition| match condition {
-            Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
-            Condition::Token(_)
-            | Condition::Client(_)
-            | Condition::Flow(_)
-            | Condition::Endpoint(_)
-            | Condition::Status(_)
-            | Condition::Time(_) => true,
-        })
+        self.select
+            .conditions
+            .iter()
+            .all(|condition| match condition {
+                Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
+                Condition::Token(_)
+                | Condition::Client(_)
+                | Condition::Flow(_)
+                | Condition::Endpoint(_)
+                | Condition::Status(_)
+                | Condition::Time(_) => true,
+            })
     }
 
-    /// The alerts that were asked for, from a first reading.
-    pub fn know_alerts(&mut self, alerts: AlertScopes) {
-        self.alerts = alerts;
+    /// What a first reading found. Without it endpoints are known by what a single request says of them.
+    pub fn know(&mut self, known: Beforehand) {
+        self.known = known;
     }
 
     /// Whether a transaction belongs to what was asked for.
     pub fn admits(&mut self, observation: &Observation) -> bool {
-        let conditions = std::mem::take(&mut self.select.0);
+        let conditions = std::mem::take(&mut self.select.conditions);
         let admitted = conditions.iter().all(|condition| match condition {
             Condition::Token(pattern) => observation
                 .token
                 .is_some_and(|key| self.is_token(pattern, key)),
             Condition::Client(pattern) => self.is_client(pattern, observation.client),
             Condition::Flow(flow) => observation.flow.0 == *flow,
-            Condition::Endpoint(pattern) => self.is_endpoint(pattern, observation.endpoint),
+            Condition::Endpoint(pattern) => {
+                self.is_endpoint(pattern, observation.endpoint)
+                    || self.is_learned(pattern, observation)
+            }
             Condition::Status(StatusIs::Code(code)) => observation.status.0 == *code,
             Condition::Status(StatusIs::Class(class)) => observation.status.class() == *class,
             Condition::Time(time) => time.admits(observation.start),
-            Condition::Alert(_) => self.alerts.hold(observation),
+            Condition::Alert(_) => self.known.alerts.hold(observation),
         });
-        self.select.0 = conditions;
+        self.select.conditions = conditions;
         admitted
     }
 
     /// Whether an alert belongs to it. Alerts have no flow and no status: conditions on those let none through.
     pub fn admits_alert(&mut self, alert: &Alert) -> bool {
-        let conditions = std::mem::take(&mut self.select.0);
+        let conditions = std::mem::take(&mut self.select.conditions);
         let (mut token, mut client, mut endpoint) = (alert.token, alert.client, alert.endpoint);
         match alert.subject {
             Subject::Token(key) => token = Some(key),
@@ -254,7 +291,7 @@ impl Selector {
             Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
             Condition::Flow(_) | Condition::Status(_) => false,
         });
-        self.select.0 = conditions;
+        self.select.conditions = conditions;
         admitted
     }
 
@@ -274,12 +311,33 @@ impl Selector {
     fn is_endpoint(&mut self, pattern: &Pattern, id: EndpointId) -> bool {
         let names = &self.names;
         remember(&mut self.endpoints, id, || {
-            names.endpoint(id).is_some_and(|name| {
-                pattern.matches(&name.template)
-                    || pattern.matches(&format!("{} {}", name.method, name.template))
-            })
+            let name = names.endpoint(id);
+            name.is_some_and(|name| is_named(pattern, &name))
         })
     }
+
+    /// The same by the template that was learned for its path.
+    fn is_learned(&mut self, pattern: &Pattern, observation: &Observation) -> bool {
+        if observation.route.is_empty() {
+            return false;
+        }
+        let (service, method) = (observation.service, observation.method);
+        let templates = &self.known.templates;
+        let learned = Learned {
+            service,
+            method,
+            template: templates.template(service, &observation.route),
+        };
+        let names = &self.names;
+        remember(&mut self.learned, learned, || {
+            is_named(pattern, &learned.name(names.as_ref()))
+        })
+    }
+}
+
+fn is_named(pattern: &Pattern, name: &EndpointName) -> bool {
+    pattern.matches(&name.template)
+        || pattern.matches(&format!("{} {}", name.method, name.template))
 }
 
 /// One verdict an id holds for a whole expression, so each kind of key may stand in it once only; see [`Select::parse`].
@@ -306,10 +364,10 @@ mod tests {
     #[test]
     fn reads_conditions() {
         let select = Select::parse("token=tk_7f* and status=5xx and flow=17").unwrap();
-        assert_eq!(select.0.len(), 3);
+        assert_eq!(select.conditions.len(), 3);
         let select = Select::parse("endpoint=GET /v1/a=b").unwrap();
         assert_eq!(
-            select.0,
+            select.conditions,
             [Condition::Endpoint(Pattern {
                 text: "GET /v1/a=b".to_owned(),
                 is_prefix: false
