@@ -27,6 +27,7 @@ pub mod alert;
 pub mod clip;
 pub mod country;
 pub mod endpoint;
+pub mod exact;
 pub mod explain;
 pub mod insight;
 pub mod inventory;

@@ -115,7 +115,7 @@ impl Shard {
             tokens: Table::new(settings.max_tokens / SHARDS),
             clients: Table::new(settings.max_clients / SHARDS),
             texts: WaitingTexts::new(settings.max_texts_per_shard, settings.k),
-            routes: RouteBook::default(),
+            routes: RouteBook::new(settings.summary_seconds.is_some()),
             sensitive: SensitiveMap::default(),
             inventory: Inventory::default(),
             newcomers: Vec::new(),

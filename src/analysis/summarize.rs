@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use super::alert::Alert;
 use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
+use super::exact::{Exact, ExactSum};
 use super::insight::{Collector, History};
 use super::inventory;
 use super::population::Snapshot;
 use super::principal::{Principal, quantiles};
-use super::routes::{RouteKey, RouteTotals};
+use super::routes::{RouteKey, RouteTotals, learned};
 use super::settings::Settings;
 use super::shard::OwnShards;
 use super::share::{PROTOCOLS, Share, Totals};
 use super::summary::{
-    EndpointSummary, Learned, PrincipalSummary, SensitiveEntry, Summary, TransactionCounts,
+    EndpointSummary, ExactSummary, Learned, PrincipalSummary, SensitiveEntry, Summary,
+    TransactionCounts,
 };
 use crate::observation::{EndpointId, Part, PrincipalKey, RuleId, TextId, TypeId};
 
@@ -28,6 +30,7 @@ pub(super) struct Summarizer {
     sensitive: BTreeMap<(EndpointId, Part, TextId, TypeId), SensitiveEntry>,
     insights: Collector,
     inventory: inventory::Sum,
+    exact: Option<ExactSum>,
 }
 
 impl Summarizer {
@@ -56,6 +59,9 @@ impl Summarizer {
         }
         for entry in shards.iter().flat_map(|shard| shard.inventory.entries()) {
             self.inventory.add(entry);
+        }
+        for book in shards.iter().filter_map(|shard| shard.routes.exact()) {
+            book.add_to(self.exact.get_or_insert_default());
         }
         let mut busiest: Vec<_> = shards
             .iter()
@@ -90,6 +96,7 @@ impl Summarizer {
     ) -> Summary {
         let (limit, most) = (settings.summary_principals, settings.max_endpoints);
         self.fold_overflow(snapshot);
+        let exact = self.exact.take().map(|exact| self.exact(exact));
         let (by_path, overflow, renamed) =
             by_template(std::mem::take(&mut self.routes), snapshot, most);
         if overflow.requests > 0 {
@@ -128,6 +135,7 @@ impl Summarizer {
                 .zip(self.totals.rules)
                 .filter(|&(_, hits)| hits > 0)
                 .collect(),
+            exact: exact.unwrap_or_default(),
             alerts,
             insights: self.insights.build(history),
             renamed,
@@ -136,6 +144,28 @@ impl Summarizer {
                 .clone()
                 .with_templates(snapshot.templates.0.clone()),
         }
+    }
+
+    /// Exact counters of all endpoints: those that single requests tell apart, and the learned ones.
+    fn exact(&self, sum: ExactSum) -> Vec<ExactSummary> {
+        let mut other = sum.rest;
+        if let Some(totals) = self.endpoints.get(&OTHER_ENDPOINT) {
+            other.merge(&Exact::from(totals));
+        }
+        let of = |(endpoint, learned, counts)| ExactSummary {
+            endpoint,
+            learned,
+            counts,
+        };
+        let told_apart = self.endpoints.iter();
+        let told_apart = told_apart.filter(|(endpoint, _)| **endpoint != OTHER_ENDPOINT);
+        let learned = sum.by_label.into_iter();
+        told_apart
+            .map(|(&endpoint, totals)| (endpoint, None, Exact::from(totals)))
+            .chain(learned.map(|(learned, counts)| (OTHER_ENDPOINT, Some(learned), counts)))
+            .chain([(OTHER_ENDPOINT, None, other)])
+            .map(of)
+            .collect()
     }
 
     fn add_sensitive(&mut self, entry: SensitiveEntry) {
@@ -184,11 +214,7 @@ fn by_template(
     let mut overflow = RouteTotals::new();
     let mut renamed: BTreeMap<EndpointId, Option<Learned>> = BTreeMap::new();
     for (key, totals) in routes {
-        let learned = (!key.route.is_empty()).then(|| Learned {
-            service: key.service,
-            method: key.method,
-            template: snapshot.templates.0.template(key.service, &key.route),
-        });
+        let learned = learned(&key, &snapshot.templates.0);
         for base in &totals.bases {
             let only = renamed.entry(*base).or_insert(learned);
             *only = only.filter(|only| Some(*only) == learned);
@@ -234,8 +260,6 @@ fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> Endp
         by_class: totals.by_class,
         principals: totals.principals,
         latency: quantiles(&totals.latency),
-        latency_buckets: totals.latency_buckets,
-        latency_sum_us: totals.latency_sum_us,
         request_bytes: totals.request_bytes,
         response_bytes: totals.response_bytes,
         throttle: totals.throttle,

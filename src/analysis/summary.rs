@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::alert::Alert;
+use super::exact::Exact;
 use super::insight::{HygieneSummary, Insights, ProfileSummary, Throttle};
 use super::inventory::InventoryEntry;
 use crate::clock::EventTime;
@@ -23,6 +24,8 @@ pub struct Summary {
     pub protocols: Vec<(Protocol, TransactionCounts)>,
     /// By endpoint, busiest first.
     pub endpoints: Vec<EndpointSummary>,
+    /// Counters by endpoint that never fall, live only.
+    pub exact: Vec<ExactSummary>,
     /// By principal, busiest first.
     pub principals: Vec<PrincipalSummary>,
     /// Requests by country, busiest first.
@@ -137,10 +140,6 @@ pub struct EndpointSummary {
     pub principals: u64,
     /// Latency.
     pub latency: Quantiles,
-    /// Transactions by latency: not cumulative, bucket `i` up to `LATENCY_BOUNDS[i]`, the last one open.
-    pub latency_buckets: [u64; 12],
-    /// Sum of latencies in microseconds.
-    pub latency_sum_us: u64,
     /// Sum of request body bytes.
     pub request_bytes: u64,
     /// Sum of response body bytes.
@@ -153,6 +152,27 @@ pub struct EndpointSummary {
     pub first: EventTime,
     /// Last seen.
     pub last: EventTime,
+}
+
+/// Counters of one endpoint that never fall: each request under the template that was in force when it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExactSummary {
+    /// Which, where it was not learned.
+    pub endpoint: EndpointId,
+    /// The learned template.
+    pub learned: Option<Learned>,
+    /// The counters.
+    pub counts: Exact,
+}
+
+impl ExactSummary {
+    /// The endpoint in words.
+    pub fn name(&self, names: &dyn Names) -> Option<EndpointName> {
+        match &self.learned {
+            Some(learned) => Some(learned.name(names)),
+            None => names.endpoint(self.endpoint),
+        }
+    }
 }
 
 /// An endpoint as it was learned from all paths: what is shown of it. Its parts are hashes and classes.

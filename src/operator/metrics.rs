@@ -10,6 +10,7 @@ use prometheus::{Encoder, TextEncoder};
 
 use super::OperatorState;
 use crate::analysis::alert::{Alert, Severity, Subject};
+use crate::analysis::exact::Exact;
 use crate::analysis::summary::{LATENCY_BOUNDS, Summary};
 use crate::gauge::{Gauge, GaugeKind};
 use crate::observation::{Names, Status};
@@ -254,16 +255,24 @@ fn masking(names: &dyn Names, summary: &Summary, families: &mut Families) {
     reason = "microseconds to seconds; display only"
 )]
 fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
-    for endpoint in &summary.endpoints {
+    // Two templates may read the same: they are one series.
+    let mut all: BTreeMap<(String, String, &str), Exact> = BTreeMap::new();
+    for endpoint in &summary.exact {
         let Some(name) = endpoint.name(names) else {
             continue;
         };
+        if endpoint.counts.by_class != [0; 6] {
+            let labels = (name.service, name.template, name.method);
+            all.entry(labels).or_default().merge(&endpoint.counts);
+        }
+    }
+    for ((service, template, method), counts) in &all {
         let labels = [
-            ("service", name.service.as_str()),
-            ("endpoint", &name.template),
-            ("method", name.method),
+            ("service", service.as_str()),
+            ("endpoint", template),
+            ("method", method),
         ];
-        for (class, count) in Status::CLASSES.iter().zip(endpoint.by_class) {
+        for (class, count) in Status::CLASSES.iter().zip(counts.by_class) {
             if count > 0 {
                 let labels = [labels[0], labels[1], labels[2], ("code", class)];
                 let help = "Exact requests by endpoint, without tokens; outside the privacy claim.";
@@ -271,9 +280,9 @@ fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
             }
         }
         let mut histogram = Histogram::default();
-        let mut buckets = Vec::with_capacity(endpoint.latency_buckets.len());
+        let mut buckets = Vec::with_capacity(counts.latency_buckets.len());
         let mut cumulative = 0;
-        for (bound, count) in LATENCY_BOUNDS.iter().zip(endpoint.latency_buckets) {
+        for (bound, count) in LATENCY_BOUNDS.iter().zip(counts.latency_buckets) {
             cumulative += count;
             // The open bucket is the count: the encoder writes it as `+Inf`.
             if bound.is_finite() {
@@ -285,7 +294,7 @@ fn endpoints(names: &dyn Names, summary: &Summary, families: &mut Families) {
         }
         histogram.set_bucket(buckets);
         histogram.set_sample_count(cumulative);
-        histogram.set_sample_sum(endpoint.latency_sum_us as f64 / 1e6);
+        histogram.set_sample_sum(counts.latency_sum_us as f64 / 1e6);
         let mut metric = labelled(&labels);
         metric.set_histogram(histogram);
         let help = "Exact latency by endpoint, without tokens; outside the privacy claim.";

@@ -36,8 +36,6 @@ fn endpoint(id: u64, requests: u64, documented: bool) -> EndpointSummary {
             p95_us: 25_000,
             p99_us: 1_500_000,
         },
-        latency_buckets: [0; 12],
-        latency_sum_us: 0,
         request_bytes: 0,
         response_bytes: 5 << 20,
         throttle: Throttle {
@@ -254,6 +252,7 @@ fn outcome() -> Outcome {
             },
         ],
         summary: Summary {
+            exact: Vec::new(),
             inventory: inventory(),
             time_range: Some((FIRST, LAST)),
             transactions: counts(),

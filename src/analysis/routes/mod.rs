@@ -25,9 +25,11 @@ pub(super) use learner::Learner;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::EndpointTotals;
+use super::exact::ExactBook;
 use super::insight::Call;
 use super::keyed::KeyedMap;
 use super::principal::Firsts;
+use super::summary::Learned;
 use crate::observation::{EndpointId, Method, PrincipalKey, Route, ServiceId, Template, Templates};
 use crate::tally::{Tally, TallySheet};
 
@@ -128,9 +130,24 @@ pub(super) struct RouteBook {
     routed_len: usize,
     /// The templates by which `slots` are settled.
     version: u64,
+    /// Counters for whoever scrapes; none where nobody does.
+    exact: Option<ExactBook>,
 }
 
 impl RouteBook {
+    /// A book; `exact`: with counters that never fall.
+    pub(super) fn new(exact: bool) -> Self {
+        Self {
+            exact: exact.then(ExactBook::default),
+            ..Self::default()
+        }
+    }
+
+    /// Counters that never fall.
+    pub(super) const fn exact(&self) -> Option<&ExactBook> {
+        self.exact.as_ref()
+    }
+
     /// Counts an observation whose path is to be learned.
     pub(super) fn observe(
         &mut self,
@@ -154,9 +171,13 @@ impl RouteBook {
             self.teach(raw, who, tally);
         }
         let at = self.place(&raw, templates, tally);
-        let Some((_, slot)) = self.slots.get_mut(at) else {
+        let Some((key, slot)) = self.slots.get_mut(at) else {
             return;
         };
+        if let Some(exact) = &mut self.exact {
+            let label = || learned(key, templates);
+            exact.count(at, label, observation);
+        }
         // The days on which users came are those of what single requests call it: no more than came by this path.
         slot.totals.observe(call, firsts);
         if slot.users.len() < MAX_USERS {
@@ -269,11 +290,23 @@ impl RouteBook {
         self.index = KeyedMap::default();
         self.routed = KeyedMap::default();
         self.routed_len = 0;
+        if let Some(exact) = &mut self.exact {
+            exact.renumber();
+        }
         for (key, totals) in settled {
             self.index.insert(key.hash(), self.slots.len());
             self.slots.push((key, totals));
         }
     }
+}
+
+/// What a path is called under these templates; none where paths are no longer told apart.
+pub(super) fn learned(key: &RouteKey, templates: &Templates) -> Option<Learned> {
+    (!key.route.is_empty()).then(|| Learned {
+        service: key.service,
+        method: key.method,
+        template: templates.template(key.service, &key.route),
+    })
 }
 
 /// Nothing but words of the vocabulary and classes.

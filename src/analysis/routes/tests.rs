@@ -233,3 +233,51 @@ fn a_scan_is_bounded() {
     let requests: u64 = book.totals().map(|(_, sum)| sum.totals.requests).sum();
     assert_eq!(requests, 3 * MAX_ROUTES as u64, "nothing is lost");
 }
+
+#[test]
+fn counters_do_not_fall_when_a_name_is_learned() {
+    let settings = Settings {
+        k: 2,
+        summary_seconds: Some(10),
+        max_outputs: 1_000,
+        ..Settings::default()
+    };
+    let (mut sinks, results) = crate::analysis::start(settings, 1, &Tallies::default());
+    let mut sink = sinks.pop().unwrap();
+    let traffic = traffic();
+    for (n, (user, path)) in (0_u64..).zip(&traffic) {
+        let nanos = n * 700 * MILLI;
+        let mut seen = observation(nanos, n, *user);
+        seen.route = route(path);
+        sink.push(seen, &[], None);
+        sink.end_tick(Tick(nanos / 1_000 / MILLI));
+    }
+    sink.finish(Tick(420)).unwrap();
+    let (mut counted, mut shown) = (BTreeMap::new(), BTreeMap::new());
+    let mut fell = 0;
+    for output in results {
+        let Output::Summary { summary, .. } = output else {
+            continue;
+        };
+        for one in &summary.exact {
+            let requests: u64 = one.counts.by_class.iter().sum();
+            let before = counted.insert((one.endpoint, one.learned), requests);
+            assert!(before.unwrap_or(0) <= requests, "{one:?} after {before:?}");
+        }
+        let now: BTreeMap<_, _> = summary
+            .endpoints
+            .iter()
+            .map(|e| (e.learned, e.requests))
+            .collect();
+        fell += shown
+            .iter()
+            .filter(|(name, before)| now.get(*name).unwrap_or(&0) < *before)
+            .count();
+        shown = now;
+    }
+    assert_eq!(counted.values().sum::<u64>(), traffic.len() as u64);
+    assert!(
+        fell > 0,
+        "what is shown moves under other names, or this test says nothing"
+    );
+}
