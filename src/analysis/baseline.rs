@@ -24,38 +24,55 @@ const PRIOR_WEIGHT: f64 = 3.0;
 /// No habit is more regular than this (sd of a logarithm).
 const SD_FLOOR: f64 = 0.22;
 /// Observations after which old ones fade.
-const MEMORY: f64 = 60.0;
+const MEMORY: u8 = 60;
 /// A value is learned as at most this many standard deviations above the mean: a flood must not become the norm at once.
 const CLIP: f64 = 3.0;
 /// What remains of the largest value after every observation.
 const MAX_FADES: f64 = 0.98;
 
-/// Normal-inverse-gamma baseline of logarithms, with forgetting: 16 bytes.
-#[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
+/// Normal-inverse-gamma baseline of logarithms of counts, with forgetting: 8 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Baseline {
-    n: f32,
-    mean: f32,
-    spread: f32,
-    max: f32,
+    /// How many values it rests on, at most [`MEMORY`].
+    n: u8,
+    /// In units of 1 / [`LOG_UNITS`].
+    mean: u16,
+    max: u16,
+    /// In units of 1 / [`SQUARE_UNITS`].
+    spread: u16,
 }
 
-/// A value against a baseline.
+/// A logarithm of a count is below 32, and told to one part in 2,000: far finer than anything it is compared to.
+const LOG_UNITS: f64 = 2_048.0;
+/// No more than 60 squares; less than one unit of them is nothing beside [`SD_FLOOR`].
+const SQUARE_UNITS: f64 = 64.0;
+
+/// In whole units.
+fn units(x: f64, of: f64) -> u16 {
+    libm::round(x * of).clamp(0.0, 65_535.0) as u16
+}
+
+/// What a baseline and a prior expect of the next value.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Tail {
-    /// -ln of the probability of such a value or a larger one; 0 at or under the mean.
-    pub(super) surprise: f64,
-    /// The predicted mean.
+pub(super) struct Expected {
     pub(super) mean: f64,
     sd: f64,
 }
 
+impl Expected {
+    /// -ln of the probability of `x` or a larger value; 0 at or under the mean.
+    pub(super) fn surprise(&self, x: f64) -> f64 {
+        normal_surprise((x - self.mean) / self.sd)
+    }
+}
+
 impl Baseline {
-    /// How surprising `x` would be.
-    pub(super) fn tail(&self, x: f64, prior: Prior) -> Tail {
+    /// What is expected of the next value.
+    pub(super) fn expect(self, prior: Prior) -> Expected {
         let (own, mean, spread) = (
             f64::from(self.n),
-            f64::from(self.mean),
-            f64::from(self.spread),
+            f64::from(self.mean) / LOG_UNITS,
+            f64::from(self.spread) / SQUARE_UNITS,
         );
         let n = own + PRIOR_WEIGHT;
         let apart = mean - prior.mean;
@@ -64,43 +81,37 @@ impl Baseline {
             + PRIOR_WEIGHT * prior.sd * prior.sd
             + own * PRIOR_WEIGHT / n * apart * apart * 0.25;
         let sd = (squares / n * (1.0 + 1.0 / n)).sqrt().max(SD_FLOOR);
-        Tail {
-            surprise: normal_surprise((x - centre) / sd),
-            mean: centre,
-            sd,
-        }
+        Expected { mean: centre, sd }
     }
 
-    /// Learns `x`, clipped.
-    pub(super) fn learn(&mut self, x: f64, prior: Prior) {
-        let x = if self.n >= 4.0 {
-            let tail = self.tail(x, prior);
-            x.min(tail.mean + CLIP * tail.sd)
+    /// Learns `x`, clipped by what was `expected`.
+    pub(super) fn learn(&mut self, x: f64, expected: Expected) {
+        let x = if self.n >= 4 {
+            x.min(expected.mean + CLIP * expected.sd)
         } else {
             x
         };
-        let (mut n, mut spread) = (f64::from(self.n), f64::from(self.spread));
-        if n >= MEMORY {
-            spread *= MEMORY / (n + 1.0);
-            n = MEMORY - 1.0;
+        let mut spread = f64::from(self.spread) / SQUARE_UNITS;
+        if self.n >= MEMORY {
+            spread *= f64::from(MEMORY) / f64::from(MEMORY + 1);
+        } else {
+            self.n += 1;
         }
-        n += 1.0;
-        let mean = f64::from(self.mean);
-        let moved = mean + (x - mean) / n;
-        self.spread = (spread + (x - mean) * (x - moved)) as f32;
-        self.mean = moved as f32;
-        self.n = n as f32;
-        self.max = (f64::from(self.max) * MAX_FADES).max(x) as f32;
+        let mean = f64::from(self.mean) / LOG_UNITS;
+        let moved = mean + (x - mean) / f64::from(self.n);
+        self.spread = units(spread + (x - mean) * (x - moved), SQUARE_UNITS);
+        self.mean = units(moved, LOG_UNITS);
+        self.max = units((self.max() * MAX_FADES).max(x), LOG_UNITS);
     }
 
     /// How many values it rests on, fading.
-    pub(super) fn count(&self) -> f64 {
-        f64::from(self.n)
+    pub(super) const fn count(self) -> u8 {
+        self.n
     }
 
     /// The largest value, fading.
-    pub(super) fn max(&self) -> f64 {
-        f64::from(self.max)
+    pub(super) fn max(self) -> f64 {
+        f64::from(self.max) / LOG_UNITS
     }
 }
 
@@ -324,30 +335,41 @@ mod tests {
 
     #[test]
     fn without_own_values_the_prior_speaks() {
-        let tail = Baseline::default().tail(2.0, PRIOR);
-        assert!((tail.mean - 2.0).abs() < 1e-12);
+        let expected = Baseline::default().expect(PRIOR);
+        assert!((expected.mean - 2.0).abs() < 1e-12);
         // sqrt((3 * 1) / 3 * (1 + 1/3))
-        assert!((tail.sd - 1.154_700_538).abs() < 1e-6);
-        assert_eq!(tail.surprise, 0.0);
+        assert!((expected.sd - 1.154_700_538).abs() < 1e-6);
+        assert_eq!(expected.surprise(2.0), 0.0);
+    }
+
+    fn after(times: usize, x: f64) -> Baseline {
+        let mut baseline = Baseline::default();
+        (0..times).for_each(|_| baseline.learn(x, baseline.expect(PRIOR)));
+        baseline
+    }
+
+    #[test]
+    fn a_habit_that_changes_is_followed_to_the_end() {
+        let mut baseline = after(100, 3.0);
+        (0..400).for_each(|_| baseline.learn(2.5, baseline.expect(PRIOR)));
+        // No step is too small to be told.
+        assert!((f64::from(baseline.mean) / LOG_UNITS - 2.5).abs() < 0.02);
     }
 
     #[test]
     fn own_values_outweigh_the_prior() {
-        let mut baseline = Baseline::default();
-        (0..50).for_each(|_| baseline.learn(3.0, PRIOR));
-        let tail = baseline.tail(5.0, PRIOR);
-        assert!((tail.mean - 2.943).abs() < 0.01, "{tail:?}");
-        assert!(tail.sd < 0.35, "{tail:?}");
-        assert!(tail.surprise > 15.0, "{tail:?}");
+        let expected = after(50, 3.0).expect(PRIOR);
+        assert!((expected.mean - 2.943).abs() < 0.01, "{expected:?}");
+        assert!(expected.sd < 0.35, "{expected:?}");
+        assert!(expected.surprise(5.0) > 15.0, "{expected:?}");
     }
 
     #[test]
     fn a_flood_is_learned_clipped() {
-        let mut baseline = Baseline::default();
-        (0..30).for_each(|_| baseline.learn(2.0, PRIOR));
-        let before = baseline.tail(9.0, PRIOR);
-        baseline.learn(9.0, PRIOR);
-        assert!(baseline.tail(9.0, PRIOR).mean - before.mean < 0.1);
+        let mut baseline = after(30, 2.0);
+        let before = baseline.expect(PRIOR);
+        baseline.learn(9.0, before);
+        assert!(baseline.expect(PRIOR).mean - before.mean < 0.1);
         assert!(baseline.max() < 4.0);
     }
 

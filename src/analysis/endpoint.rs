@@ -139,6 +139,7 @@ impl EndpointEpoch {
     pub(super) fn count(&mut self, scene: &Scene<'_>, firsts: Firsts, counts: Counts) {
         let observation = scene.observation;
         self.seen += 1;
+        self.logins += u32::from(observation.account.is_some());
         self.service = observation.service;
         if let Counts::As(class) = counts {
             self.calls += 1;

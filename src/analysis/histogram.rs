@@ -4,34 +4,43 @@
 //! Bucket bounds are linear within each power of two (32 steps an octave), as in HDR histograms: the middle of a bucket is
 //! at most 1/64 (1.6 %) away from any value in it, and finding the bucket takes no logarithm.
 
+use super::short::Exact;
+
 /// Steps in an octave, as a power of two.
 const STEP_BITS: u32 = 5;
 const STEPS: u64 = 1 << STEP_BITS;
 /// Values from 2^40 up (12 days in microseconds) share the last bucket.
 const MAX_VALUE: u64 = (1 << 40) - 1;
 
-/// Counts by bucket, sorted. Only buckets that were hit take room (8 bytes each), at most 1,152.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+/// Counts by bucket: 4 bytes for each from the lowest to the highest that was hit, at most 1,152.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct LogHistogram {
-    buckets: Vec<(u16, u32)>,
+    /// The bucket of the first count. That and the last are not 0.
+    first: u16,
+    counts: Vec<u32>,
 }
 
 impl LogHistogram {
     /// Counts one value.
     pub(super) fn add(&mut self, value: u64) {
-        self.add_to(bucket_of(value), 1);
+        let bucket = bucket_of(value);
+        let place = bucket.checked_sub(self.first).map(usize::from);
+        match place.and_then(|at| self.counts.get_mut(at)) {
+            Some(count) => *count = count.saturating_add(1),
+            None => self.add_to(bucket, 1),
+        }
     }
 
     /// Adds all counts of `other`.
     pub(super) fn merge(&mut self, other: &Self) {
-        for &(bucket, count) in &other.buckets {
+        for (bucket, count) in other.buckets().filter(|&(_, count)| count > 0) {
             self.add_to(bucket, count);
         }
     }
 
     /// How many values were counted.
     pub(super) fn count(&self) -> u64 {
-        self.buckets.iter().map(|&(_, n)| u64::from(n)).sum()
+        self.counts.iter().map(|&n| u64::from(n)).sum()
     }
 
     /// The value below which `thousandths` of 1,000 of the values lie, within 1.6 %; 0 if there are none.
@@ -39,7 +48,7 @@ impl LogHistogram {
         let count = self.count();
         let rank = (count * thousandths).div_ceil(1_000).max(1);
         let mut below = 0;
-        for &(bucket, n) in &self.buckets {
+        for (bucket, n) in self.buckets() {
             below += u64::from(n);
             if below >= rank {
                 return middle_of(bucket);
@@ -48,22 +57,110 @@ impl LogHistogram {
         0
     }
 
-    /// Heap bytes held.
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
-        self.buckets.capacity() * size_of::<(u16, u32)>()
+    fn buckets(&self) -> impl Iterator<Item = (u16, u32)> + use<'_> {
+        (self.first..).zip(self.counts.iter().copied())
     }
 
     fn add_to(&mut self, bucket: u16, n: u32) {
-        match self.buckets.binary_search_by_key(&bucket, |&(b, _)| b) {
-            Ok(at) => {
-                if let Some((_, count)) = self.buckets.get_mut(at) {
-                    *count = count.saturating_add(n);
-                }
-            }
-            Err(at) => self.buckets.insert(at, (bucket, n)),
+        if self.counts.is_empty() {
+            self.first = bucket;
+        }
+        let missing = usize::from(self.first.saturating_sub(bucket));
+        if missing > 0 {
+            self.counts.splice(..0, std::iter::repeat_n(0, missing));
+            self.first = bucket;
+        }
+        let at = usize::from(bucket - self.first);
+        if at >= self.counts.len() {
+            self.counts.resize(at + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(at) {
+            *count = count.saturating_add(n);
         }
     }
+}
+
+/// Steps in an octave of [`CoarseHistogram`], as a power of two.
+const COARSE_BITS: u32 = 3;
+/// Values up to 64, and from 2^36 up (19 hours in microseconds), share its first and last bucket.
+const COARSE_MIN: u64 = 64;
+const COARSE_MAX: u64 = (1 << 36) - 1;
+
+/// A histogram for one token: within 6 %, and 2 bytes a bucket from the lowest to the highest that was hit, 240 at most.
+///
+/// The number of the first bucket, then its count and those of the next.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct CoarseHistogram(Exact<u16>);
+
+impl CoarseHistogram {
+    /// Counts one value.
+    pub(super) fn add(&mut self, value: u64) {
+        let bucket = coarse_bucket(value);
+        let first = self.0.first().copied().unwrap_or(bucket);
+        if self.0.is_empty() || bucket < first {
+            let missing = usize::from(first - bucket) + usize::from(self.0.len() < 2);
+            self.0.change(|list| {
+                let counts = list.drain(..).skip(1);
+                let counts = std::iter::repeat_n(0, missing).chain(counts);
+                *list = std::iter::once(bucket).chain(counts).collect();
+            });
+        }
+        let at = 1 + usize::from(bucket - first.min(bucket));
+        if at >= self.0.len() {
+            self.0.change(|list| {
+                list.reserve_exact(at + 1 - list.len());
+                list.resize(at + 1, 0);
+            });
+        }
+        let Some(count) = self.0.get_mut(at) else {
+            return;
+        };
+        *count += 1;
+        if *count == u16::MAX {
+            // Shares are all that is told, and half of everything has the same.
+            let counts = self.0.iter_mut().skip(1);
+            counts.for_each(|count| *count -= *count / 2);
+        }
+    }
+
+    /// The value below which `thousandths` of 1,000 of the values lie, within 6 %; 0 if there are none.
+    pub(super) fn quantile(&self, thousandths: u64) -> u64 {
+        let first = self.0.first().copied().unwrap_or(0);
+        let counts = self.0.iter().skip(1);
+        let count: u64 = counts.clone().map(|&n| u64::from(n)).sum();
+        let rank = (count * thousandths).div_ceil(1_000).max(1);
+        let mut below = 0;
+        for (bucket, &n) in (first..).zip(counts) {
+            below += u64::from(n);
+            if below >= rank {
+                return coarse_middle(bucket);
+            }
+        }
+        0
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.0.heap()
+    }
+}
+
+/// Every octave has eight.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the value is capped below 2^36, so the bucket is under 272"
+)]
+fn coarse_bucket(value: u64) -> u16 {
+    let value = value.clamp(COARSE_MIN, COARSE_MAX);
+    let low = (u64::BITS - value.leading_zeros()).saturating_sub(COARSE_BITS + 1);
+    (u64::from(low << COARSE_BITS) + (value >> low)) as u16
+}
+
+fn coarse_middle(bucket: u16) -> u64 {
+    let low = (u32::from(bucket) >> COARSE_BITS).saturating_sub(1);
+    let start = (u64::from(bucket) - u64::from(low << COARSE_BITS)) << low;
+    start + (1 << low >> 1)
 }
 
 #[allow(
@@ -117,7 +214,26 @@ mod tests {
         assert_eq!(histogram.quantile(990), 7);
     }
 
+    #[test]
+    fn a_coarse_histogram_tells_shares_however_many_values_there_are() {
+        let mut histogram = CoarseHistogram::default();
+        assert_eq!(histogram.quantile(500), 0);
+        for n in 0..300_000_u64 {
+            histogram.add([40_000, 900, 40_000, 5_000_000][usize::try_from(n % 4).unwrap()]);
+        }
+        for (q, exact) in [(200, 900_u64), (500, 40_000), (990, 5_000_000)] {
+            let got = histogram.quantile(q);
+            assert!(got.abs_diff(exact) * 16 <= exact, "{got} for {exact}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_value_is_within_six_percent_of_a_coarse_bucket(value in COARSE_MIN..=COARSE_MAX) {
+            let middle = coarse_middle(coarse_bucket(value));
+            prop_assert!(u128::from(middle.abs_diff(value)) * 16 <= u128::from(value));
+        }
+
         #[test]
         fn every_value_is_within_two_percent(value in 0..=MAX_VALUE) {
             let middle = middle_of(bucket_of(value));

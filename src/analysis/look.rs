@@ -21,6 +21,14 @@ pub(super) struct Look<'a, 'b> {
 }
 
 impl Look<'_, '_> {
+    /// Keeps a finding. Nearly always there is none, and nothing is moved.
+    #[inline]
+    pub(super) fn find(&mut self, finding: Option<Finding>) {
+        if let Some(finding) = finding {
+            self.findings.push(finding);
+        }
+    }
+
     /// What anybody may do, with a token or without.
     pub(super) fn at_source(&mut self, principal: &mut Principal) {
         let seen = self.scene.observation;
@@ -30,7 +38,8 @@ impl Look<'_, '_> {
         let source = principal.habits.source.get_or_insert_default();
         let scan = source.scan.observe(self.scene);
         let logins = source.logins.observe(self.scene, &mut self.epoch.crowd);
-        self.findings.extend(scan.into_iter().chain(logins));
+        self.find(scan);
+        self.find(logins);
     }
 
     /// What only a token has: habits of its own. `refused`: the share of calls that the endpoint refuses for a field.
@@ -40,42 +49,36 @@ impl Look<'_, '_> {
         firsts: Firsts,
         refused: f64,
     ) -> Teaches {
-        let (scene, sums) = (self.scene, &mut self.epoch.crowd);
+        let scene = self.scene;
         if scene.calls == ACTIVE_CALLS {
-            sums.active += 1;
+            self.epoch.crowd.active += 1;
         }
         let mut own = principal.habits.own.take().unwrap_or_default();
         if firsts.endpoint || firsts.success {
-            let numbers = principal
-                .endpoints()
-                .filter(|&(_, succeeded)| succeeded)
-                .filter_map(|(id, _)| self.snapshot.endpoint_number(id))
-                .filter_map(|number| u16::try_from(number).ok());
-            let numbers: SmallVec<[u16; 32]> = numbers.collect();
-            let novel = own
-                .reach
-                .observe(scene, firsts.endpoint, numbers.iter().copied());
-            self.findings.extend(novel);
+            let known = principal.endpoints();
+            self.find(own.reach.observe(scene, firsts.endpoint, known));
             if let Some(number) = scene.number.filter(|_| firsts.success) {
-                reach::adopt(number, numbers.iter().copied(), sums);
+                reach::adopt(number, principal.endpoints(), &mut self.epoch.crowd);
             }
         }
         let [place, program] = own.origin.observe(scene);
-        self.findings.extend(place.into_iter().chain(program));
-        self.findings.extend(own.sequence.observe(scene, sums));
-        let calls = principal.calls_at(scene.observation.endpoint);
-        self.findings.extend(own.skips.observe(scene, calls, sums));
-        self.findings.extend(own.objects.observe(scene, sums));
+        self.find(place);
+        self.find(program);
+        let sums = &mut self.epoch.crowd;
+        let order = own.sequence.observe(scene, sums);
+        let skips = own.skips.observe(scene, firsts.calls, sums);
+        let objects = own.objects.observe(scene, sums);
         let hours = own.rhythm.observe(scene, sums);
+        let volume = principal.habits.volume.observe(scene, sums);
+        self.find(order);
+        self.find(skips);
+        self.find(objects);
         let order = || own.sequence.surprise(scene.crowd);
-        let hours = own.rhythm.joined(scene, order).or(hours);
-        self.findings.extend(hours);
+        self.find(own.rhythm.joined(scene, order).or(hours));
         let (teaches, tried) = own.refusals.observe(scene, refused);
-        self.findings.extend(tried);
+        self.find(tried);
+        self.find(volume);
         principal.habits.own = Some(own);
-        let volume = &mut principal.habits.volume;
-        let volume = volume.observe(scene, &self.snapshot.volume, &mut self.epoch.volume);
-        self.findings.extend(volume);
         teaches
     }
 }

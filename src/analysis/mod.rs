@@ -53,6 +53,7 @@ mod routes;
 mod sensitive;
 mod shard;
 mod share;
+mod short;
 mod summarize;
 mod table;
 mod toplist;

@@ -30,7 +30,6 @@ use super::signals::newness::{Newness, Surroundings};
 use super::signals::payload::SizeModel;
 use super::signals::schema::SchemaNorms;
 use super::signals::shadow::Shadows;
-use super::signals::volume::{self, VolumeModel, VolumeNorm};
 use crate::clock::{EventTime, Tick};
 use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
 use crate::tally::{Tally, TallySheet};
@@ -49,14 +48,12 @@ pub(super) const fn epoch_end(epoch: u64) -> EventTime {
 }
 
 /// The population at the end of an epoch. Shared, immutable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     /// First moment ever seen.
     pub(super) started: Option<EventTime>,
     /// Texts that may be shown.
     pub(super) texts: AdmittedTexts,
-    /// What is usual in volume, by scale.
-    pub(super) volume: [VolumeNorm; 3],
     /// Whether any traffic was inside TLS.
     pub(super) encrypted: bool,
     /// What is usual where documents have rules.
@@ -68,23 +65,6 @@ pub(super) struct Snapshot {
     endpoints: Arc<[EndpointNorm]>,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
-}
-
-impl Default for Snapshot {
-    fn default() -> Self {
-        Self {
-            started: None,
-            texts: AdmittedTexts::default(),
-            volume: volume::START,
-            encrypted: false,
-            schema: SchemaNorms::default(),
-            templates: Default::default(),
-            crowd: Arc::default(),
-            endpoints: Arc::default(),
-            numbers: Arc::default(),
-            ids: Arc::default(),
-        }
-    }
 }
 
 /// What is known about an endpoint.
@@ -167,14 +147,15 @@ pub(super) struct Population {
     ids: Vec<EndpointId>,
     numbers: KeyedMap<EndpointId>,
     endpoints: Vec<EndpointModel>,
+    /// What they say, for the next snapshot.
+    norms: Vec<EndpointNorm>,
     sums: Vec<EndpointEpoch>,
     /// Endpoints that ever answered with success.
     born: usize,
     /// Endpoints whose newness is still to be judged.
     watched: BTreeSet<usize>,
-    volume: VolumeModel,
     crowd: Crowd,
-    /// Hours since the epoch when the volume norms were made last.
+    /// Hours since the epoch when the norms of the crowd were made last.
     hour: Option<u64>,
     book: AlertBook,
     told: Told,
@@ -221,7 +202,6 @@ impl Population {
             *self.epoch.texts.entry(text).or_default() += change;
         }
         self.epoch.deferred.append(&mut more.deferred);
-        self.epoch.volume.drain_from(&mut more.volume);
         self.epoch.crowd.drain_from(&mut more.crowd);
         self.epoch.exposures.absorb(&mut more.exposures);
         self.epoch.shadows.absorb(&mut more.shadows);
@@ -253,7 +233,6 @@ impl Population {
         self.tell_shadows(&settings.thresholds, end, alerts);
         self.schema.learn(&mut self.epoch.schema, end);
         self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
-        self.volume.learn(&mut self.epoch.volume);
         let mut lessons = std::mem::take(&mut self.epoch.routes);
         let templates = if settings.learn_templates {
             self.routes.learn(&mut lessons, (settings.k, last), tally)
@@ -319,7 +298,7 @@ impl Population {
         self.ids.push(endpoint);
         self.numbers.insert(endpoint, number);
         self.sums.push(EndpointEpoch::default());
-        self.endpoints.push(EndpointModel {
+        let model = EndpointModel {
             sizes: [SizeModel::default(); 2],
             errors: [ErrorModel::new(0, since), ErrorModel::new(1, since)],
             newness: Newness::default(),
@@ -329,7 +308,9 @@ impl Population {
             born: since.secs(),
             users: 0,
             service: ServiceId::default(),
-        });
+        };
+        self.norms.push(model.norm());
+        self.endpoints.push(model);
         number
     }
 
@@ -360,6 +341,9 @@ impl Population {
             }
             self.born += usize::from(model.newness == Newness::Unborn && sum.first_call.is_some());
             let findings = model.learn(id, &sum, around);
+            if let Some(norm) = self.norms.get_mut(number) {
+                *norm = model.norm();
+            }
             if model.newness.is_watched() {
                 self.watched.insert(number);
             } else {
@@ -393,7 +377,7 @@ impl Population {
             snapshot.numbers = Arc::new(self.numbers.clone());
         }
         if changes.sizes {
-            snapshot.endpoints = self.endpoints.iter().map(EndpointModel::norm).collect();
+            snapshot.endpoints = self.norms.as_slice().into();
         }
         if changes.texts {
             snapshot.texts = self.texts.publish();
@@ -402,10 +386,8 @@ impl Population {
             snapshot.templates = (templates, snapshot.templates.1 + 1);
         }
         if self.hour != Some(hour) {
-            snapshot.volume = self.volume.norms();
             snapshot.crowd = Arc::new(self.crowd_norms());
             if self.hour.is_some_and(|before| before / 24 != hour / 24) {
-                self.volume.age();
                 self.crowd.age();
             }
             self.hour = Some(hour);

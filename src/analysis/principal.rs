@@ -1,22 +1,24 @@
 //! What is known about one token, or about one client without a token.
 
+mod endpoints;
+
 use std::cmp::Reverse;
 
-use smallvec::SmallVec;
-
-use super::histogram::LogHistogram;
+use self::endpoints::EndpointsUsed;
+use super::histogram::{CoarseHistogram, LogHistogram};
 use super::insight::credentials::Credentials;
+use super::population::Snapshot;
 use super::shard::{Context, Who};
+#[cfg(test)]
+use super::short::allocated;
 use super::signals::crowd::Number;
 use super::signals::{Habits, Scene};
 use super::summary::{PrincipalSummary, Quantiles};
 use super::toplist::{TOP, TopList};
 use crate::clock::EventTime;
-use crate::observation::{
-    Country, EndpointId, Observation, PrincipalKey, Status, TextId, TokenKind,
-};
+use crate::observation::{Country, EndpointId, Observation, PrincipalKey, TextId, TokenKind};
 
-/// State of one principal. With all its habits a token typically takes about 2.5 KiB, and under 12 KiB whatever it does: the
+/// State of one principal. With all its habits a token typically takes less than 1.5 KiB, and under 6 KiB whatever it does: the
 /// numbers of endpoints, steps, objects and buckets of the latency histogram that are kept are bounded.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Principal {
@@ -25,12 +27,11 @@ pub(super) struct Principal {
     pub(super) proven: bool,
     pub(super) first: EventTime,
     pub(super) last: EventTime,
-    requests: u64,
     by_class: [u64; 6],
     request_bytes: u64,
     response_bytes: u64,
-    latency: LogHistogram,
-    endpoints: SmallVec<[EndpointUse; 4]>,
+    latency: CoarseHistogram,
+    endpoints: EndpointsUsed,
     countries: TopList<Country>,
     agents: TopList<TextId>,
     releases: TopList<TextId>,
@@ -40,14 +41,15 @@ pub(super) struct Principal {
     pub(super) credentials: Option<Box<Credentials>>,
 }
 
-/// Sorted by endpoint within a principal.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct EndpointUse {
-    endpoint: EndpointId,
-    calls: u32,
-    succeeded: bool,
-    /// The last day of use, counted from the epoch.
-    day: u16,
+/// Where and when an observation counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit {
+    /// Its endpoint, or the overflow.
+    pub(super) endpoint: EndpointId,
+    /// The number of that in the population, if it is known and short.
+    pub(super) number: Option<Number>,
+    /// Counted from the epoch.
+    pub(super) day: u16,
 }
 
 /// What an observation was the first of its kind in, for its principal.
@@ -63,6 +65,8 @@ pub(super) struct Firsts {
     pub(super) release: bool,
     /// Of its calls there on this day.
     pub(super) today: bool,
+    /// Its calls there so far; as many as can be where they are not counted.
+    pub(super) calls: u32,
 }
 
 impl Principal {
@@ -72,12 +76,11 @@ impl Principal {
             proven: false,
             first,
             last: first,
-            requests: 0,
             by_class: [0; 6],
             request_bytes: 0,
             response_bytes: 0,
-            latency: LogHistogram::default(),
-            endpoints: SmallVec::new(),
+            latency: CoarseHistogram::default(),
+            endpoints: EndpointsUsed::default(),
             countries: TopList::default(),
             agents: TopList::default(),
             releases: TopList::default(),
@@ -86,13 +89,13 @@ impl Principal {
         }
     }
 
-    /// Counts an observation at `endpoint` (its own or the overflow) on `day`, remembering at most `limit` endpoints.
+    /// Counts an observation, remembering at most `limit` endpoints.
     pub(super) fn observe(
         &mut self,
         observation: &Observation,
-        endpoint: EndpointId,
-        day: u16,
+        visit: Visit,
         limit: usize,
+        snapshot: &Snapshot,
     ) -> Firsts {
         if self.kind.is_some() && Credentials::concern(observation) {
             self.credentials
@@ -101,25 +104,23 @@ impl Principal {
         }
         self.first = self.first.min(observation.end);
         self.last = self.last.max(observation.end);
-        self.requests += 1;
         if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
             *n += 1;
         }
         self.request_bytes += observation.request_bytes;
         self.response_bytes += observation.response_bytes;
         if let Some(micros) = observation.duration_us {
-            self.latency.add(coarse(micros));
+            self.latency.add(micros);
         }
         if observation.country != Country::UNKNOWN {
             self.countries.add(observation.country);
         }
-        let visit = self.visit(endpoint, observation.outcome(), day, limit);
+        let success = matches!(observation.outcome().0, 200..=299);
+        let firsts = self.endpoints.count(visit, success, limit, snapshot);
         Firsts {
-            endpoint: visit.endpoint,
-            success: visit.success,
-            today: visit.today,
             agent: observation.agent.is_some() && self.agents.add(observation.agent),
             release: observation.release.is_some() && self.releases.add(observation.release),
+            ..firsts
         }
     }
 
@@ -142,8 +143,8 @@ impl Principal {
             is_token: who.is_token,
             now,
             warm: thresholds.warm(cx.snapshot.started, now),
-            days: self.habits.days,
-            calls: self.requests,
+            days: self.habits.days(),
+            calls: self.requests(),
             thresholds,
             number,
             crowd: &cx.snapshot.crowd,
@@ -155,82 +156,30 @@ impl Principal {
         self.kind.is_some()
     }
 
-    /// Endpoints that answered it with success, and others it has called.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = (EndpointId, bool)> + use<'_> {
-        self.endpoints.iter().map(|e| (e.endpoint, e.succeeded))
-    }
-
-    /// Calls of one endpoint so far.
-    pub(super) fn calls_at(&self, endpoint: EndpointId) -> u32 {
-        let place = self
-            .endpoints
-            .binary_search_by_key(&endpoint, |e| e.endpoint);
-        let known = place.ok().and_then(|at| self.endpoints.get(at));
-        known.map_or(u32::MAX, |e| e.calls)
+    /// Numbers of the endpoints that answered it with success.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = u16> + use<'_> {
+        self.endpoints.succeeded()
     }
 
     /// Transactions so far.
-    pub(super) const fn requests(&self) -> u64 {
-        self.requests
+    pub(super) fn requests(&self) -> u64 {
+        self.by_class.iter().sum()
     }
 
-    /// Returns what it is the first of there: call, success, call of the day.
-    fn visit(&mut self, endpoint: EndpointId, status: Status, day: u16, limit: usize) -> Firsts {
-        let success = matches!(status.0, 200..=299);
-        match self
-            .endpoints
-            .binary_search_by_key(&endpoint, |e| e.endpoint)
-        {
-            Ok(at) => self
-                .endpoints
-                .get_mut(at)
-                .map_or_else(Firsts::default, |e| {
-                    e.calls = e.calls.saturating_add(1);
-                    let first = success && !e.succeeded;
-                    e.succeeded |= success;
-                    let today = day > e.day;
-                    e.day = e.day.max(day);
-                    Firsts {
-                        success: first,
-                        today,
-                        ..Firsts::default()
-                    }
-                }),
-            Err(_) if self.endpoints.len() >= limit => Firsts::default(),
-            Err(at) => {
-                self.endpoints.insert(
-                    at,
-                    EndpointUse {
-                        endpoint,
-                        calls: 1,
-                        succeeded: success,
-                        day,
-                    },
-                );
-                Firsts {
-                    endpoint: true,
-                    success,
-                    today: true,
-                    ..Firsts::default()
-                }
-            }
-        }
-    }
-
-    pub(super) fn summary(&self, key: PrincipalKey) -> PrincipalSummary {
-        let mut endpoints: Vec<_> = self
-            .endpoints
-            .iter()
-            .map(|e| (e.endpoint, u64::from(e.calls)))
-            .collect();
+    pub(super) fn summary(&self, key: PrincipalKey, snapshot: &Snapshot) -> PrincipalSummary {
+        let mut endpoints = self.endpoints.calls(snapshot);
         endpoints.sort_unstable_by_key(|&(endpoint, calls)| (Reverse(calls), endpoint));
         endpoints.truncate(TOP);
         PrincipalSummary {
             key,
             kind: self.kind,
-            requests: self.requests,
+            requests: self.requests(),
             by_class: self.by_class,
-            latency: quantiles(&self.latency),
+            latency: Quantiles {
+                p50_us: self.latency.quantile(500),
+                p95_us: self.latency.quantile(950),
+                p99_us: self.latency.quantile(990),
+            },
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
             endpoints,
@@ -247,25 +196,12 @@ impl Principal {
     /// Heap bytes held beyond the struct itself.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let spilled = if self.endpoints.spilled() {
-            self.endpoints.capacity() * size_of::<EndpointUse>()
-        } else {
-            0
-        };
-        let hygiene = self
-            .credentials
-            .as_ref()
-            .map_or(0, |_| size_of::<Credentials>());
-        self.latency.memory() + spilled + self.habits.heap() + hygiene
+        let hygiene = self.credentials.iter();
+        let hygiene = hygiene.map(|_| allocated(size_of::<Credentials>()));
+        let lists = self.countries.heap() + self.agents.heap() + self.releases.heap();
+        let counted = self.latency.heap() + self.endpoints.heap() + lists;
+        counted + self.habits.heap() + hygiene.sum::<usize>()
     }
-}
-
-/// A span of time with three significant bits behind the first: a token's quantiles need no more (they are within 6 %), and
-/// its histogram takes a quarter of the room.
-fn coarse(micros: u64) -> u64 {
-    let bits = u64::BITS - micros.leading_zeros();
-    let low = bits.saturating_sub(4);
-    (micros >> low << low) + (1 << low >> 1)
 }
 
 /// The three quantiles that summaries show.
@@ -274,39 +210,5 @@ pub(super) fn quantiles(histogram: &LogHistogram) -> Quantiles {
         p50_us: histogram.quantile(500),
         p95_us: histogram.quantile(950),
         p99_us: histogram.quantile(990),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::tests::observation;
-
-    #[test]
-    fn what_is_counted_about_a_typical_token_takes_under_1_5_kib() {
-        let mut principal = Principal::new(None, EventTime::ZERO);
-        for n in 0..1_000_u64 {
-            let mut call = observation(n, n, 1);
-            // 12 endpoints, latencies of 20 to 60 ms.
-            call.duration_us = Some(20_000 + n * 7_919 % 40_000);
-            principal.observe(&call, EndpointId(1 + n % 12), 0, 64);
-        }
-        let bytes = size_of::<Principal>() + principal.heap();
-        assert!(bytes <= 1_536, "{bytes} bytes");
-    }
-
-    #[test]
-    fn what_is_counted_about_a_hostile_token_stays_under_12_kib() {
-        let mut principal = Principal::new(None, EventTime::ZERO);
-        for n in 0..100_000_u64 {
-            let mut call = observation(n, n, 1);
-            call.duration_us = Some(1 << (n % 50) | (n * 31));
-            call.agent = TextId(n);
-            call.release = TextId(n);
-            principal.observe(&call, EndpointId(n), 0, 64);
-        }
-        let bytes = size_of::<Principal>() + principal.heap();
-        assert!(bytes <= 12 << 10, "{bytes} bytes");
-        assert_eq!(principal.summary(PrincipalKey(1)).endpoints.len(), TOP);
     }
 }

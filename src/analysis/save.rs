@@ -21,7 +21,7 @@ use crate::clock::EventTime;
 use crate::observation::{EndpointId, PrincipalKey, SHARDS};
 
 /// Raised whenever a type that is kept changes: state of another format is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The longest section in bytes: a full shard takes some 20 MB.
 pub const MAX_SECTION: usize = 64 << 20;
 

@@ -15,7 +15,7 @@ use super::insight::{Call, Ledger, day_of};
 use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
-use super::principal::{Firsts, Principal};
+use super::principal::{Firsts, Principal, Visit};
 use super::routes::RouteBook;
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
@@ -187,7 +187,7 @@ impl Shard {
         }
     }
 
-    /// To be called at the start of an epoch.
+    /// To be called at the start of an epoch, if anything came in the one before.
     pub(super) fn start_epoch(&mut self) {
         self.newcomers.clear();
         self.deferred = 0;
@@ -196,6 +196,15 @@ impl Shard {
     /// Tokens, then clients, in no order.
     pub(super) fn principals(&self) -> impl Iterator<Item = (PrincipalKey, &Principal)> {
         self.tokens.iter().chain(self.clients.iter())
+    }
+
+    /// Bytes of each token, least first: with its place in the table, and all it holds on the heap.
+    #[cfg(test)]
+    pub(super) fn token_bytes(&self) -> Vec<usize> {
+        let each = self.tokens.bytes_each();
+        let mut bytes: Vec<_> = self.tokens.iter().map(|(_, t)| each + t.heap()).collect();
+        bytes.sort_unstable();
+        bytes
     }
 
     fn defer(&mut self, seen: Seen<'_>, cx: &mut Context<'_>) {
@@ -226,11 +235,13 @@ impl Shard {
         };
         principal.proven |= observation.proof == Proof::Accepted && observation.status.0 != 0;
         let limit = cx.settings.max_endpoints_per_principal;
-        let firsts = principal.observe(observation, endpoint, day_of(cx.tick), limit);
-        let number = match place {
-            Place::Known(number) => u16::try_from(number).ok().filter(|&n| n > 0),
-            Place::Newcomer(_) => None,
+        let visit = Visit {
+            endpoint,
+            number: place.number(),
+            day: day_of(cx.tick),
         };
+        let firsts = principal.observe(observation, visit, limit, cx.snapshot);
+        let number = visit.number.filter(|&number| number > 0);
         let scene = principal.scene(who, observation, number, cx);
 
         cx.share.totals.observe(observation, seen.findings);
@@ -276,8 +287,9 @@ impl Shard {
         sums.latency.observe(observation, norm.latency);
         sums.refusable[0] += u32::from(teaches.call);
         sums.refusable[1] += u32::from(teaches.refused);
-        sums.logins += u32::from(observation.account.is_some());
-        findings.extend(payload::observe(&scene, &norm.sizes, sums));
+        if let Some(finding) = payload::observe(&scene, &norm.sizes, sums) {
+            findings.push(finding);
+        }
         if by_path {
             let (templates, version) = &cx.snapshot.templates;
             self.routes
@@ -429,9 +441,16 @@ impl OwnShards {
 
     /// Brings the shards of `touched` (one bit each) back to their limits at the end of a tick.
     pub(super) fn end_tick(&mut self, touched: u64, cx: &mut Context<'_>) {
-        for number in (0..SHARDS).filter(|shard| touched >> shard & 1 == 1) {
+        self.for_touched(touched, |shard| shard.end_tick(cx));
+    }
+
+    /// Does something with the shards of `touched` (one bit each, all of this worker), in ascending order.
+    pub(super) fn for_touched(&mut self, mut touched: u64, mut act: impl FnMut(&mut Shard)) {
+        while touched != 0 {
+            let number = touched.trailing_zeros() as usize;
+            touched &= touched - 1;
             if let Some(shard) = self.get_mut(number) {
-                shard.end_tick(cx);
+                act(shard);
             }
         }
     }

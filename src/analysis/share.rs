@@ -8,11 +8,10 @@ use super::insight::Delta;
 use super::population::Snapshot;
 use super::routes::Lessons;
 use super::shard::Deferred;
-use super::signals::crowd::CrowdSums;
+use super::signals::crowd::{CrowdSums, Number};
 use super::signals::exposure::Exposures;
 use super::signals::schema::SchemaSums;
 use super::signals::shadow::ShadowCalls;
-use super::signals::volume::VolumeSums;
 use super::summary::TransactionCounts;
 use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId};
@@ -41,8 +40,6 @@ pub(super) struct EpochSums {
     pub(super) texts: TextChanges,
     /// Observations put off to their client's shard.
     pub(super) deferred: Vec<Deferred>,
-    /// Closed windows of the volume signal.
-    pub(super) volume: VolumeSums,
     /// What it teaches about tokens.
     pub(super) crowd: CrowdSums,
     /// Secrets where they must not be.
@@ -66,6 +63,16 @@ pub(super) enum Place {
     Known(usize),
     /// Not in the snapshot yet.
     Newcomer(EndpointId),
+}
+
+impl Place {
+    /// The number in the snapshot, if there is one and it is short.
+    pub(super) fn number(self) -> Option<Number> {
+        match self {
+            Self::Known(number) => Number::try_from(number).ok(),
+            Self::Newcomer(_) => None,
+        }
+    }
 }
 
 impl Share {

@@ -81,7 +81,7 @@ impl Summarizer {
             let profile = ledger.filter(|_| principal.is_token());
             PrincipalSummary {
                 profile: profile.and_then(|ledger| ledger.profile(key)),
-                ..principal.summary(key)
+                ..principal.summary(key, snapshot)
             }
         });
         self.principals.extend(summaries);

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::keyed::KeyedMap;
+use super::keyed::Places;
 use crate::clock::Tick;
 
 /// State by key. One writer.
@@ -13,7 +13,7 @@ use crate::clock::Tick;
 /// What goes depends on (last seen tick, key) alone, never on insertion order.
 #[derive(Debug)]
 pub(super) struct Table<K, V> {
-    index: KeyedMap<K>,
+    index: Places,
     slots: Vec<Slot<K, V>>,
     limit: usize,
 }
@@ -28,14 +28,14 @@ struct Slot<K, V> {
 impl<K: Copy + Ord + Hash, V> Table<K, V> {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            index: KeyedMap::default(),
+            index: Places::default(),
             slots: Vec::new(),
             limit: limit.max(1),
         }
     }
 
     pub(super) fn get(&self, key: K) -> Option<&V> {
-        let slot = self.index.get(key)?;
+        let slot = self.place(key)?;
         self.slots.get(slot).map(|slot| &slot.value)
     }
 
@@ -46,16 +46,23 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         tick: Tick,
         fresh: impl FnOnce() -> V,
     ) -> Option<&mut V> {
-        let at = if let Some(at) = self.index.get(key) {
+        let at = if let Some(at) = self.place(key) {
             at
         } else {
+            if self.slots.len() == self.slots.capacity() {
+                // Not by doubling: a slot is large.
+                self.slots.reserve_exact(self.slots.len() / 16 + 1);
+            }
             self.slots.push(Slot {
                 key,
                 last: tick,
                 value: fresh(),
             });
-            self.index.insert(key, self.slots.len() - 1);
-            self.slots.len() - 1
+            let at = self.slots.len() - 1;
+            let slots = &self.slots;
+            self.index
+                .insert(key, at, |at| slots.get(at).map(|s| s.key));
+            at
         };
         let slot = self.slots.get_mut(at)?;
         slot.last = tick;
@@ -83,6 +90,13 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
             }
         }
         victims
+    }
+
+    /// Bytes taken for each entry, without what its value holds on the heap.
+    #[cfg(test)]
+    pub(super) fn bytes_each(&self) -> usize {
+        let slots = self.slots.capacity() * size_of::<Slot<K, V>>() + self.index.heap();
+        slots.div_ceil(self.slots.len().max(1))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
@@ -114,13 +128,18 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
     }
 
     pub(super) fn remove(&mut self, key: K) -> Option<V> {
-        let at = self.index.get(key)?;
-        self.index.remove(key);
-        let slot = self.slots.swap_remove(at);
-        if let Some(moved) = self.slots.get(at) {
-            self.index.insert(moved.key, at);
+        let slots = &self.slots;
+        let at = self.index.remove(key, |at| slots.get(at).map(|s| s.key))?;
+        // The last takes its place.
+        if let Some(last) = self.slots.last() {
+            self.index.moved(last.key, self.slots.len() - 1, at);
         }
-        Some(slot.value)
+        Some(self.slots.swap_remove(at).value)
+    }
+
+    fn place(&self, key: K) -> Option<usize> {
+        self.index
+            .find(key, |at| self.slots.get(at).map(|slot| slot.key))
     }
 }
 
@@ -143,9 +162,9 @@ where
         let mut slots = Vec::<Slot<K, V>>::deserialize(from)?;
         slots.sort_by_key(|slot| slot.key);
         slots.dedup_by_key(|slot| slot.key);
-        let mut index = KeyedMap::default();
+        let mut index = Places::default();
         for (at, slot) in slots.iter().enumerate() {
-            index.insert(slot.key, at);
+            index.insert(slot.key, at, |at| slots.get(at).map(|s| s.key));
         }
         Ok(Self {
             index,

@@ -17,7 +17,7 @@ use super::population::{Closed, epoch_end, epoch_of};
 use super::row::Row;
 use super::save::Kept;
 use super::settings::Settings;
-use super::shard::{Context, OwnShards, Seen};
+use super::shard::{Context, OwnShards, Seen, Shard};
 use super::share::Share;
 use super::window::Window;
 use crate::clock::{EventTime, Tick};
@@ -72,6 +72,7 @@ pub fn start_with(
             contributed: false,
             closed: closed.clone(),
             share: Share::default(),
+            touched: 0,
             parts: Vec::new(),
             order: Vec::new(),
             finished: false,
@@ -120,6 +121,8 @@ pub struct TickSink {
     closed: Closed,
     shards: OwnShards,
     share: Share,
+    /// The shards that anything came to in the open epoch, one bit each.
+    touched: u64,
     parts: Vec<Part>,
     order: Vec<Order>,
     finished: bool,
@@ -406,22 +409,20 @@ impl TickSink {
         }
         self.contributed = false;
         self.share.settle(&self.closed.snapshot);
-        self.shards
-            .iter_mut()
-            .for_each(super::shard::Shard::start_epoch);
+        let touched = std::mem::take(&mut self.touched);
+        self.shards.for_touched(touched, Shard::start_epoch);
         self.apply_deferred(tick);
         true
     }
 
     fn contribute(&mut self, summary: bool, last: bool) {
-        for shard in self.shards.iter_mut() {
-            shard.routes.drain_lessons(&mut self.share.epoch.routes);
-        }
+        let sums = &mut self.share.epoch;
+        self.shards.for_touched(self.touched, |shard| {
+            shard.routes.drain_lessons(&mut sums.routes);
+            sums.history.append(shard.ledger.take_delta());
+        });
         let shared = Arc::clone(&self.shared);
         let epoch = self.place.map_or(0, |place| place.epoch);
-        for shard in self.shards.iter_mut() {
-            self.share.epoch.history.append(shard.ledger.take_delta());
-        }
         let states = self.save(last);
         let mut exchange = shared.lock();
         exchange.contribute(&mut Contribution {
@@ -478,6 +479,7 @@ impl TickSink {
             }
         }
         self.shards.end_tick(touched, &mut cx);
+        self.touched |= touched;
         self.keep_part(tick, Vec::new(), alerts);
     }
 
@@ -538,6 +540,7 @@ impl TickSink {
             }
         }
         self.shards.end_tick(touched, &mut cx);
+        self.touched |= touched;
         self.keep_part(tick, rows, alerts);
         self.recycle(batches);
     }

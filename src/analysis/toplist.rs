@@ -2,16 +2,35 @@
 
 use smallvec::SmallVec;
 
+#[cfg(test)]
+use super::short::allocated;
+
 /// How many values are kept.
 pub(super) const TOP: usize = 8;
 
 /// At most [`TOP`] values with their counts. When it is full, the rarest makes room, so a count may be too low, never too high.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct TopList<T> {
-    entries: SmallVec<[(T, u32); 2]>,
+#[serde(bound(
+    serialize = "T: Copy + serde::Serialize",
+    deserialize = "T: Copy + serde::Deserialize<'de>"
+))]
+pub(super) struct TopList<T: Copy> {
+    entries: SmallVec<[Entry<T>; 2]>,
 }
 
-impl<T> Default for TopList<T> {
+/// Without the gap that eight bytes and four would leave.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound(
+    serialize = "T: Copy + serde::Serialize",
+    deserialize = "T: Copy + serde::Deserialize<'de>"
+))]
+#[repr(Rust, packed(4))]
+struct Entry<T: Copy> {
+    value: T,
+    count: u32,
+}
+
+impl<T: Copy> Default for TopList<T> {
     fn default() -> Self {
         Self {
             entries: SmallVec::new(),
@@ -22,18 +41,29 @@ impl<T> Default for TopList<T> {
 impl<T: Copy + Ord> TopList<T> {
     /// Counts one use; returns whether the value was not in the list.
     pub(super) fn add(&mut self, value: T) -> bool {
-        if let Some((_, count)) = self.entries.iter_mut().find(|(v, _)| *v == value) {
-            *count = count.saturating_add(1);
+        if let Some(known) = self.entries.iter_mut().find(|e| { e.value } == value) {
+            known.count = known.count.saturating_add(1);
             return false;
         }
-        if self.entries.len() >= TOP
-            && let Some(rarest) = self.entries.iter_mut().min_by_key(|(v, n)| (*n, *v))
-        {
-            *rarest = (value, 1);
-        } else {
-            self.entries.push((value, 1));
+        let fresh = Entry { value, count: 1 };
+        if self.entries.len() < TOP {
+            // Few have many: no room for twice as many.
+            self.entries.reserve_exact(1);
+            self.entries.push(fresh);
+        } else if let Some(rarest) = self.entries.iter_mut().min_by_key(|e| (e.count, e.value)) {
+            *rarest = fresh;
         }
         true
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        if self.entries.spilled() {
+            allocated(self.entries.capacity() * size_of::<Entry<T>>())
+        } else {
+            0
+        }
     }
 
     /// Busiest first.
@@ -41,7 +71,7 @@ impl<T: Copy + Ord> TopList<T> {
         let mut list: Vec<_> = self
             .entries
             .iter()
-            .map(|&(value, count)| (value, u64::from(count)))
+            .map(|&Entry { value, count }| (value, u64::from(count)))
             .collect();
         list.sort_unstable_by_key(|&(value, count)| (std::cmp::Reverse(count), value));
         list

@@ -37,7 +37,7 @@ pub use names::{
 };
 pub use note::{FieldNote, JsonTypes, Remark, SchemaRule};
 
-pub use object::{BLOCK, CollectionKey, IdStep, Neighbours, ObjectKey, ObjectMark, ObjectRef};
+pub use object::{CollectionKey, IdStep, ObjectKey, ObjectMark, ObjectRef};
 pub use route::{Element, MAX_ELEMENTS, Route, Shape};
 pub use templates::{Template, Templates};
 

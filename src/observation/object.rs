@@ -12,18 +12,6 @@ pub struct ObjectKey(pub u64);
 )]
 pub struct CollectionKey(pub u32);
 
-/// What would be next to an object whose name is a number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Neighbours {
-    /// The object whose number is one higher.
-    pub next: ObjectKey,
-    /// The block of [`BLOCK`] numbers that it lies in.
-    pub block: ObjectKey,
-}
-
-/// Numbers in a block: objects in one block are near each other.
-pub const BLOCK: u64 = 64;
-
 /// An object asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ObjectRef {
@@ -31,14 +19,14 @@ pub struct ObjectRef {
     pub key: ObjectKey,
     /// What it is one of.
     pub collection: CollectionKey,
-    /// Where its name is a number.
-    pub neighbours: Option<Neighbours>,
+    /// Where its name is a number: the object whose number is one higher.
+    pub next: Option<ObjectKey>,
 }
 
 /// How the number of an object lies to that of another: all that is left of the order of numbers once they are hashed.
 ///
-/// It is computed from hashes made of the number and of its neighbours before anything is hashed away, so it holds across
-/// connections and whichever worker saw which request.
+/// It is computed from hashes made of the number and of the next before anything is hashed away, so it holds across connections
+/// and whichever worker saw which request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum IdStep {
     /// The same object.
@@ -47,35 +35,31 @@ pub enum IdStep {
     Up,
     /// One lower.
     Down,
-    /// In the same block.
-    Near,
     /// Anything else, also where names are no numbers.
     Other,
 }
 
-/// As much of an object as is kept to tell what comes next to it: 12 bytes.
+/// As much of an object as is kept to tell what comes next to it: 4 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ObjectMark {
-    key: u32,
-    next: u32,
-    block: u32,
+    key: u16,
+    next: u16,
 }
 
 impl ObjectRef {
     /// What is kept of it.
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "half of a hash: neighbours by chance are one in four billion"
+        reason = "a quarter of a hash: one step in 30,000 is one by chance, and an API where fewer than one in a hundred is \
+                  counts as one"
     )]
     pub const fn mark(&self) -> ObjectMark {
-        let (next, block) = match self.neighbours {
-            Some(Neighbours { next, block }) => (next.0 as u32, block.0 as u32),
-            None => (0, 0),
-        };
         ObjectMark {
-            key: self.key.0 as u32,
-            next,
-            block,
+            key: self.key.0 as u16,
+            next: match self.next {
+                Some(next) => next.0 as u16,
+                None => 0,
+            },
         }
     }
 }
@@ -89,8 +73,6 @@ impl ObjectMark {
             IdStep::Up
         } else if self.next != 0 && self.next == earlier.key {
             IdStep::Down
-        } else if self.block != 0 && self.block == earlier.block {
-            IdStep::Near
         } else {
             IdStep::Other
         }
@@ -109,10 +91,7 @@ mod tests {
         let object = ObjectRef {
             key: key(number),
             collection: CollectionKey(1),
-            neighbours: Some(Neighbours {
-                next: key(number + 1),
-                block: key((1 << 40) | (number / BLOCK)),
-            }),
+            next: Some(key(number + 1)),
         };
         object.mark()
     }
@@ -123,7 +102,6 @@ mod tests {
         assert_eq!(object(7).step_from(seven), IdStep::Same);
         assert_eq!(object(8).step_from(seven), IdStep::Up);
         assert_eq!(object(6).step_from(seven), IdStep::Down);
-        assert_eq!(object(60).step_from(seven), IdStep::Near);
         assert_eq!(object(7_000).step_from(seven), IdStep::Other);
     }
 }

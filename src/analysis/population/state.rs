@@ -17,7 +17,6 @@ use crate::analysis::signals::crowd::Crowd;
 use crate::analysis::signals::exposure::Told;
 use crate::analysis::signals::schema::SchemaNorms;
 use crate::analysis::signals::shadow::Shadows;
-use crate::analysis::signals::volume::{VolumeModel, VolumeNorm};
 use crate::clock::EventTime;
 use crate::observation::{EndpointId, PrincipalKey, ServiceId};
 
@@ -29,9 +28,6 @@ pub(in crate::analysis) struct PopulationState {
     endpoints: Vec<EndpointModel>,
     born: usize,
     watched: BTreeSet<usize>,
-    volume: VolumeModel,
-    /// Those in force, made at the last full hour.
-    norms: [VolumeNorm; 3],
     crowd: Crowd,
     hour: Option<u64>,
     book: AlertBook,
@@ -51,8 +47,6 @@ struct Borrowed<'a> {
     endpoints: &'a [EndpointModel],
     born: usize,
     watched: &'a BTreeSet<usize>,
-    volume: &'a VolumeModel,
-    norms: [VolumeNorm; 3],
     crowd: &'a Crowd,
     hour: Option<u64>,
     book: &'a AlertBook,
@@ -73,8 +67,6 @@ impl Population {
             endpoints: &self.endpoints,
             born: self.born,
             watched: &self.watched,
-            volume: &self.volume,
-            norms: self.snapshot.volume,
             crowd: &self.crowd,
             hour: self.hour,
             book: &self.book,
@@ -102,10 +94,10 @@ impl Population {
         restored.sums = state.ids.iter().map(|_| EndpointEpoch::default()).collect();
         restored.started = state.started;
         restored.ids = state.ids;
+        restored.norms = state.endpoints.iter().map(EndpointModel::norm).collect();
         restored.endpoints = state.endpoints;
         restored.born = state.born;
         restored.watched = state.watched;
-        restored.volume = state.volume;
         restored.crowd = state.crowd;
         restored.book = state.book;
         restored.told = state.told;
@@ -117,7 +109,6 @@ impl Population {
         let templates = Some(restored.routes.relearn(settings.k));
         restored.hour = state.hour;
         restored.snapshot = Arc::new(Snapshot {
-            volume: state.norms,
             crowd: Arc::new(restored.crowd_norms()),
             ..Snapshot::default()
         });

@@ -23,27 +23,3 @@ pub(in crate::analysis) fn deserialize<
     list.try_into()
         .map_err(|_| D::Error::invalid_length(len, &"another number of entries"))
 }
-
-/// As the functions above, for arrays on the heap.
-pub(in crate::analysis) mod boxed {
-    use super::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[allow(clippy::borrowed_box, reason = "serde hands over the field as it is")]
-    pub(in crate::analysis) fn serialize<S: Serializer, T: Serialize, const N: usize>(
-        array: &Box<[T; N]>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        super::serialize(array, to)
-    }
-
-    pub(in crate::analysis) fn deserialize<
-        'de,
-        D: Deserializer<'de>,
-        T: Deserialize<'de>,
-        const N: usize,
-    >(
-        from: D,
-    ) -> Result<Box<[T; N]>, D::Error> {
-        super::deserialize(from).map(Box::new)
-    }
-}

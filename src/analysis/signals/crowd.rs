@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::rhythm::{STRATA, Stratum};
 use super::surprises::{Calibrations, Curves, SurpriseSums};
+use super::volume;
 use crate::analysis::baseline::{Prior, Spread};
 use crate::analysis::fixed::Moments;
 use crate::analysis::keyed::KeyedMap;
@@ -30,6 +31,8 @@ pub(in crate::analysis) type Pair = (Number, Number);
 #[derive(Debug, Default)]
 pub(in crate::analysis) struct CrowdSums {
     pub(in crate::analysis) surprises: SurpriseSums,
+    /// Windows with calls, by length: logarithms of counts.
+    pub(in crate::analysis) windows: [Moments; 3],
     /// Objects never touched before by hour (0) and day (1): logarithms of counts.
     pub(in crate::analysis) objects: BTreeMap<(CollectionKey, u8), Moments>,
     /// Of objects never touched before: all, and those next to one just touched.
@@ -78,6 +81,9 @@ impl CrowdSums {
     /// Takes everything out of `other` and adds it.
     pub(in crate::analysis) fn drain_from(&mut self, other: &mut Self) {
         self.surprises.drain_from(&mut other.surprises);
+        for (sum, more) in self.windows.iter_mut().zip(&mut other.windows) {
+            sum.merge(&std::mem::take(more));
+        }
         for (key, moments) in std::mem::take(&mut other.objects) {
             self.objects.entry(key).or_default().merge(&moments);
         }
@@ -99,6 +105,7 @@ impl CrowdSums {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Crowd {
     calibrations: Calibrations,
+    windows: [Spread; 3],
     objects: BTreeMap<(CollectionKey, u8), Spread>,
     steps: BTreeMap<CollectionKey, (f64, f64)>,
     together: BTreeMap<Pair, u32>,
@@ -116,6 +123,7 @@ impl Default for Crowd {
     fn default() -> Self {
         Self {
             calibrations: Calibrations::default(),
+            windows: [Spread::default(); 3],
             objects: BTreeMap::new(),
             steps: BTreeMap::new(),
             together: BTreeMap::new(),
@@ -135,6 +143,9 @@ impl Crowd {
     /// Learns the sums of an epoch and forgets them there.
     pub(in crate::analysis) fn learn(&mut self, sums: &mut CrowdSums) {
         self.calibrations.learn(&mut sums.surprises);
+        for (spread, windows) in self.windows.iter_mut().zip(&mut sums.windows) {
+            spread.absorb(&std::mem::take(windows), volume::PRIOR_MEMORY);
+        }
         for (key, moments) in std::mem::take(&mut sums.objects) {
             if self.objects.len() < MAX_COLLECTIONS || self.objects.contains_key(&key) {
                 self.objects
@@ -186,6 +197,7 @@ impl Crowd {
     pub(in crate::analysis) fn norms(&mut self, endpoints: &[(u32, u64)]) -> CrowdNorms {
         let mut norms = CrowdNorms {
             curves: self.calibrations.fit(),
+            windows: volume::priors(&self.windows),
             users: endpoints.iter().map(|&(users, _)| users).collect(),
             born: endpoints.iter().map(|&(_, born)| born).collect(),
             all_users: endpoints.iter().map(|&(users, _)| f64::from(users)).sum(),
@@ -234,8 +246,8 @@ const MAX_NEEDS: usize = 6;
 
 impl Crowd {
     /// By endpoint: what hardly ever is not called before it, and the information in its absence.
-    fn needs(&self, human: bool) -> BTreeMap<Number, Vec<(Number, f64)>> {
-        let mut needs: BTreeMap<Number, Vec<(Number, f64)>> = BTreeMap::new();
+    fn needs(&self, human: bool) -> Vec<Vec<(Number, f64)>> {
+        let mut needs: Vec<Vec<(Number, f64)>> = Vec::new();
         for (&(kind, before, to), &n) in &self.before {
             let all = self.reached.get(&(kind, to)).copied().unwrap_or(0);
             if kind != human || all < MIN_REACHED {
@@ -243,11 +255,16 @@ impl Crowd {
             }
             let without = (f64::from(all) - f64::from(n) + 0.5) / (f64::from(all) + 1.0);
             if without <= NEED_SHARE {
-                let list = needs.entry(to).or_default();
-                list.push((before, -libm::log2(without)));
+                let place = usize::from(to);
+                if place >= needs.len() {
+                    needs.resize_with(place + 1, Vec::new);
+                }
+                if let Some(list) = needs.get_mut(place) {
+                    list.push((before, -libm::log2(without)));
+                }
             }
         }
-        for list in needs.values_mut() {
+        for list in &mut needs {
             list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             list.truncate(MAX_NEEDS);
         }
@@ -259,6 +276,7 @@ impl Crowd {
 #[derive(Clone, Debug)]
 pub(in crate::analysis) struct CrowdNorms {
     pub(in crate::analysis) curves: Curves,
+    windows: [Prior; 3],
     users: Vec<u32>,
     born: Vec<u64>,
     /// Tokens that are active at all.
@@ -267,7 +285,7 @@ pub(in crate::analysis) struct CrowdNorms {
     together: KeyedMap<Pair>,
     follows: KeyedMap<(bool, Number, Number)>,
     from: [Vec<u32>; 2],
-    needs: [BTreeMap<Number, Vec<(Number, f64)>>; 2],
+    needs: [Vec<Vec<(Number, f64)>>; 2],
     objects: KeyedMap<(CollectionKey, u8)>,
     priors: Vec<Prior>,
     steps: KeyedMap<CollectionKey>,
@@ -281,6 +299,7 @@ impl Default for CrowdNorms {
     fn default() -> Self {
         Self {
             curves: Curves::default(),
+            windows: volume::START,
             users: Vec::new(),
             born: Vec::new(),
             active: 1.0,
@@ -288,7 +307,7 @@ impl Default for CrowdNorms {
             together: KeyedMap::default(),
             follows: KeyedMap::default(),
             from: [Vec::new(), Vec::new()],
-            needs: [BTreeMap::new(), BTreeMap::new()],
+            needs: [Vec::new(), Vec::new()],
             objects: KeyedMap::default(),
             priors: Vec::new(),
             steps: KeyedMap::default(),
@@ -335,7 +354,13 @@ impl CrowdNorms {
     pub(in crate::analysis) fn needs(&self, human: bool, endpoint: Number) -> &[(Number, f64)] {
         let [tools, humans] = &self.needs;
         let needs = if human { humans } else { tools };
-        needs.get(&endpoint).map_or(&[], Vec::as_slice)
+        needs.get(usize::from(endpoint)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is usual in windows with calls, by place in the list of their lengths.
+    pub(in crate::analysis) fn calls(&self, at: usize) -> Prior {
+        let [.., hour] = self.windows;
+        self.windows.get(at).copied().unwrap_or(hour)
     }
 
     /// What is usual in objects never touched before, by hour (0) or day (1).

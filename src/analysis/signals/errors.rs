@@ -6,11 +6,10 @@
 
 #![allow(clippy::cast_precision_loss, reason = "shares of counts of calls")]
 
-use smallvec::SmallVec;
-
 use super::{Thresholds, evidence};
 use crate::analysis::alert::{Signal, Subject};
 use crate::analysis::book::{Finding, Involved};
+use crate::analysis::short::Exact;
 use crate::clock::EventTime;
 use crate::observation::{EndpointId, Status};
 
@@ -41,7 +40,8 @@ pub(in crate::analysis) const fn error_class(status: Status) -> Option<usize> {
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ErrorCap {
     span: u32,
-    counted: SmallVec<[(EndpointId, u8, u8); 1]>,
+    /// Of an endpoint 23 bits of its keyed hash, the class, and in the lowest byte how many.
+    counted: Exact<u32>,
 }
 
 impl ErrorCap {
@@ -59,24 +59,27 @@ impl ErrorCap {
             self.span = span;
             self.counted.clear();
         }
-        let class = u8::from(class == 1);
+        #[allow(clippy::cast_possible_truncation, reason = "part of a hash")]
+        let what = (endpoint.0 as u32) << 1 & 0xff_ffff | u32::from(class == 1);
         let full = self.counted.len() >= MAX_CAPPED;
-        let known = self
-            .counted
-            .iter_mut()
-            .find(|(e, c, _)| (*e, *c) == (endpoint, class));
-        match known {
-            Some((.., n)) if *n >= thresholds.errors_cap => false,
-            Some((.., n)) => {
-                *n += 1;
+        match self.counted.iter_mut().find(|known| **known >> 8 == what) {
+            Some(known) if *known & 0xff >= u32::from(thresholds.errors_cap) => false,
+            Some(known) => {
+                *known += 1;
                 true
             }
             None if full => false,
             None => {
-                self.counted.push((endpoint, class, 1));
+                self.counted.push(what << 8 | 1);
                 true
             }
         }
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        self.counted.heap()
     }
 }
 

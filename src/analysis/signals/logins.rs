@@ -16,9 +16,12 @@ use super::refusals::beta_binomial_surprise;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
+use crate::analysis::short::Exact;
 
 /// Accounts told apart in an hour; more are as good as these.
 const MAX_ACCOUNTS: usize = 128;
+/// The bit of an account that somebody logged in to.
+const CAME_IN: u16 = 1;
 /// Seconds after which an hour begins anew.
 const SPAN_SECONDS: u32 = 3_600;
 /// Failures of a source in an hour that are usual, beyond those of people who got in at last.
@@ -29,9 +32,9 @@ const WEIGHT: f64 = 25.0;
 /// The accounts that one source tried to log in to.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct LoginHabit {
+    /// Short hashes (15 bits), and in the lowest bit whether it came in.
+    accounts: Exact<u16>,
     since: u32,
-    /// Short hashes, and whether it came in.
-    accounts: Vec<(u32, bool)>,
     failed: u32,
     most: u32,
 }
@@ -43,7 +46,7 @@ impl LoginHabit {
         scene: &Scene<'_>,
         sums: &mut CrowdSums,
     ) -> Option<Finding> {
-        let account = scene.observation.account?.0 as u32;
+        let account = scene.observation.account?.0 as u16 & !CAME_IN;
         let status = scene.observation.outcome().0;
         let failed = matches!(status, 400 | 401 | 403 | 422 | 429);
         if !failed && !(200..400).contains(&status) {
@@ -56,13 +59,11 @@ impl LoginHabit {
         }
         self.failed += u32::from(failed);
         let room = self.accounts.len() < MAX_ACCOUNTS;
-        match self
-            .accounts
-            .iter_mut()
-            .find(|(known, _)| *known == account)
-        {
-            Some((_, came_in)) => *came_in |= !failed,
-            None if room => self.accounts.push((account, !failed)),
+        let came_in = if failed { 0 } else { CAME_IN };
+        let mut accounts = self.accounts.iter_mut();
+        match accounts.find(|known| **known & !CAME_IN == account) {
+            Some(known) => *known |= came_in,
+            None if room => self.accounts.push(account | came_in),
             None => {}
         }
         let given_up = self.given_up();
@@ -100,14 +101,15 @@ impl LoginHabit {
     }
 
     fn given_up(&self) -> u32 {
-        self.accounts.iter().filter(|(_, came_in)| !came_in).count() as u32
+        let given_up = self.accounts.iter().filter(|known| *known & CAME_IN == 0);
+        given_up.count() as u32
     }
 
     fn close(&mut self, sums: &mut CrowdSums) {
         let given_up = self.given_up();
         self.most = self.most.max(given_up.min(4));
         // Sources that only fail are no measure of people.
-        if self.accounts.iter().any(|(_, came_in)| *came_in) {
+        if self.accounts.iter().any(|known| known & CAME_IN != 0) {
             sums.accounts.0 += self.accounts.len() as u32;
             sums.accounts.1 += given_up.min(4);
         }
@@ -118,6 +120,6 @@ impl LoginHabit {
     /// Heap bytes held.
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
-        self.accounts.capacity() * size_of::<(u32, bool)>()
+        self.accounts.heap()
     }
 }

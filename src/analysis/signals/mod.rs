@@ -32,6 +32,8 @@ mod tests;
 use self::crowd::{CrowdNorms, Number};
 use super::alert::{Evidence, Signal, Subject};
 use super::book::{Finding, Involved};
+#[cfg(test)]
+use super::short::allocated;
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::TextId;
 use crate::observation::{EndpointId, Observation, PrincipalKey};
@@ -248,14 +250,15 @@ impl Thresholds {
 /// What the signals remember about one principal.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Habits {
-    /// Days on which it was active.
-    pub(super) days: u32,
-    /// The last of them, counted from the epoch.
-    day: u32,
     now: EventTime,
+    /// Days on which it was active.
+    days: u16,
+    /// The last of them, counted from the epoch.
+    day: u16,
     pub(super) volume: volume::VolumeHabit,
     pub(super) errors: errors::ErrorCap,
-    pub(super) schema: schema::SchemaHabit,
+    /// Of those only whose requests were held against the rules of a document.
+    pub(super) schema: Option<Box<schema::SchemaHabit>>,
     /// Of those only that ever tried to log in, or asked for what is not there.
     pub(super) source: Option<Box<Source>>,
     /// Of tokens only: behind one client address there may be anybody.
@@ -285,12 +288,17 @@ impl Habits {
     /// Notes that the principal is active at `time`; returns its own time, which never runs backwards.
     pub(super) fn advance(&mut self, time: EventTime) -> EventTime {
         self.now = self.now.max(time);
-        let day = u32::try_from(self.now.secs() / SECONDS_PER_DAY).unwrap_or(u32::MAX);
+        let day = u16::try_from(self.now.secs() / SECONDS_PER_DAY).unwrap_or(u16::MAX);
         if day > self.day {
             self.day = day;
-            self.days += 1;
+            self.days = self.days.saturating_add(1);
         }
         self.now
+    }
+
+    /// Days on which it was active.
+    pub(super) fn days(&self) -> u32 {
+        u32::from(self.days)
     }
 }
 
@@ -307,7 +315,7 @@ impl Own {
     /// Heap bytes held.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        self.sequence.heap() + self.objects.heap()
+        self.sequence.heap() + self.objects.heap() + self.origin.heap() + self.refusals.heap()
     }
 }
 
@@ -323,10 +331,14 @@ impl Habits {
     /// Heap bytes held.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let own = self.own.as_ref();
-        let own = own.map_or(0, |own| size_of::<Own>() + own.heap());
-        let source = self.source.as_ref();
-        own + source.map_or(0, |source| size_of::<Source>() + source.heap())
+        let own = self.own.iter();
+        let own = own.map(|own| allocated(size_of::<Own>()) + own.heap());
+        let source = self.source.iter();
+        let source = source.map(|source| allocated(size_of::<Source>()) + source.heap());
+        let schema = self.schema.iter();
+        let schema =
+            schema.map(|schema| allocated(size_of::<schema::SchemaHabit>()) + schema.heap());
+        self.errors.heap() + own.chain(source).chain(schema).sum::<usize>()
     }
 
     /// How the observation counts in the error statistics of `endpoint`.

@@ -14,8 +14,6 @@
     reason = "counts of objects in at most a day and bounded logarithms"
 )]
 
-use smallvec::SmallVec;
-
 use super::crowd::CrowdSums;
 use super::surprises::Model;
 use super::touched::Touched;
@@ -23,16 +21,21 @@ use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::baseline::Baseline;
 use crate::analysis::book::Finding;
+use crate::analysis::short::{Use, Uses};
 use crate::observation::{CollectionKey, IdStep, ObjectMark, ObjectRef};
 
 /// Collections remembered per token; the longest unused goes first.
 const MAX_COLLECTIONS: usize = 8;
+/// Of an hour, so many turns must pass until the walks of a token that alerted are learned again: a day at least.
+const FREEZE_HOURS: u8 = 25;
+/// Parts of one in which sums of log-likelihood ratios are kept, and bounds them by 64.
+const WALK_UNITS: f64 = 1_024.0;
+/// Parts of one in which what is usual is kept: it is halved at 500.
+const USUAL_UNITS: u16 = 64;
 /// Objects to which the next one may be next: tabs and parallel runs interleave.
 const RECENT: usize = 3;
 /// Seconds after which a walk is over.
 const WALK_SECONDS: u32 = 12 * 3_600;
-/// Seconds in which nothing is learned about the walks of a token that alerted.
-const FREEZE_SECONDS: u32 = 86_400;
 /// Up to this sum a step teaches: one step may be chance, and whoever takes them one by one must be able to teach it.
 const LEARNED_WALK: f64 = 4.2;
 /// Active days without which a count of the day has nothing to be held against.
@@ -45,8 +48,6 @@ const WALKING: f64 = 0.6;
 /// New objects of one span.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Count {
-    /// The span: hours or days since the epoch; 0 before the first.
-    span: u32,
     n: u16,
     /// The count that is tested next.
     next: u16,
@@ -54,29 +55,42 @@ struct Count {
     baseline: Baseline,
 }
 
-/// What is remembered of one collection.
+/// What is remembered of one collection: 56 bytes.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Collection {
     key: CollectionKey,
+    /// The second of the last call: it says which hour and day are counted. 0 before the first.
     last: u32,
     hour: Count,
     day: Count,
     recent: [ObjectMark; RECENT],
-    /// Log-likelihood ratio of a walk, and the steps of the run it comes from.
-    walk: f32,
-    run: u16,
-    /// Nothing is learned until then: a walk has alerted.
-    frozen: u32,
-    /// What is usual: new objects and steps to neighbours among them, fading.
-    new: f32,
-    steps: f32,
+    /// Log-likelihood ratio of a walk in [`WALK_UNITS`], and the steps of the run it comes from.
+    walk: u16,
+    run: u8,
+    /// Hours until something is learned again: a walk has alerted.
+    frozen: u8,
+    /// What is usual, in [`USUAL_UNITS`]: new objects and steps to neighbours among them, fading.
+    new: u16,
+    steps: u16,
+}
+
+impl Use for Collection {
+    type Key = CollectionKey;
+
+    fn key(&self) -> CollectionKey {
+        self.key
+    }
+
+    fn last(&self) -> u32 {
+        self.last
+    }
 }
 
 /// A token's objects.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ObjectHabit {
     touched: Touched,
-    collections: SmallVec<[Collection; 1]>,
+    collections: Uses<[Collection; 0], MAX_COLLECTIONS>,
     denied: f32,
     denied_at: u32,
     /// The most within a day that did not alert.
@@ -94,11 +108,13 @@ impl ObjectHabit {
         let now = scene.seconds();
         let denied = self.count_denied(scene, now, sums);
         let new = self.touched.add(object.key.0, now);
-        let collection = self.collection(object.collection, now);
-        collection.turn(scene, now, sums);
+        let key = object.collection;
+        let collection = self.collections.of(key, || Collection::new(key));
+        let before = std::mem::replace(&mut collection.last, now);
+        collection.turn(scene, before, sums);
         let found = if new {
             [
-                collection.walk(scene, &object, sums),
+                collection.walk(scene, &object, before, sums),
                 collection.hour_test(scene),
                 collection.day_test(scene),
             ]
@@ -114,35 +130,7 @@ impl ObjectHabit {
     /// Heap bytes held.
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
-        let spilled = if self.collections.spilled() {
-            self.collections.capacity() * size_of::<Collection>()
-        } else {
-            0
-        };
-        spilled + self.touched.heap()
-    }
-
-    fn collection(&mut self, key: CollectionKey, now: u32) -> &mut Collection {
-        let list = &mut self.collections;
-        let at = list.iter().position(|c| c.key == key).unwrap_or_else(|| {
-            let fresh = Collection::new(key);
-            if list.len() < MAX_COLLECTIONS {
-                // Few have many: no room for twice as many.
-                list.reserve_exact(1);
-                list.push(fresh);
-                return list.len() - 1;
-            }
-            let oldest = list.iter().enumerate().min_by_key(|(_, c)| (c.last, c.key));
-            let at = oldest.map_or(0, |(at, _)| at);
-            if let Some(place) = list.get_mut(at) {
-                *place = fresh;
-            }
-            at
-        });
-        #[allow(clippy::indexing_slicing, reason = "found or put there just above")]
-        let collection = &mut list[at];
-        collection.last = now;
-        collection
+        self.collections.heap() + self.touched.heap()
     }
 
     fn count_denied(
@@ -210,11 +198,11 @@ impl Collection {
             hour: Count::default(),
             day: Count::default(),
             recent: [ObjectMark::default(); RECENT],
-            walk: 0.0,
+            walk: 0,
             run: 0,
             frozen: 0,
-            new: 0.0,
-            steps: 0.0,
+            new: 0,
+            steps: 0,
         }
     }
 
@@ -227,29 +215,32 @@ impl Collection {
         }
     }
 
-    /// Closes spans that are over.
-    fn turn(&mut self, scene: &Scene<'_>, now: u32, sums: &mut CrowdSums) {
-        let key = self.key;
+    /// Closes spans that are over since `before`, the time of the call before.
+    fn turn(&mut self, scene: &Scene<'_>, before: u32, sums: &mut CrowdSums) {
+        let (key, now) = (self.key, scene.seconds());
+        let hours = now / 3_600 - (before / 3_600).min(now / 3_600);
+        self.frozen = self
+            .frozen
+            .saturating_sub(u8::try_from(hours).unwrap_or(u8::MAX));
         let spans = [
-            (&mut self.hour, now / 3_600, 0, Model::HourObjects, 2),
-            (&mut self.day, now / 86_400, 1, Model::DayObjects, 3),
+            (&mut self.hour, 3_600, 0, Model::HourObjects, 2),
+            (&mut self.day, 86_400, 1, Model::DayObjects, 3),
         ];
-        for (count, span, number, model, days) in spans {
-            if span <= count.span {
+        for (count, seconds, number, model, days) in spans {
+            if now / seconds <= before / seconds {
                 continue;
             }
-            if count.span > 0 && (number == 0 || count.n > 0) {
-                let prior = scene.crowd.objects(key, number);
+            if before > 0 && (number == 0 || count.n > 0) {
+                let expected = count.baseline.expect(scene.crowd.objects(key, number));
                 let x = libm::log1p(f64::from(count.n));
                 if scene.days >= days && count.n >= 3 {
-                    let tail = count.baseline.tail(x, prior);
-                    sums.surprises.add(model, tail.surprise);
+                    sums.surprises.add(model, expected.surprise(x));
                 }
-                count.baseline.learn(x, prior);
+                count.baseline.learn(x, expected);
                 sums.objects.entry((key, number)).or_default().add(x);
                 count.most = count.most.max(count.n);
             }
-            (count.span, count.n, count.next) = (span, 0, 0);
+            (count.n, count.next) = (0, 0);
         }
     }
 
@@ -276,9 +267,10 @@ impl Collection {
         &mut self,
         scene: &Scene<'_>,
         object: &ObjectRef,
+        before: u32,
         sums: &mut CrowdSums,
     ) -> Option<Finding> {
-        object.neighbours?;
+        object.next?;
         let mark = object.mark();
         let next = |step| matches!(step, IdStep::Up | IdStep::Down);
         let stepped = self
@@ -287,41 +279,43 @@ impl Collection {
             .any(|&recent| next(mark.step_from(recent)));
         let sum = sums.steps.entry(self.key).or_default();
         sum.0 += 1;
-        let now = scene.seconds();
-        if now.saturating_sub(self.last) > WALK_SECONDS {
-            (self.walk, self.run) = (0.0, 0);
+        if self.last.saturating_sub(before) > WALK_SECONDS {
+            (self.walk, self.run) = (0, 0);
         }
-        let own = f64::from(self.steps + 0.4) / f64::from(self.new + 20.0);
+        let whole = |n: u16| f64::from(n) / f64::from(USUAL_UNITS);
+        let own = (whole(self.steps) + 0.4) / (whole(self.new) + 20.0);
         let usual = scene.crowd.step_rate(self.key).max(own).clamp(0.01, 0.5);
         let ratio = if stepped {
             libm::log(WALKING / usual)
         } else {
             libm::log((1.0 - WALKING) / (1.0 - usual))
         };
-        let walk = f64::from(self.walk) + ratio;
+        let walk = f64::from(self.walk) / WALK_UNITS + ratio;
         if walk <= 0.0 {
-            (self.walk, self.run) = (0.0, 0);
+            (self.walk, self.run) = (0, 0);
         } else {
-            self.walk = walk as f32;
-            self.run += u16::from(stepped);
+            self.walk = libm::round(walk * WALK_UNITS).min(65_535.0) as u16;
+            self.run = self.run.saturating_add(u8::from(stepped));
         }
         // A walk under suspicion teaches nothing, to nobody.
-        if walk < LEARNED_WALK && now >= self.frozen {
+        if walk < LEARNED_WALK && self.frozen == 0 {
             sum.1 += u32::from(stepped);
-            if self.new > 500.0 {
-                self.new *= 0.5;
-                self.steps *= 0.5;
+            if self.new > 500 * USUAL_UNITS {
+                self.new /= 2;
+                self.steps /= 2;
             }
-            self.new += 1.0;
-            self.steps += f32::from(u8::from(stepped));
+            self.new += USUAL_UNITS;
+            self.steps += USUAL_UNITS * u16::from(stepped);
         }
         let thresholds = scene.thresholds;
-        if !scene.ripe() || walk < thresholds.walk_limit || self.run < thresholds.walk_min {
+        if !scene.ripe()
+            || walk < thresholds.walk_limit
+            || u16::from(self.run) < thresholds.walk_min
+        {
             return None;
         }
         let run = self.run;
-        (self.walk, self.run) = (0.0, 0);
-        self.frozen = now.saturating_add(FREEZE_SECONDS);
+        (self.walk, self.run, self.frozen) = (0, 0, FREEZE_HOURS);
         Some(Finding {
             evidence: vec![
                 evidence("observed_in_order", f64::from(run)),
@@ -355,8 +349,8 @@ impl Count {
         if !scene.ripe() || x <= self.baseline.max() + above {
             return None;
         }
-        let tail = self.baseline.tail(x, scene.crowd.objects(key, number));
-        let p = scene.crowd.curves.p(model, tail.surprise);
+        let expected = self.baseline.expect(scene.crowd.objects(key, number));
+        let p = scene.crowd.curves.p(model, expected.surprise(x));
         if p >= limit {
             return None;
         }
@@ -365,7 +359,7 @@ impl Count {
         Some(Finding {
             evidence: vec![
                 evidence("observed_objects", f64::from(self.n)),
-                evidence("usual_objects", libm::round(libm::expm1(tail.mean))),
+                evidence("usual_objects", libm::round(libm::expm1(expected.mean))),
                 evidence("most_ever_objects", f64::from(self.most)),
                 evidence("window_seconds", seconds as f64),
                 evidence("active_days", f64::from(scene.days)),

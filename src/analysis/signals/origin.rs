@@ -3,11 +3,10 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts of days and calls")]
 
-use smallvec::SmallVec;
-
 use super::{Scene, evidence};
 use crate::analysis::alert::{Severity, Signal};
 use crate::analysis::book::Finding;
+use crate::analysis::short::{Use, Uses};
 use crate::observation::{AgentClass, Country, TextId};
 
 /// Countries and programs remembered per token; the longest unused goes first.
@@ -19,8 +18,34 @@ const SPAN_SECONDS: u32 = 3_600;
 /// A place is new for this many seconds.
 const NEW_SECONDS: u32 = 2 * 86_400;
 
-/// A kind of program: the class, and which product where it is no browser or app.
-type Kind = (AgentClass, TextId);
+/// A kind of program: the class, and part of the keyed hash of the product where it is no browser or app.
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+struct Kind(u32);
+
+impl Kind {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "29 bits of a hash tell the few programs of a token apart"
+    )]
+    const fn new(class: AgentClass, agent: TextId) -> Self {
+        let product = match class {
+            AgentClass::Browser | AgentClass::App => 0,
+            AgentClass::Unknown | AgentClass::Tool | AgentClass::Bot => agent.0 as u32 >> 3,
+        };
+        Self((class as u32) << 29 | product)
+    }
+}
 
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Known<T> {
@@ -32,13 +57,29 @@ struct Known<T> {
     day: u16,
 }
 
+impl<T: Copy + Ord> Use for Known<T> {
+    type Key = T;
+
+    fn key(&self) -> T {
+        self.value
+    }
+
+    fn last(&self) -> u32 {
+        self.last
+    }
+}
+
+/// The values of one sort.
+type Values<T> = Uses<[Known<T>; 1], MAX_KNOWN>;
+
 /// Where a token comes from, and by what.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Origin {
-    countries: SmallVec<[Known<Country>; 1]>,
-    kinds: SmallVec<[Known<Kind>; 1]>,
+    countries: Values<Country>,
+    kinds: Values<Kind>,
     /// Country and program of the last call.
-    place: Option<(Country, Kind)>,
+    place: (Country, Kind),
+    /// Its second; 0 before the first.
     last: u32,
     /// Times of the last changes of place, newest first.
     changes: [u32; 3],
@@ -48,12 +89,7 @@ impl Origin {
     /// Looks at a call; returns what is unusual about where it comes from.
     pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>) -> [Option<Finding>; 2] {
         let (now, seen) = (scene.seconds(), scene.observation);
-        let kind = match seen.agent_class {
-            AgentClass::Browser | AgentClass::App => (seen.agent_class, TextId::NONE),
-            class @ (AgentClass::Unknown | AgentClass::Tool | AgentClass::Bot) => {
-                (class, seen.agent)
-            }
-        };
+        let kind = Kind::new(seen.agent_class, seen.agent);
         let days = u16::try_from(scene.days).unwrap_or(u16::MAX);
         let country_news = if seen.country == Country::UNKNOWN {
             None
@@ -76,10 +112,10 @@ impl Origin {
 
     /// Changes of place in the last hour, if this call is one.
     fn turn(&mut self, place: (Country, Kind), now: u32) -> Option<u32> {
-        let before = self.place.replace(place);
+        let before = std::mem::replace(&mut self.place, place);
         let gap = now.saturating_sub(self.last);
-        self.last = now;
-        if before.is_none_or(|before| before == place) || gap >= TURN_SECONDS {
+        let first = std::mem::replace(&mut self.last, now) == 0;
+        if first || before == place || gap >= TURN_SECONDS {
             return None;
         }
         self.changes.rotate_right(1);
@@ -96,6 +132,12 @@ impl Origin {
         let country = self.countries.iter().find(|known| known.value == country);
         let kind = self.kinds.iter().find(|known| known.value == kind);
         country.is_some_and(|known| new(known.first)) || kind.is_some_and(|known| new(known.first))
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        self.countries.heap() + self.kinds.heap()
     }
 
     /// Whether anything it came from in the last hour is new.
@@ -119,38 +161,22 @@ struct News {
 }
 
 /// Notes a call; says so if it is one of the first.
-fn note<T: Copy + Eq>(
-    list: &mut SmallVec<[Known<T>; 1]>,
-    value: T,
-    now: u32,
-    day: u16,
-) -> Option<News> {
-    let known = list.len();
-    if let Some(entry) = list.iter_mut().find(|entry| entry.value == value) {
-        entry.calls = entry.calls.saturating_add(1);
-        entry.last = now;
-        let calls = entry.calls;
-        return (calls <= 2 && entry.day == day).then(|| News {
-            known: known.saturating_sub(1),
-            calls,
-        });
-    }
-    let entry = Known {
+fn note<T: Copy + Ord>(list: &mut Values<T>, value: T, now: u32, day: u16) -> Option<News> {
+    let others = list.len() - usize::from(list.has(value));
+    let entry = list.of(value, || Known {
         value,
         first: now,
         last: now,
-        calls: 1,
+        calls: 0,
         day,
-    };
-    if known < MAX_KNOWN {
-        list.push(entry);
-    } else if let Some(oldest) = list
-        .iter_mut()
-        .min_by_key(|entry| (entry.last, entry.first))
-    {
-        *oldest = entry;
-    }
-    Some(News { known, calls: 1 })
+    });
+    entry.calls = entry.calls.saturating_add(1);
+    entry.last = now;
+    let calls = entry.calls;
+    (calls <= 2 && entry.day == day).then_some(News {
+        known: others,
+        calls,
+    })
 }
 
 fn judge(scene: &Scene<'_>, news: &News, signal: Signal) -> Option<Finding> {

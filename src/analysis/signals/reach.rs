@@ -9,12 +9,11 @@
     reason = "sums of bits far below 2^24"
 )]
 
-use smallvec::SmallVec;
-
 use super::crowd::{CrowdSums, Number};
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
+use crate::analysis::short::Few;
 
 /// Seconds over which new endpoints add up.
 const SPAN_SECONDS: u32 = 3_600;
@@ -34,7 +33,7 @@ const MAX_BITS: f64 = 10.0;
 pub(in crate::analysis) struct Reach {
     bits: f32,
     since: u32,
-    new: SmallVec<[Number; 4]>,
+    new: Few<Number, MAX_NEW>,
     /// How often it came to new endpoints lately, fading.
     novelty: f32,
     /// The most bits of any span so far.
@@ -92,7 +91,7 @@ impl Reach {
         }
         self.since = now;
         self.bits += weight as f32;
-        if self.new.len() < MAX_NEW && !self.new.contains(&number) {
+        if !self.new.contains(&number) {
             self.new.push(number);
         }
         let bits = f64::from(self.bits) * days / (days + 1.0);

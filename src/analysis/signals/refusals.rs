@@ -10,13 +10,14 @@
     reason = "small counts"
 )]
 
-use smallvec::SmallVec;
-
 use super::crowd::Number;
 use super::objects::negative_binomial_surprise;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::{Finding, Involved};
+#[cfg(test)]
+use crate::analysis::short::allocated;
+use crate::analysis::short::{Use, Uses};
 use crate::observation::TextId;
 
 /// Fields remembered per token; the longest unused goes first.
@@ -40,6 +41,18 @@ struct Tried {
     last: u32,
 }
 
+impl Use for Tried {
+    type Key = (Number, TextId);
+
+    fn key(&self) -> Self::Key {
+        (self.endpoint, self.field)
+    }
+
+    fn last(&self) -> u32 {
+        self.last
+    }
+}
+
 impl Tried {
     fn fade(&mut self, now: u32) {
         let gap = f64::from(now.saturating_sub(self.last));
@@ -50,10 +63,14 @@ impl Tried {
     }
 }
 
+/// What is remembered of a token that was ever refused for a field.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(in crate::analysis) struct RefusalHabit(Option<Box<Refused>>);
+
 /// The fields a token was refused for lately.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(in crate::analysis) struct RefusalHabit {
-    tried: SmallVec<[Tried; 0]>,
+struct Refused {
+    tried: Uses<[Tried; 0], MAX_FIELDS>,
     /// Refusals by active day, fading.
     daily: f32,
     today: u16,
@@ -91,19 +108,50 @@ impl RefusalHabit {
             return (fine, None);
         };
         let now = scene.seconds();
-        for tried in self.tried.iter_mut().filter(|t| t.endpoint == number) {
-            tried.fade(now);
-            tried.calls += 1.0;
+        if let Some(known) = &mut self.0 {
+            for tried in known.tried.iter_mut().filter(|t| t.endpoint == number) {
+                tried.fade(now);
+                tried.calls += 1.0;
+            }
         }
-        let field = scene.observation.refused_field;
-        if !field.is_some() {
+        if !scene.observation.refused_field.is_some() {
             return (fine, None);
         }
+        let known = self.0.get_or_insert_default();
+        known.observe(scene, number, rate)
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        let known = self.0.as_ref();
+        known.map_or(0, |known| {
+            allocated(size_of::<Refused>()) + known.tried.heap()
+        })
+    }
+}
+
+impl Refused {
+    /// Looks at a call of an endpoint that was refused for a field.
+    fn observe(
+        &mut self,
+        scene: &Scene<'_>,
+        number: Number,
+        rate: f64,
+    ) -> (Teaches, Option<Finding>) {
+        let (now, field) = (scene.seconds(), scene.observation.refused_field);
         self.turn((now / 86_400) as u16);
         self.today = self.today.saturating_add(1);
         let daily = self.daily;
         let most = self.most;
-        let tried = self.tried(number, field, now);
+        let fresh = || Tried {
+            endpoint: number,
+            field,
+            refused: 0.0,
+            calls: 1.0,
+            last: now,
+        };
+        let tried = self.tried.of((number, field), fresh);
         tried.refused += 1.0;
         let (refused, calls) = (f64::from(tried.refused), f64::from(tried.calls));
         let suspect = tried.refused >= SUSPECT;
@@ -156,34 +204,6 @@ impl RefusalHabit {
             self.most = self.most.max(self.today.min(50));
             (self.day, self.today) = (day, 0);
         }
-    }
-
-    fn tried(&mut self, endpoint: Number, field: TextId, now: u32) -> &mut Tried {
-        let list = &mut self.tried;
-        let known = list
-            .iter()
-            .position(|t| t.endpoint == endpoint && t.field == field);
-        let at = known.unwrap_or_else(|| {
-            let fresh = Tried {
-                endpoint,
-                field,
-                refused: 0.0,
-                calls: 1.0,
-                last: now,
-            };
-            if list.len() < MAX_FIELDS {
-                list.push(fresh);
-                return list.len() - 1;
-            }
-            let oldest = list.iter().enumerate().min_by_key(|(at, t)| (t.last, *at));
-            let at = oldest.map_or(0, |(at, _)| at);
-            if let Some(place) = list.get_mut(at) {
-                *place = fresh;
-            }
-            at
-        });
-        #[allow(clippy::indexing_slicing, reason = "found or put there just above")]
-        &mut list[at]
     }
 }
 

@@ -21,8 +21,8 @@ pub(in crate::analysis) const STRATA: usize = 256;
 /// The silence of a whole weekend.
 const WEEKEND: u8 = 15;
 /// One active hour in a bin.
-const UNIT: f64 = 2_048.0;
-/// What a habit keeps over a day.
+const UNIT: f64 = 256.0;
+/// What a habit keeps over a day. Whoever is active every day comes to less than 15 hours, and 16 fit.
 const FADING: f64 = 0.93;
 /// Calls in an hour that break a silence.
 const BREAK_CALLS: u16 = 8;
@@ -59,12 +59,58 @@ impl Stratum {
     }
 }
 
+/// Active hours by bin, in [`UNIT`]: 12 bits each, two in three bytes.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Bins(#[serde(with = "crate::analysis::save::array")] [[u8; 3]; 24]);
+
+impl Bins {
+    /// All of them in order.
+    fn iter(&self) -> impl Iterator<Item = u16> + use<'_> {
+        self.0.iter().flat_map(|&three| split(three))
+    }
+
+    fn get(&self, bin: usize) -> u16 {
+        let [first, second] = self.0.get(bin / 2).copied().map_or([0; 2], split);
+        if bin.is_multiple_of(2) { first } else { second }
+    }
+
+    fn add(&mut self, bin: usize, n: u16) {
+        if let Some(three) = self.0.get_mut(bin / 2) {
+            let [first, second] = split(*three);
+            *three = if bin.is_multiple_of(2) {
+                join([first + n, second])
+            } else {
+                join([first, second + n])
+            };
+        }
+    }
+
+    fn fade(&mut self) {
+        for three in &mut self.0 {
+            *three = join(split(*three).map(|n| (f64::from(n) * FADING) as u16));
+        }
+    }
+}
+
+fn split([a, b, c]: [u8; 3]) -> [u16; 2] {
+    let (a, b, c) = (u16::from(a), u16::from(b), u16::from(c));
+    [a << 4 | b >> 4, (b & 15) << 8 | c]
+}
+
+fn join(two: [u16; 2]) -> [u8; 3] {
+    let [first, second] = two.map(|n| n.min(0xfff));
+    [
+        (first >> 4) as u8,
+        ((first & 15) << 4 | second >> 8) as u8,
+        second as u8,
+    ]
+}
+
 /// A token's hours.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Rhythm {
     /// 24 hours (UTC) of working days, then of weekends.
-    #[serde(with = "crate::analysis::save::array")]
-    bins: [u16; 48],
+    bins: Bins,
     /// The hour being counted, since the epoch; 0 before the first.
     hour: u32,
     calls: u16,
@@ -76,7 +122,7 @@ pub(in crate::analysis) struct Rhythm {
 impl Default for Rhythm {
     fn default() -> Self {
         Self {
-            bins: [0; 48],
+            bins: Bins([[0; 3]; 24]),
             hour: 0,
             calls: 0,
             days: 0,
@@ -169,7 +215,7 @@ impl Rhythm {
     }
 
     fn total(&self) -> f64 {
-        self.bins.iter().map(|&n| f64::from(n)).sum::<f64>() / UNIT
+        f64::from(self.bins.iter().map(u32::from).sum::<u32>()) / UNIT
     }
 
     /// Counts the hours since the last one, and learns it.
@@ -188,14 +234,11 @@ impl Rhythm {
             if hour == self.hour {
                 let (at, weekend) = place(hour);
                 let share = (f64::from(self.calls) / 3.0).min(1.0) * UNIT;
-                if let Some(bin) = self.bins.get_mut(at + if weekend { 24 } else { 0 }) {
-                    *bin = bin.saturating_add(share as u16);
-                }
+                let bin = at + if weekend { 24 } else { 0 };
+                self.bins.add(bin, share as u16);
             }
             if hour % 24 == 23 {
-                for bin in &mut self.bins {
-                    *bin = (f64::from(*bin) * FADING) as u16;
-                }
+                self.bins.fade();
             }
         }
     }
@@ -219,7 +262,7 @@ impl Rhythm {
 
     fn silence(&self, hour: u32, total: f64) -> Option<(u8, u8)> {
         let (at, weekend) = place(hour);
-        let bin = |n: usize| self.bins.get(n).map_or(0.0, |&n| f64::from(n)) / UNIT;
+        let bin = |n: usize| f64::from(self.bins.get(n)) / UNIT;
         let of_weekend: f64 = (24..48).map(bin).sum();
         if weekend && of_weekend < 0.003 * total && total >= 20.0 {
             return Some((WEEKEND, 0));
@@ -248,5 +291,23 @@ impl super::crowd::CrowdNorms {
                 .fold((0.0, 0.0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
         }
         (broken + 0.5) / (hours + 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_do_not_touch_each_other() {
+        let mut bins = Bins([[0; 3]; 24]);
+        for bin in 0..48 {
+            bins.add(bin, 80 * u16::try_from(bin).unwrap());
+        }
+        bins.add(7, 4_000);
+        let expected = |bin: u16| if bin == 7 { 0xfff } else { 80 * bin };
+        assert!(bins.iter().eq((0..48).map(expected)));
+        bins.fade();
+        assert_eq!((bins.get(1), bins.get(47)), (74, 3_496));
     }
 }

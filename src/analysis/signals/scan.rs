@@ -9,6 +9,7 @@
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
+use crate::analysis::short::Exact;
 
 /// Paths told apart in a span; more are as good as these.
 const MAX_PATHS: usize = 64;
@@ -20,15 +21,15 @@ const USUAL: f64 = 3.0;
 /// Paths without an endpoint that one source asked for.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct ScanHabit {
+    paths: Exact<u16>,
     since: u32,
-    paths: Vec<u32>,
     most: u16,
 }
 
 impl ScanHabit {
     /// Looks at a call that was refused at an endpoint nobody ever succeeded at.
     pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>) -> Option<Finding> {
-        let path = scene.observation.refused_path?.0 as u32;
+        let path = scene.observation.refused_path?.0 as u16;
         if scene
             .number
             .is_some_and(|number| scene.crowd.users(number) > 0.0)
@@ -69,6 +70,6 @@ impl ScanHabit {
     /// Heap bytes held.
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
-        self.paths.capacity() * size_of::<u32>()
+        self.paths.heap()
     }
 }

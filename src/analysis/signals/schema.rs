@@ -15,6 +15,7 @@ use crate::analysis::alert::{Severity, Signal};
 use crate::analysis::book::Finding;
 use crate::analysis::look::Look;
 use crate::analysis::principal::Principal;
+use crate::analysis::short::{self, Uses};
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::EndpointId;
 
@@ -25,7 +26,7 @@ const MOST_USES: usize = 8;
 /// Requests of a principal that break a rule and are learned in one span: what one prober does is no habit of all.
 const CAP: u8 = 2;
 /// Seconds of such a span.
-const CAP_SECONDS: u64 = 300;
+const CAP_SECONDS: u32 = 300;
 /// Requests after which what is known of an endpoint is halved.
 const MEMORY: f64 = 20_000.0;
 /// What stands for an endpoint of which nothing is known: one in sixty.
@@ -41,12 +42,13 @@ const BREAKERS_HALF_SECONDS: f64 = 21_600.0;
 
 /// What a principal did at endpoints whose document has rules.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(in crate::analysis) struct SchemaHabit(Vec<Use>);
+pub(in crate::analysis) struct SchemaHabit(Uses<[Use; 0], MOST_USES>);
 
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Use {
     endpoint: EndpointId,
-    at: EventTime,
+    /// The second of the last request. The span that runs is that in which it lies.
+    last: u32,
     /// Fading: requests, those that break a rule, those of them that were refused.
     calls: f32,
     broken: f32,
@@ -57,47 +59,59 @@ struct Use {
     learned: (f32, f32),
     /// The same before the span that runs.
     settled: (f32, f32),
-    /// The span that runs, and how many of its requests that break a rule were learned.
-    span: (u32, u8),
+    /// Requests of the span that runs that break a rule and were learned.
+    spent: u8,
     persistent: bool,
 }
 
+impl short::Use for Use {
+    type Key = EndpointId;
+
+    fn key(&self) -> EndpointId {
+        self.endpoint
+    }
+
+    fn last(&self) -> u32 {
+        self.last
+    }
+}
+
 impl Use {
-    const fn new(endpoint: EndpointId, at: EventTime) -> Self {
+    const fn new(endpoint: EndpointId, last: u32) -> Self {
         Self {
             endpoint,
-            at,
+            last,
             calls: 0.0,
             broken: 0.0,
             refused: 0.0,
             most: 0.0,
             learned: (0.0, 0.0),
             settled: (0.0, 0.0),
-            span: (0, 0),
+            spent: 0,
             persistent: false,
         }
     }
 
-    fn fade(&mut self, now: EventTime) {
+    fn fade(&mut self, now: u32) {
+        let idle = u64::from(now.saturating_sub(self.last));
         #[allow(clippy::cast_possible_truncation, reason = "a factor from 0 to 1")]
-        let left = fading(now.nanos_since(self.at), HALF_SECONDS) as f32;
+        let left = fading(idle * NANOS_PER_SECOND, HALF_SECONDS) as f32;
         self.calls *= left;
         self.broken *= left;
         self.refused *= left;
-        self.at = now;
         self.persistent &= self.broken >= 1.0;
+        if now / CAP_SECONDS != self.last / CAP_SECONDS {
+            self.settled = self.learned;
+            self.spent = 0;
+        }
+        self.last = now;
     }
 
     /// Whether a request is to be learned: none in a span behind the first few that break a rule. Sound ones neither, so
     /// that the share stays what it is.
-    fn admits(&mut self, broken: bool, now: EventTime) -> bool {
-        let number = u32::try_from(now.secs() / CAP_SECONDS).unwrap_or(u32::MAX);
-        if self.span.0 != number {
-            self.span = (number, 0);
-            self.settled = self.learned;
-        }
-        let admitted = self.span.1 < CAP;
-        self.span.1 += u8::from(admitted && broken);
+    fn admits(&mut self, broken: bool) -> bool {
+        let admitted = self.spent < CAP;
+        self.spent += u8::from(admitted && broken);
         admitted
     }
 }
@@ -112,16 +126,13 @@ impl SchemaHabit {
         epoch: &mut SchemaSums,
     ) -> Option<Finding> {
         let observation = scene.observation;
-        if !observation.checked {
-            return None;
-        }
-        let now = scene.now;
+        let now = scene.seconds();
         let broken = observation.violations > 0;
-        let used = self.of(endpoint, now);
+        let used = self.0.of(endpoint, || Use::new(endpoint, now));
         used.fade(now);
         used.calls += 1.0;
         let sum = epoch.0.entry(endpoint).or_default();
-        if used.admits(broken, now) {
+        if used.admits(broken) {
             sum.calls += 1;
             sum.broken += u32::from(broken);
             used.learned.0 += 1.0;
@@ -147,20 +158,10 @@ impl SchemaHabit {
         Some(finding(scene, used, norm, surprise))
     }
 
-    fn of(&mut self, endpoint: EndpointId, now: EventTime) -> &mut Use {
-        let known = self.0.iter().position(|used| used.endpoint == endpoint);
-        let at = known.unwrap_or_else(|| {
-            if self.0.len() >= MOST_USES {
-                let uses = self.0.iter().enumerate();
-                let oldest = uses.min_by_key(|(_, used)| (used.at, used.endpoint));
-                let oldest = oldest.map_or(0, |(at, _)| at);
-                self.0.swap_remove(oldest);
-            }
-            self.0.push(Use::new(endpoint, now));
-            self.0.len() - 1
-        });
-        #[allow(clippy::indexing_slicing, reason = "found or pushed just above")]
-        &mut self.0[at]
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(in crate::analysis) fn heap(&self) -> usize {
+        self.0.heap()
     }
 }
 
@@ -177,9 +178,12 @@ impl Look<'_, '_> {
         }
         self.epoch.shadows.observe(self.scene, endpoint);
         let norms = &self.snapshot.schema;
-        let habit = &mut principal.habits.schema;
+        if !self.scene.observation.checked {
+            return;
+        }
+        let habit = principal.habits.schema.get_or_insert_default();
         let found = habit.observe(self.scene, endpoint, norms, &mut self.epoch.schema);
-        self.findings.extend(found);
+        self.find(found);
     }
 }
 

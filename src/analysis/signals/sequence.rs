@@ -15,10 +15,13 @@ use super::surprises::Model;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
+use crate::analysis::short::Exact;
 use crate::observation::AgentClass;
 
 /// Steps remembered per token; the rarest goes first.
 const MAX_STEPS: usize = 160;
+/// Endpoints that they are steps between. Where nothing is free for another, its steps are not remembered.
+const MAX_PLACES: usize = 80;
 /// Calls further apart do not follow each other.
 const APART_SECONDS: u32 = 1_800;
 /// Calls further apart than this are the end of a run for all but the next.
@@ -29,7 +32,7 @@ const BACK_OFF: f64 = 8.0;
 const MAX_BITS: f64 = 12.0;
 /// How often one token's step counts in the population: so often that the rare is told from the usual, and no token alone
 /// makes a step usual.
-const MAX_COUNTED: u16 = 16;
+const MAX_COUNTED: u8 = 16;
 /// Steps that are enough to know a token's own mean.
 const MEMORY: f64 = 200.0;
 /// From here on nothing is learned from the calls.
@@ -37,30 +40,37 @@ const SUSPECT_BITS: f32 = 12.0;
 /// The sum in the scale of the calibration.
 const SCALE: f64 = 0.3;
 
+/// Where an endpoint stands in the list of those of one token.
+type Place = u8;
+
+/// Three bytes each.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
 )]
 struct Step {
-    from: Number,
-    to: Number,
-    n: u16,
+    from: Place,
+    to: Place,
+    /// How often, up to 255: what is this frequent is as good as certain.
+    n: u8,
 }
 
 /// What is remembered of the order of a token's calls.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SequenceHabit {
-    /// Sorted by (from, to).
-    steps: Vec<Step>,
-    /// The last calls, newest first.
-    recent: [Option<Number>; 3],
-    last: u32,
-    sum: f32,
+    /// Endpoints, at most [`MAX_PLACES`].
+    places: Exact<Number>,
+    /// Steps between them, sorted by (from, to), at most [`MAX_STEPS`].
+    steps: Exact<Step>,
+    /// The last calls, newest first; 0 before there are as many.
+    recent: [Number; 3],
     /// Calls since the sum was 0.
     run: u16,
-    usual: f32,
     learned: u16,
+    /// The second of the last call. The peak is that of its hour.
+    last: u32,
+    sum: f32,
+    usual: f32,
     peak: f32,
-    peak_hour: u32,
     /// The highest sum ever that did not alert.
     most: f32,
 }
@@ -68,15 +78,15 @@ pub(in crate::analysis) struct SequenceHabit {
 impl Default for SequenceHabit {
     fn default() -> Self {
         Self {
-            steps: Vec::new(),
-            recent: [None; 3],
+            places: Exact::default(),
+            steps: Exact::default(),
+            recent: [0; 3],
+            run: 0,
+            learned: 0,
             last: 0,
             sum: 0.0,
-            run: 0,
             usual: 3.0,
-            learned: 0,
             peak: 0.0,
-            peak_hour: 0,
             most: 0.0,
         }
     }
@@ -93,29 +103,24 @@ impl SequenceHabit {
         let now = scene.seconds();
         let gap = now.saturating_sub(self.last);
         let human = is_human(scene);
-        if now / 3_600 != self.peak_hour {
-            if self.peak > 0.0 {
-                sums.surprises
-                    .add(Model::Order, f64::from(self.peak) * SCALE);
-            }
-            (self.peak, self.peak_hour) = (0.0, now / 3_600);
+        if now / 3_600 != self.last / 3_600 && self.peak > 0.0 {
+            let peak = f64::from(std::mem::take(&mut self.peak));
+            sums.surprises.add(Model::Order, peak * SCALE);
         }
         let mut found = None;
+        let [before, second, _] = self.recent;
         if gap >= APART_SECONDS {
             self.sum *= 0.3;
-            self.recent = [None; 3];
-        } else if let [Some(before), ..] = self.recent {
+        } else if before != 0 {
             let bits = self.bits(number, human, scene.crowd);
             found = self.add(scene, bits, gap);
             self.learn((before, number), bits, human, sums);
         }
-        if gap > RUN_SECONDS {
-            self.recent = [None; 3];
-        }
-        self.recent.rotate_right(1);
-        if let Some(first) = self.recent.first_mut() {
-            *first = Some(number);
-        }
+        self.recent = if gap > RUN_SECONDS {
+            [number, 0, 0]
+        } else {
+            [number, before, second]
+        };
         self.last = now;
         found
     }
@@ -130,28 +135,63 @@ impl SequenceHabit {
     fn bits(&self, to: Number, human: bool, crowd: &CrowdNorms) -> f64 {
         let weights = [1.0, 0.1, 0.03];
         let mut best = 1e-9_f64;
-        let mut seen = [None; 3];
-        for ((from, weight), place) in self.recent.iter().zip(weights).zip(&mut seen) {
-            let Some(from) = *from else { break };
-            *place = Some(from);
-            best = best.max(weight * self.chance(from, to, human, crowd));
+        let share = (crowd.users(to) + 0.5) / (crowd.all_users + crowd.endpoints() + 1.0);
+        let place = self.place(to);
+        let known = self.recent.iter().take_while(|&&from| from != 0);
+        for (&from, weight) in known.zip(weights) {
+            // Nothing is likelier than certain.
+            if weight <= best {
+                break;
+            }
+            let (these, all) = self.steps_from(from, place);
+            let (others, tokens) = crowd.follows(human, from, to);
+            let population = (others + 3.0 * share) / (tokens + 3.0);
+            let chance = (these + BACK_OFF * population) / (all.min(60.0).max(these) + BACK_OFF);
+            best = best.max(weight * chance);
         }
         (-libm::log2(best)).min(MAX_BITS)
     }
 
-    fn chance(&self, from: Number, to: Number, human: bool, crowd: &CrowdNorms) -> f64 {
+    /// Its own steps from an endpoint: those to a place, and all.
+    fn steps_from(&self, from: Number, to: Option<Place>) -> (f64, f64) {
+        let Some(from) = self.place(from) else {
+            return (0.0, 0.0);
+        };
         let start = self.steps.partition_point(|step| step.from < from);
-        let (mut all, mut these) = (0.0, 0.0);
+        let (mut these, mut all) = (0, 0);
         for step in self.steps.iter().skip(start).take_while(|s| s.from == from) {
-            all += f64::from(step.n);
-            if step.to == to {
-                these = f64::from(step.n);
+            all += u32::from(step.n);
+            if Some(step.to) == to {
+                these = step.n;
             }
         }
-        let share = (crowd.users(to) + 0.5) / (crowd.all_users + crowd.endpoints() + 1.0);
-        let (others, tokens) = crowd.follows(human, from, to);
-        let population = (others + 3.0 * share) / (tokens + 3.0);
-        (these + BACK_OFF * population) / (all.min(60.0).max(these) + BACK_OFF)
+        (f64::from(these), f64::from(all))
+    }
+
+    fn place(&self, number: Number) -> Option<Place> {
+        let at = self.places.iter().position(|&known| known == number)?;
+        Place::try_from(at).ok()
+    }
+
+    /// The place of an endpoint, found for it if need be; `other` stays what it is.
+    fn place_for(&mut self, number: Number, other: Option<Place>) -> Option<Place> {
+        if let Some(at) = self.place(number) {
+            return Some(at);
+        }
+        if self.places.len() < MAX_PLACES {
+            self.places.push(number);
+            return Place::try_from(self.places.len() - 1).ok();
+        }
+        let used = |at: Place| {
+            self.steps
+                .iter()
+                .any(|step| step.from == at || step.to == at)
+        };
+        let places = 0..Place::try_from(MAX_PLACES).unwrap_or(Place::MAX);
+        let mut free = places.filter(|&at| Some(at) != other && !used(at));
+        let free = free.next()?;
+        *self.places.get_mut(usize::from(free))? = number;
+        Some(free)
     }
 
     fn add(&mut self, scene: &Scene<'_>, bits: f64, gap: u32) -> Option<Finding> {
@@ -214,54 +254,42 @@ impl SequenceHabit {
             return;
         }
         self.most = self.most.max(self.sum);
-        let place = self
-            .steps
-            .binary_search_by_key(&(from, to), |s| (s.from, s.to));
-        match place {
-            Ok(at) => {
-                if let Some(step) = self.steps.get_mut(at) {
-                    if step.n < MAX_COUNTED {
-                        *sums.follows.entry((human, from, to)).or_default() += 1;
-                    }
-                    step.n = step.n.saturating_add(1);
-                }
-            }
+        let before = self.place_for(from, None);
+        let (Some(before), Some(after)) = (before, self.place_for(to, before)) else {
+            return;
+        };
+        let place = |step: &Step| (step.from, step.to);
+        let known = self.steps.binary_search_by_key(&(before, after), place);
+        let n = match known {
+            Ok(at) => self.steps.get_mut(at).map_or(u8::MAX, |step| {
+                let n = step.n;
+                step.n = n.saturating_add(1);
+                n
+            }),
             Err(at) => {
-                *sums.follows.entry((human, from, to)).or_default() += 1;
-                let step = Step { from, to, n: 1 };
+                let step = Step {
+                    from: before,
+                    to: after,
+                    n: 1,
+                };
                 if self.steps.len() < MAX_STEPS {
-                    if self.steps.len() == self.steps.capacity() {
-                        self.steps.reserve_exact(16);
-                    }
                     self.steps.insert(at, step);
-                } else {
-                    self.replace_rarest(step);
+                } else if let Some(rarest) = self.steps.iter_mut().min_by_key(|s| (s.n, **s)) {
+                    *rarest = step;
+                    self.steps.sort_unstable_by_key(place);
                 }
+                0
             }
-        }
-    }
-
-    fn replace_rarest(&mut self, step: Step) {
-        let rarest = self
-            .steps
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, s)| (s.n, **s));
-        if let Some((at, _)) = rarest {
-            self.steps.remove(at);
-        }
-        if let Err(at) = self
-            .steps
-            .binary_search_by_key(&(step.from, step.to), |s| (s.from, s.to))
-        {
-            self.steps.insert(at, step);
+        };
+        if n < MAX_COUNTED {
+            *sums.follows.entry((human, from, to)).or_default() += 1;
         }
     }
 
     /// Heap bytes held.
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
-        self.steps.capacity() * size_of::<Step>()
+        self.places.heap() + self.steps.heap()
     }
 }
 

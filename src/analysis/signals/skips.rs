@@ -10,18 +10,19 @@
     reason = "bounded sums of bits, and minutes of half an hour"
 )]
 
-use smallvec::SmallVec;
-
 use super::crowd::{CrowdSums, Number};
 use super::sequence::is_human;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
+use crate::analysis::short::Few;
 
 /// Endpoints whose last call is remembered.
 const MAX_RECENT: usize = 16;
 /// Seconds for which a call counts as before another.
 const BEFORE_SECONDS: u32 = 1_800;
+/// To how many seconds it is remembered when.
+const CLOCK_SECONDS: u32 = 8;
 /// Seconds over which skipped steps add up.
 const SPAN_SECONDS: u32 = 900;
 /// Calls of one endpoint by one token that teach what comes before it.
@@ -33,12 +34,27 @@ const MAX_LEFT_OUT: usize = 6;
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SkipHabit {
     /// Newest last.
-    recent: SmallVec<[(Number, u32); 4]>,
+    recent: Few<Recent, MAX_RECENT>,
+    left_out: Few<Number, MAX_LEFT_OUT>,
+    last: u32,
     bits: f32,
     since: u32,
-    left_out: SmallVec<[Number; 4]>,
     /// The most bits of any span so far.
     most: f32,
+}
+
+/// An endpoint, and when it was called last: 3 bytes.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Recent {
+    number: [u8; 2],
+    /// Units of [`CLOCK_SECONDS`], of which the highest bits are left out: none is half an hour before the last call.
+    at: u8,
+}
+
+impl Recent {
+    const fn number(self) -> Number {
+        Number::from_le_bytes(self.number)
+    }
 }
 
 impl SkipHabit {
@@ -51,8 +67,18 @@ impl SkipHabit {
     ) -> Option<Finding> {
         let number = scene.number?;
         let now = scene.seconds();
-        self.recent
-            .retain(|&mut (_, at)| now.saturating_sub(at) < BEFORE_SECONDS);
+        if now.saturating_sub(self.last) >= BEFORE_SECONDS {
+            self.recent.clear();
+        }
+        self.last = now;
+        let clock = (now / CLOCK_SECONDS) as u8;
+        let age = |call: Recent| u32::from(clock.wrapping_sub(call.at)) * CLOCK_SECONDS;
+        // The oldest come first.
+        while let Some(&first) = self.recent.first()
+            && age(first) >= BEFORE_SECONDS
+        {
+            self.recent.pop_first();
+        }
         let human = is_human(scene);
         // A call that was not let through skipped nothing.
         let found = if scene.ripe() && scene.answered() {
@@ -62,22 +88,26 @@ impl SkipHabit {
         };
         if calls <= MAX_TAUGHT && found.is_none() && self.bits < 12.0 {
             *sums.reached.entry((human, number)).or_default() += 1;
-            for &(before, _) in self.recent.iter().filter(|&&(before, _)| before != number) {
+            let before = self.recent.iter().map(|call| call.number());
+            for before in before.filter(|&before| before != number) {
                 *sums.before.entry((human, before, number)).or_default() += 1;
             }
         }
-        self.recent.retain(|&mut (before, _)| before != number);
-        if self.recent.len() >= MAX_RECENT {
-            self.recent.remove(0);
+        self.recent.retain(|call| call.number() != number);
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_first();
         }
-        self.recent.push((number, now));
+        self.recent.push(Recent {
+            number: number.to_le_bytes(),
+            at: clock,
+        });
         found
     }
 
     fn weigh(&mut self, scene: &Scene<'_>, number: Number, human: bool) -> Option<Finding> {
         let now = scene.seconds();
         let needs = scene.crowd.needs(human, number);
-        let taken = |wanted: Number| self.recent.iter().any(|&(before, _)| before == wanted);
+        let taken = |wanted: Number| self.recent.iter().any(|call| call.number() == wanted);
         if now.saturating_sub(self.since) > SPAN_SECONDS {
             self.most = self.most.max(self.bits);
             self.bits = 0.0;
@@ -88,10 +118,9 @@ impl SkipHabit {
         // need it. The rarest speaks for the call.
         let mut missing = needs.iter().filter(|&&(before, _)| !taken(before));
         let &(before, bits) = missing.find(|&&(before, _)| !self.left_out.contains(&before))?;
-        if self.left_out.len() >= MAX_LEFT_OUT {
+        if !self.left_out.push(before) {
             return None;
         }
-        self.left_out.push(before);
         self.bits += bits as f32;
         let sum = f64::from(self.bits);
         if sum < scene.thresholds.skip_bits || self.left_out.len() < scene.thresholds.skip_min {

@@ -6,6 +6,12 @@ use crate::analysis::baseline::{CALIBRATION_STEPS, Calibration, Curve, calibrati
 /// Models that are calibrated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::analysis) enum Model {
+    /// Calls in a minute.
+    MinuteCalls,
+    /// Calls in five minutes.
+    FiveMinuteCalls,
+    /// Calls in an hour.
+    HourCalls,
     /// Objects never touched before, in an hour.
     HourObjects,
     /// Likewise, in a day.
@@ -14,7 +20,7 @@ pub(in crate::analysis) enum Model {
     Order,
 }
 
-const MODELS: usize = 3;
+const MODELS: usize = 6;
 
 /// Counts of one epoch by model and step.
 #[derive(Clone, Debug, Default)]

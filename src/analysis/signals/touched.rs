@@ -3,36 +3,56 @@
 //! Two generations: what was not touched again for one to two weeks, or for as long as it takes to fill a filter by half, is
 //! forgotten.
 
+use crate::analysis::short::Exact;
+#[cfg(test)]
+use crate::analysis::short::allocated;
+
 /// Seconds after which a generation becomes the older one.
 const GENERATION_SECONDS: u32 = 7 * 86_400;
 /// Short hashes kept as such in a generation: 2 bytes each, mistaken once in 65,536 / 256 objects at most.
 const MAX_EXACT: usize = 256;
-/// Words of a filter: 1 KiB.
-const WORDS: usize = 128;
+/// Words of a filter: 576 bytes.
+const WORDS: usize = 72;
 /// Bits a filter may have set before it is full: half.
-const MAX_BITS: u32 = 4_096;
+const MAX_BITS: u32 = 2_304;
 
 /// The objects touched in one generation.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 enum Generation {
-    Exact(Vec<u16>),
-    Filter(
-        #[serde(with = "crate::analysis::save::array::boxed")] Box<[u64; WORDS]>,
-        u32,
-    ),
+    /// Sorted.
+    Exact(Exact<u16>),
+    Filter(Box<Filter>),
+}
+
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Filter {
+    #[serde(with = "crate::analysis::save::array")]
+    words: [u64; WORDS],
+    /// Bits that are set.
+    set: u32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            words: [0; WORDS],
+            set: 0,
+        }
+    }
 }
 
 impl Default for Generation {
     fn default() -> Self {
-        Self::Exact(Vec::new())
+        Self::Exact(Exact::default())
     }
 }
 
-/// Places of a hash in a filter: four of 13 bits.
-#[allow(clippy::cast_possible_truncation, reason = "13 bits each")]
+/// Places of a hash in a filter: four, of 16 bits each.
+#[allow(clippy::cast_possible_truncation, reason = "below the number of words")]
 fn places(hash: u64) -> [(usize, u64); 4] {
-    [12, 25, 38, 51].map(|shift| {
-        let bit = (hash >> shift) & 0x1fff;
+    [0, 16, 32, 48].map(|shift| {
+        let part = hash >> shift & 0xffff;
+        let bit = (part * (64 * WORDS as u64)) >> 16;
         ((bit >> 6) as usize, 1 << (bit & 63))
     })
 }
@@ -46,9 +66,9 @@ impl Generation {
     fn holds(&self, hash: u64) -> bool {
         match self {
             Self::Exact(list) => list.binary_search(&short(hash)).is_ok(),
-            Self::Filter(words, _) => places(hash)
+            Self::Filter(filter) => places(hash)
                 .into_iter()
-                .all(|(word, bit)| words.get(word).is_some_and(|w| w & bit != 0)),
+                .all(|(word, bit)| filter.words.get(word).is_some_and(|w| w & bit != 0)),
         }
     }
 
@@ -56,16 +76,13 @@ impl Generation {
         match self {
             Self::Exact(list) => {
                 if let Err(at) = list.binary_search(&short(hash)) {
-                    if list.len() == list.capacity() {
-                        list.reserve_exact(16);
-                    }
                     list.insert(at, short(hash));
                 }
             }
-            Self::Filter(words, set) => {
+            Self::Filter(filter) => {
                 for (word, bit) in places(hash) {
-                    if let Some(word) = words.get_mut(word) {
-                        *set += u32::from(*word & bit == 0);
+                    if let Some(word) = filter.words.get_mut(word) {
+                        filter.set += u32::from(*word & bit == 0);
                         *word |= bit;
                     }
                 }
@@ -76,7 +93,7 @@ impl Generation {
     fn is_full(&self) -> bool {
         match self {
             Self::Exact(list) => list.len() >= MAX_EXACT,
-            Self::Filter(_, set) => *set >= MAX_BITS,
+            Self::Filter(filter) => filter.set >= MAX_BITS,
         }
     }
 }
@@ -103,7 +120,7 @@ impl Touched {
         if self.now.is_full() || seconds.saturating_sub(self.since) > GENERATION_SECONDS {
             // Many objects in a generation: the next one starts as a filter.
             let next = if self.now.is_full() {
-                Generation::Filter(Box::new([0; WORDS]), 0)
+                Generation::Filter(Box::default())
             } else {
                 Generation::default()
             };
@@ -119,8 +136,8 @@ impl Touched {
     pub(in crate::analysis) fn heap(&self) -> usize {
         [&self.now, &self.before]
             .map(|generation| match generation {
-                Generation::Exact(list) => list.capacity() * 2,
-                Generation::Filter(..) => WORDS * 8,
+                Generation::Exact(list) => list.heap(),
+                Generation::Filter(_) => allocated(size_of::<Filter>()),
             })
             .iter()
             .sum()
@@ -149,7 +166,7 @@ mod tests {
         let mut touched = Touched::default();
         let new = (0..20_000).filter(|&n| touched.add(hash(n), 100)).count();
         assert!(new >= 17_500, "{new}");
-        assert!(touched.heap() <= 2_560, "{}", touched.heap());
+        assert!(touched.heap() <= 1_600, "{}", touched.heap());
         assert!(!touched.add(hash(19_999), 100));
     }
 

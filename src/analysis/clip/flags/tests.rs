@@ -39,7 +39,7 @@ fn object(number: u64, status: u16) -> Observation {
         object: Some(ObjectRef {
             key: ObjectKey(hash(number)),
             collection: CollectionKey(1),
-            neighbours: None,
+            next: None,
         }),
         ..answered(status)
     }

@@ -10,8 +10,8 @@ use super::{DAY, HOUR, Letters, START, Story};
 use crate::analysis::alert::{Alert, Severity, Signal, Subject};
 use crate::analysis::explain;
 use crate::observation::{
-    AgentClass, BLOCK, CollectionKey, Country, EndpointId, Method, Neighbours, ObjectKey,
-    ObjectRef, Observation, PrincipalKey, Proof, Status, TextId,
+    AgentClass, CollectionKey, Country, EndpointId, Method, ObjectKey, ObjectRef, Observation,
+    PrincipalKey, Proof, Status, TextId,
 };
 
 /// Days of an ordinary life before anything happens.
@@ -29,10 +29,7 @@ pub(super) fn object(collection: u32, number: u64) -> ObjectRef {
     ObjectRef {
         key: key(number),
         collection: CollectionKey(collection),
-        neighbours: Some(Neighbours {
-            next: key(number + 1),
-            block: key((1 << 40) | (number / BLOCK)),
-        }),
+        next: Some(key(number + 1)),
     }
 }
 

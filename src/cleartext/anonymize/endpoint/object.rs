@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::path::{MAX_DEPTH, PathBuf};
 use crate::cleartext::anonymize::keys::Keys;
-use crate::observation::{BLOCK, CollectionKey, Neighbours, ObjectKey, ObjectRef, ServiceId};
+use crate::observation::{CollectionKey, ObjectKey, ObjectRef, ServiceId};
 
 /// Where in a template its last parameter stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,31 +49,23 @@ impl LastParameter {
         Some(ObjectRef {
             key: ObjectKey(keys.object.hash_list(service, named())),
             collection,
-            neighbours: self.neighbours(keys, service, path),
+            next: self.next(keys, service, path),
         })
     }
 
-    /// Where the last parameter is a number and nothing follows it.
-    fn neighbours(self, keys: &Keys, service: u64, path: &PathBuf) -> Option<Neighbours> {
+    /// The object one higher, where the last parameter is a number and nothing follows it.
+    fn next(self, keys: &Keys, service: u64, path: &PathBuf) -> Option<ObjectKey> {
         let named = path.segments().take(self.end);
         let mut named: SmallVec<[&[u8]; MAX_DEPTH]> = named.collect();
         let number = number(named.pop().filter(|_| named.len() == self.place)?)?;
-        let hash = |service, last: &[u8]| {
-            let before = named.iter().map(|segment| -> &[u8] { segment });
-            ObjectKey(keys.object.hash_list(service, before.chain([last])))
-        };
+        let before = named.iter().map(|segment| -> &[u8] { segment });
         let mut digits = itoa::Buffer::new();
-        let block = number.checked_div(BLOCK).unwrap_or(0).to_le_bytes();
-        Some(Neighbours {
-            next: hash(service, digits.format(number.saturating_add(1)).as_bytes()),
-            // No service has this number: blocks are never taken for objects.
-            block: hash(service | BLOCKS, &block),
-        })
+        let next = digits.format(number.saturating_add(1)).as_bytes();
+        let next = keys.object.hash_list(service, before.chain([next]));
+        Some(ObjectKey(next))
     }
 }
 
-/// Marks hashes of blocks of numbers.
-const BLOCKS: u64 = 1 << 32;
 /// Digits of the longest number that has neighbours.
 const MAX_DIGITS: usize = 18;
 
