@@ -271,7 +271,7 @@ section! {
 section! {
     /// `[baseline]`
     Baseline {
-        /// Tokens whose habits are kept; the least recently seen go first.
+        /// Tokens whose habits are kept (typically 1.5 KiB each, at most 6); the least recently seen go first.
         max_tokens: usize = analysis::Settings::default().max_tokens,
         /// Clients without a token whose habits are kept.
         max_clients: usize = analysis::Settings::default().max_clients,
