@@ -16,6 +16,17 @@ pub struct Catalog {
     pub endpoints: Vec<ListedEndpoint>,
 }
 
+/// An endpoint that a document describes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Documented {
+    /// Its service.
+    pub service: String,
+    /// `METHOD template`.
+    pub endpoint: String,
+    /// Whether the document calls it deprecated.
+    pub deprecated: bool,
+}
+
 /// A named integration.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ListedIntegration {

@@ -221,11 +221,11 @@ struct Daemon {
 
 impl Daemon {
     fn start(place: &Place) -> Self {
-        Self::start_at(place, "max", "the capture has ended")
+        Self::start_at(place, &["--speed", "max"], "the capture has ended")
     }
 
-    /// At that speed; comes back when the log says `what`.
-    fn start_at(place: &Place, speed: &str, what: &str) -> Self {
+    /// With those flags; comes back when the log says `what`.
+    fn start_at(place: &Place, flags: &[&str], what: &str) -> Self {
         let child = place
             .hushtap()
             .args([
@@ -244,9 +244,8 @@ impl Daemon {
                 "--allow-root",
                 "--workers",
                 "2",
-                "--speed",
-                speed,
             ])
+            .args(flags)
             .args([
                 "--listen",
                 "127.0.0.1:0",
@@ -497,6 +496,7 @@ fn no_token_is_in_anything_that_comes_out() {
         "/api/integrations",
         "/api/analytics",
         "/api/advice",
+        "/api/inventory",
     ]
     .iter()
     .map(|path| daemon.get(path, &daemon.token).1)
@@ -555,11 +555,54 @@ fn records_behind_an_alert_and_in_a_time_are_selected() {
     assert_eq!(selected("time=2026*").len() as u64, CALLS * TOKENS);
 }
 
+/// Orders are deprecated, what nobody asks for is unused; the rest is in no document.
+const DOCUMENT: &str = r"
+openapi: 3.0.3
+paths:
+  /v1/orders/{id}:
+    get:
+      deprecated: true
+      parameters: [{name: id, in: path, required: true, schema: {type: string, enum: [none]}}]
+  /v1/nothing:
+    get: {}
+";
+
+#[test]
+fn documents_and_traffic_are_compared_while_it_runs() {
+    let place = Place::new();
+    fs::write(place.path("api.yaml"), DOCUMENT).unwrap();
+    let flags = ["--speed", "max", "--openapi", "api.yaml"];
+    let daemon = Daemon::start_at(&place, &flags, "the capture has ended");
+    let live = daemon.json("/api/inventory");
+    let report = place.report(&["--report", "json", "--openapi", "api.yaml"]);
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    for list in [
+        "documented",
+        "shadow",
+        "unused",
+        "deprecated",
+        "schema_violations",
+    ] {
+        assert_eq!(live[list], report["inventory"][list], "{list}");
+        assert!(!live[list].as_array().unwrap().is_empty(), "{list}: {live}");
+    }
+    assert_eq!(live["unused"][0], "GET /v1/nothing");
+    assert_eq!(live["deprecated"][0], "GET /v1/orders/{id}");
+    assert_eq!(live["schema_violations"][0]["rule"], "enum");
+    let (_, page) = daemon.get("/", &daemon.token);
+    assert!(page.contains("Against the OpenAPI documents"), "{page}");
+    assert!(page.contains("GET /v1/nothing") && page.contains("request.path:id"));
+    // Without a document there is nothing to compare.
+    drop(daemon);
+    let daemon = Daemon::start(&Place::new());
+    assert_eq!(daemon.get("/api/inventory", &daemon.token).0, 404);
+}
+
 #[test]
 fn an_alert_comes_over_the_stream_as_it_happens() {
     let place = Place::new();
     // Three hours in six seconds; the alert comes in the middle.
-    let daemon = Daemon::start_at(&place, "1800", "operator page on");
+    let daemon = Daemon::start_at(&place, &["--speed", "1800"], "operator page on");
     let mut stream = TcpStream::connect(&daemon.address).unwrap();
     let head = format!(
         "GET /alerts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",

@@ -11,8 +11,7 @@ use crate::serve::Reply;
 use crate::views::{AdviceView, Words};
 
 /// The paths there are, for the answer to any other.
-pub(super) const PATHS: &str =
-    "/api/summary /api/tokens /api/token /api/history /api/integrations /api/analytics /api/advice";
+pub(super) const PATHS: &str = "/api/summary /api/tokens /api/token /api/history /api/integrations /api/analytics /api/advice /api/inventory";
 
 /// The answer to a path below `/api/`; none if there is no such path.
 pub(super) fn respond(state: &OperatorState, path: &str, query: &str) -> Option<Reply> {
@@ -20,6 +19,19 @@ pub(super) fn respond(state: &OperatorState, path: &str, query: &str) -> Option<
         return Some(json_reply(page::json(state)));
     }
     let summary = state.summary.load();
+    if path == "/api/inventory" {
+        return Some(match state.inventory(&summary) {
+            Some(inventory) => {
+                let mut found = json!(inventory);
+                // Answers are not read for fields here, only in a replay: that there are none says nothing.
+                if let Some(sections) = found.as_object_mut() {
+                    sections.remove("undocumented_fields");
+                }
+                json_reply(found.to_string())
+            }
+            None => Reply::text(404, "No OpenAPI document was given: --openapi FILE.\n"),
+        });
+    }
     let words = words(state, &summary);
     let answer: fn(Words<'_>, &Query) -> Result<Value, Fault> = match path {
         "/api/tokens" => |words, query| Ok(history::tokens(words, query)),

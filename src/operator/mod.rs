@@ -24,16 +24,18 @@ use tokio::sync::mpsc;
 
 use crate::analysis::alert::Alert;
 use crate::analysis::summary::Summary;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Documented};
 use crate::clock::EventTime;
 use crate::gauge::Gauges;
 use crate::observation::Names;
 use crate::tally::Tallies;
+use crate::views::inventory::{self, InventoryView};
 
 /// What the operator channel shows, fed by the pipeline.
 pub struct OperatorState {
     names: Arc<dyn Names>,
     catalog: Catalog,
+    documents: Option<Vec<Documented>>,
     tallies: Tallies,
     gauges: Gauges,
     summary: ArcSwap<Summary>,
@@ -53,6 +55,7 @@ impl OperatorState {
         Self {
             names,
             catalog,
+            documents: None,
             tallies,
             gauges,
             summary: ArcSwap::default(),
@@ -60,6 +63,18 @@ impl OperatorState {
             raised: Mutex::default(),
             listeners: Mutex::default(),
         }
+    }
+
+    /// With what OpenAPI documents describe; none where there is no document.
+    #[must_use]
+    pub fn with_documents(self, documents: Option<Vec<Documented>>) -> Self {
+        Self { documents, ..self }
+    }
+
+    /// What documents and traffic say of each other; none where there is no document.
+    fn inventory(&self, summary: &Summary) -> Option<InventoryView> {
+        let documents = self.documents.as_ref()?;
+        Some(inventory::of(documents, summary, self.names.as_ref()))
     }
 
     /// Replaces what is shown.

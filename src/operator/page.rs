@@ -8,6 +8,7 @@ use crate::analysis::explain;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
 use crate::observation::{Names, Status, TokenKind};
 use crate::tally::{Group, Tally};
+use crate::views::inventory::InventoryView;
 use crate::views::{AdviceView, IntegrationView, ShareView, Words};
 
 /// Seconds between two loads of the page.
@@ -40,6 +41,9 @@ pub(super) fn render(state: &OperatorState) -> String {
     tokens(&mut page, names, &summary);
     insights(&mut page, super::api::words(state, &summary));
     sensitive(&mut page, names, &summary);
+    if let Some(view) = state.inventory(&summary) {
+        inventory(&mut page, &view);
+    }
     health(&mut page, state);
     page.raw("</body></html>");
     page.0
@@ -210,6 +214,50 @@ fn tokens(page: &mut Page, names: &dyn Names, summary: &Summary) {
         page.raw("</tr>");
     }
     page.end_table(summary.principals.len().min(ROWS), summary.principals.len());
+}
+
+/// What documents and traffic say of each other.
+fn inventory(page: &mut Page, view: &InventoryView) {
+    let columns = ["what", "endpoint"];
+    page.table("inventory", "Against the OpenAPI documents", &columns);
+    let lists = [
+        ("shadow", &view.shadow),
+        ("deprecated, but used", &view.deprecated),
+        ("unused", &view.unused),
+    ];
+    let all: usize = lists.iter().map(|(_, list)| list.len()).sum();
+    let rows = lists
+        .iter()
+        .flat_map(|(what, list)| list.iter().map(move |one| (what, one)));
+    for (what, endpoint) in rows.take(ROWS) {
+        page.raw("<tr>");
+        page.cell(what);
+        page.code(endpoint);
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table>");
+    page.raw(&format!(
+        "<p class=\"note\">{} documented endpoints are used; {} of {all} others shown; /api/inventory has them all.</p>",
+        view.documented.len(),
+        all.min(ROWS)
+    ));
+    if view.schema_violations.is_empty() {
+        return;
+    }
+    let columns = ["rule", "endpoint", "where", "#requests", "#accepted"];
+    page.table("violations", "Requests that break the documents", &columns);
+    let mut busiest: Vec<_> = view.schema_violations.iter().collect();
+    busiest.sort_by_key(|one| std::cmp::Reverse(one.count));
+    for one in busiest.iter().take(ROWS) {
+        page.raw("<tr>");
+        page.cell(one.rule);
+        page.code(&one.endpoint);
+        page.code(&one.place);
+        page.number(one.count);
+        page.number(one.accepted);
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table>");
 }
 
 /// Integrations, releases, heaviest operations and advice.

@@ -91,12 +91,13 @@ impl Daemon {
         let is_capture = matches!(opening.namespace, Namespace::Capture { .. });
         let closer = Closer::open(config, &rooms, opening, Arc::clone(&public))?;
         let keeper = StateKeeper::open(config, &rooms, is_capture)?;
-        let operator = Arc::new(OperatorState::new(
+        let operator = OperatorState::new(
             rooms.names(),
             config.catalog(),
             tallies.clone(),
             gauges.clone(),
-        ));
+        );
+        let operator = Arc::new(operator.with_documents(rooms.documents()));
         let outputs = Outputs::live(config)?;
         let listeners = Listeners::bind(options)?;
         let watch = config

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Documented;
 use crate::cleartext::anonymize::keys::StateKey;
 use crate::cleartext::anonymize::lexicon::Lexicon;
 use crate::cleartext::http::body::DecodeLimits;
@@ -12,7 +13,6 @@ use crate::cleartext::worker::WorkerShared;
 use crate::config::Config;
 use crate::error::Error;
 use crate::observation::Names;
-use crate::report::Documented;
 
 /// What capture thread, workers and outputs share.
 pub(super) struct Rooms {

@@ -15,7 +15,7 @@ mod view;
 use std::sync::Arc;
 
 use crate::analysis::summary::Summary;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Documented};
 use crate::cleartext::tls::Book;
 use crate::clock::EventTime;
 use crate::observation::Names;
@@ -66,17 +66,6 @@ pub struct Damage {
     pub offset: u64,
     /// What is wrong.
     pub what: &'static str,
-}
-
-/// An endpoint that a document describes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Documented {
-    /// Its service.
-    pub service: String,
-    /// `METHOD template`.
-    pub endpoint: String,
-    /// Whether the document calls it deprecated.
-    pub deprecated: bool,
 }
 
 /// The report for people.

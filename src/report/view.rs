@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::inventory::{self, InventoryView};
 use super::{Capture, Outcome};
 use crate::analysis::alert::Alert;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
@@ -13,6 +12,7 @@ use crate::clock::EventTime;
 use crate::observation::{Names, Part};
 use crate::sinks::{AlertEncoder, Lines, Resolver};
 use crate::tally::{Group, Tallies, Tally};
+use crate::views::inventory::{self, InventoryView};
 use crate::views::{
     AdviceView, Analytics, Counts, Details, IntegrationView, LatencyView, ThrottleView,
     Words as Analysed, add_up, by_code, error_share, latency,
@@ -223,7 +223,7 @@ impl View {
             has_documents: documents.is_some(),
             inventory: documents
                 .as_ref()
-                .map(|documents| inventory::of(documents, &endpoints, (summary, names.as_ref())))
+                .map(|documents| inventory::of(documents, summary, names.as_ref()))
                 .unwrap_or_default(),
             endpoints,
             tokens: words.principals(true),

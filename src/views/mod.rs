@@ -1,7 +1,8 @@
 //! What a summary shows, in words, for the report and the operator channel alike: tokens in detail, integrations, releases,
-//! load, adoption and advice. Made from a [`Summary`] alone; names and tags come from [`Names`] and the [`Catalog`].
+//! load, adoption, advice, and what documents say. Made from a [`Summary`] alone; names and tags come from [`Names`] and the [`Catalog`].
 
 mod advice;
+pub(crate) mod inventory;
 mod token;
 
 use std::collections::BTreeMap;

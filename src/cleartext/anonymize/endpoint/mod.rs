@@ -152,12 +152,30 @@ impl Endpoints {
                 }
             }
         }
-        for place in doubtful {
-            if let Some(slot) = rules.get_mut(place) {
+        for place in &doubtful {
+            if let Some(slot) = rules.get_mut(*place) {
                 *slot = None;
             }
         }
+        self.speak_for_all(&mut rules, &doubtful);
         rules
+    }
+
+    /// A document without servers speaks for every service: a hint for one of them takes nothing from what it says.
+    fn speak_for_all(&self, rules: &mut [Option<Rules>], doubtful: &BTreeSet<usize>) {
+        let nowhere = self.names.first();
+        let path = |triple: &PublicTriple| (unnamed(&triple.endpoint), triple.method.clone());
+        let said = self.triples.iter().zip(rules.iter());
+        let said: BTreeMap<_, Rules> = said
+            .filter(|(triple, _)| Some(&triple.service) == nowhere)
+            .filter_map(|(triple, rules)| Some((path(triple), rules.clone()?)))
+            .collect();
+        for ((triple, slot), place) in self.triples.iter().zip(rules).zip(0..) {
+            let free = slot.is_none() && !doubtful.contains(&place);
+            if free && Some(&triple.service) != nowhere {
+                *slot = said.get(&path(triple)).cloned();
+            }
+        }
     }
 
     /// The rules for what counts in a cell.
@@ -563,6 +581,16 @@ fn collection(lexicon: &Lexicon, service: ServiceId, template: &str) -> Collecti
     let until = template.find('{').unwrap_or(template.len());
     let stem = template.get(..until).unwrap_or(template);
     lexicon.collection(service, stem)
+}
+
+/// A template without the names of its parameters.
+fn unnamed(template: &str) -> String {
+    let mut pieces = template.split('{');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |out, piece| {
+        let behind = piece.split_once('}').map_or(piece, |(_, behind)| behind);
+        out + "{}" + behind
+    })
 }
 
 /// A template as it may be a label value: without `*`, which some documents use for the rest of a path.
