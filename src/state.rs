@@ -1,8 +1,9 @@
 //! The file in which habits outlive a restart: who may read it, whether it is whole, and how it is replaced.
 //!
 //! A magic number, then frames `[len u32 | crc32c u32 | payload]` as in the ledger: a header, then the sections of
-//! [`Saved`]. Nothing in it is text from the wire but the templates of endpoints, which are made of words of the
-//! vocabulary and classes; principals are keyed hashes, and what tells which key is a check value, not the key.
+//! [`Saved`], each in as many frames as it needs (the highest bit of the length says that more follow). Nothing in it is
+//! text from the wire but the templates of endpoints, which are made of words of the vocabulary and classes; principals are
+//! keyed hashes, and what tells which key is a check value, not the key.
 //!
 //! A file of another key, of another version or with damage is refused and moved aside, so that a person may look at
 //! it; the daemon then learns anew. The file is replaced whole (write, sync, rename, sync the directory): what a crash
@@ -12,13 +13,13 @@
 mod tests;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::save::{FORMAT, Kept, MAX_SECTION, Saved};
+use crate::analysis::save::{FORMAT, Kept, Numbering, Saved, Section};
 use crate::clock::EventTime;
 use crate::observation::{EndpointId, EndpointName, Method};
 
@@ -26,6 +27,10 @@ use crate::observation::{EndpointId, EndpointName, Method};
 const MAGIC: &[u8; 8] = b"HTSTATE1";
 /// Length and checksum.
 const HEADER: usize = 8;
+/// The longest payload of a frame in bytes.
+const MAX_FRAME: usize = 4 << 20;
+/// In the length of a frame: more of its section follows.
+const MORE: u32 = 1 << 31;
 /// The longest file in bytes; 100,000 tokens and as many clients take some 300 MB.
 const MAX_FILE: u64 = 2 << 30;
 /// Held by whoever reads or writes the files of a state directory.
@@ -66,7 +71,7 @@ pub enum StateError {
 pub struct Seal {
     /// Tells one state key from another, and says nothing of either.
     pub key: [u8; 16],
-    /// Of what numbers mean: services, types of values, words. Under another, only what has no numbers is restored.
+    /// Of what numbers mean: services, types of values, words. Under another, what was learned of paths is not restored.
     pub numbering: [u8; 16],
 }
 
@@ -78,6 +83,17 @@ struct Header {
     time: EventTime,
     /// Service, method and template of endpoints.
     endpoints: Vec<(EndpointId, String, String, String)>,
+    /// Names of the configuration.
+    numbering: Numbering,
+}
+
+/// What ids and numbers in a state stand for. No text of the wire.
+#[derive(Clone, Debug, Default)]
+pub struct Meaning {
+    /// What endpoints are called.
+    pub endpoints: Vec<(EndpointId, EndpointName)>,
+    /// What the configuration calls its numbers.
+    pub numbering: Numbering,
 }
 
 /// What was read.
@@ -85,8 +101,8 @@ struct Header {
 pub struct State {
     /// Under what it was written.
     pub seal: Seal,
-    /// What endpoints are called.
-    pub names: Vec<(EndpointId, EndpointName)>,
+    /// What is meant.
+    pub meaning: Meaning,
     /// The habits.
     pub kept: Kept,
     /// When it was saved, in packet time.
@@ -144,25 +160,28 @@ impl StateDir {
         name: &str,
         seal: Seal,
         saved: &Saved,
-        names: &[(EndpointId, EndpointName)],
+        meaning: &Meaning,
     ) -> Result<u64, StateError> {
         let path = self.dir.join(name);
-        let bytes = compose(seal, saved, names);
         let draft = path.with_extension("new");
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(true)
             .write(true)
             .mode(0o600)
             .open(&draft)
             .map_err(failed("create", &draft))?;
-        file.write_all(&bytes).map_err(failed("write", &draft))?;
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let written = compose(&mut file, seal, saved, meaning).map_err(failed("write", &draft))?;
+        let file = file
+            .into_inner()
+            .map_err(|error| failed("write", &draft)(error.into_error()))?;
         file.sync_all().map_err(failed("sync", &draft))?;
         std::fs::rename(&draft, &path).map_err(failed("replace", &path))?;
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
             .map_err(failed("sync", &self.dir))?;
-        Ok(bytes.len() as u64)
+        Ok(written)
     }
 
     /// Moves a file that was refused out of the way; returns where to.
@@ -190,8 +209,9 @@ enum Fault {
     OtherKey,
 }
 
-fn compose(seal: Seal, saved: &Saved, names: &[(EndpointId, EndpointName)]) -> Vec<u8> {
-    let endpoints = names.iter().map(|(id, name)| {
+/// Writes a whole file, a frame at a time; returns its length.
+fn compose(to: &mut impl Write, seal: Seal, saved: &Saved, meaning: &Meaning) -> io::Result<u64> {
+    let endpoints = meaning.endpoints.iter().map(|(id, name)| {
         let (service, method) = (name.service.clone(), name.method.to_owned());
         (*id, service, method, name.template.clone())
     });
@@ -200,36 +220,58 @@ fn compose(seal: Seal, saved: &Saved, names: &[(EndpointId, EndpointName)]) -> V
         build: env!("CARGO_PKG_VERSION").to_owned(),
         time: saved.time,
         endpoints: endpoints.collect(),
+        numbering: meaning.numbering.clone(),
     };
     // The format goes first, so that it can be read whatever follows.
     let mut first = FORMAT.to_le_bytes().to_vec();
     first.extend(postcard::to_allocvec(&header).unwrap_or_default());
-    let mut bytes = MAGIC.to_vec();
-    for payload in std::iter::once(&first).chain(&saved.sections) {
-        let len = u32::try_from(payload.len())
-            .unwrap_or(u32::MAX)
-            .to_le_bytes();
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&len), payload);
-        bytes.extend_from_slice(&len);
-        bytes.extend_from_slice(&crc.to_le_bytes());
-        bytes.extend_from_slice(payload);
+    to.write_all(MAGIC)?;
+    let mut written = MAGIC.len() as u64 + write_section(to, &first)?;
+    for section in &saved.sections {
+        written += write_section(to, &section.bytes())?;
+        if written > MAX_FILE {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
     }
-    bytes
+    Ok(written)
+}
+
+/// Writes a section, as frames all but the last of which say that more of it follows; returns its length.
+fn write_section(to: &mut impl Write, section: &[u8]) -> io::Result<u64> {
+    let mut written = 0;
+    let mut rest = section;
+    loop {
+        let (payload, after) = rest.split_at(rest.len().min(MAX_FRAME));
+        rest = after;
+        let more = if rest.is_empty() { 0 } else { MORE };
+        let len = u32::try_from(payload.len()).unwrap_or(0) | more;
+        let len = len.to_le_bytes();
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&len), payload);
+        to.write_all(&len)?;
+        to.write_all(&crc.to_le_bytes())?;
+        to.write_all(payload)?;
+        written += (HEADER + payload.len()) as u64;
+        if rest.is_empty() {
+            return Ok(written);
+        }
+    }
 }
 
 fn parse(bytes: &[u8], key: [u8; 16]) -> Result<State, Fault> {
     let mut rest = bytes.strip_prefix(MAGIC).ok_or(Fault::Damaged)?;
-    let mut payloads = Vec::new();
+    let mut sections = Vec::new();
     while !rest.is_empty() {
-        let (payload, after) = frame(rest).ok_or(Fault::Damaged)?;
-        payloads.push(payload);
+        let (section, after) = read_section(rest).ok_or(Fault::Damaged)?;
+        // Another format may have other sections: said before anything else of them is looked at.
+        if sections.is_empty() && !is_of_format(&section) {
+            return Err(Fault::OtherVersion);
+        }
+        sections.push(section);
         rest = after;
     }
-    let (first, sections) = payloads.split_first().ok_or(Fault::Damaged)?;
-    let (format, header) = first.split_first_chunk::<4>().ok_or(Fault::Damaged)?;
-    if u32::from_le_bytes(*format) != FORMAT {
-        return Err(Fault::OtherVersion);
-    }
+    let mut sections = sections.into_iter();
+    let first = sections.next().ok_or(Fault::Damaged)?;
+    let (_, header) = first.split_first_chunk::<4>().ok_or(Fault::Damaged)?;
     let header: Header = postcard::from_bytes(header).map_err(|_| Fault::Damaged)?;
     if header.seal.key != key {
         return Err(Fault::OtherKey);
@@ -237,7 +279,7 @@ fn parse(bytes: &[u8], key: [u8; 16]) -> Result<State, Fault> {
     let saved = Saved {
         time: header.time,
         endpoints: Vec::new(),
-        sections: sections.iter().map(|bytes| bytes.to_vec()).collect(),
+        sections: sections.map(Section::Bytes).collect(),
     };
     let names = header.endpoints.into_iter();
     let names = names.map(|(id, service, method, template)| {
@@ -251,18 +293,41 @@ fn parse(bytes: &[u8], key: [u8; 16]) -> Result<State, Fault> {
     });
     Ok(State {
         seal: header.seal,
-        names: names.collect(),
+        meaning: Meaning {
+            endpoints: names.collect(),
+            numbering: header.numbering,
+        },
         kept: Kept::decode(&saved).map_err(|_| Fault::Damaged)?,
         time: header.time,
     })
 }
 
-/// The payload of the first frame, and what follows it.
-fn frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Whether a header begins with the number of the format that this program writes.
+fn is_of_format(header: &[u8]) -> bool {
+    let format = header.first_chunk::<4>();
+    format.is_none_or(|format| u32::from_le_bytes(*format) == FORMAT)
+}
+
+/// The first section, and what follows it.
+fn read_section(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut section = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let (payload, more, after) = frame(rest)?;
+        section.extend_from_slice(payload);
+        rest = after;
+        if !more {
+            return Some((section, rest));
+        }
+    }
+}
+
+/// The payload of the first frame, whether more of its section follows, and what follows it.
+fn frame(bytes: &[u8]) -> Option<(&[u8], bool, &[u8])> {
     let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
     let (len, crc) = header.split_first_chunk::<4>()?;
-    let size = usize::try_from(u32::from_le_bytes(*len)).ok()?;
-    let (payload, rest) = rest.split_at_checked(size)?;
+    let size = u32::from_le_bytes(*len);
+    let (payload, rest) = rest.split_at_checked(usize::try_from(size & !MORE).ok()?)?;
     let expected = crc32c::crc32c_append(crc32c::crc32c(len), payload);
-    (size <= MAX_SECTION && crc == expected.to_le_bytes()).then_some((payload, rest))
+    (crc == expected.to_le_bytes()).then_some((payload, size & MORE != 0, rest))
 }

@@ -264,7 +264,9 @@ def everything(work):
     records = (work / "live.ndjson").read_bytes()
     assert records.count(b"\n") > 40, "the daemon recorded too little: nothing was tested"
     yield "live records", records, False
-    for file in [*work.glob("live-alerts*"), *(path for path in (work / "state").rglob("*") if path.is_file())]:
+    states = [path for path in (work / "state").rglob("*") if path.is_file()]
+    assert any(path.name == "capture.state" and path.stat().st_size > 10_000 for path in states), "no habits and history were saved: nothing was tested"
+    for file in [*work.glob("live-alerts*"), *states]:
         yield f"file {file.name}", file.read_bytes(), False
     yield "daemon log", daemon.log.read_bytes(), False
 

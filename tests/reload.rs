@@ -1,4 +1,5 @@
-//! Rules that change while traffic flows: no transaction is lost, none is seen without rules, and the change is in force.
+//! Rules and country databases that change while traffic flows: no transaction is lost, none is seen without them, and the
+//! change is in force.
 
 #![allow(
     clippy::expect_used,
@@ -17,6 +18,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use etherparse::PacketBuilder;
+use hushtap::demo::country_database;
 use serde_json::Value;
 
 /// Requests in the capture, one a millisecond.
@@ -33,7 +35,7 @@ struct Capture {
 impl Capture {
     /// Adds a segment of the client (0) or the server (1).
     fn segment(&mut self, micros: u64, from: usize, payload: &[u8], syn: bool) {
-        let (ends, ports) = ([[10, 0, 0, 1], [10, 0, 0, 2]], [40_000, 80]);
+        let (ends, ports) = ([[198, 18, 0, 1], [10, 0, 0, 2]], [40_000, 80]);
         let to = 1 - from;
         let tcp = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
             .ipv4(ends[from], ends[to], 64)
@@ -291,6 +293,42 @@ fn rules_that_are_moved_away_and_made_anew_are_followed() {
         fs::create_dir(place.path("rules")).unwrap();
         place.write_rule(&rule("mark-new"));
     });
+}
+
+/// Puts a country database in force as updaters do: in it the client is in `country`.
+fn write_countries(place: &Place, country: &[u8; 2]) {
+    let mut bytes = country_database();
+    // A string of two letters, as the format has it.
+    let germany = b"\x42DE";
+    let at = bytes.windows(3).position(|found| found == germany).unwrap();
+    bytes[at + 1..at + 3].copy_from_slice(country);
+    fs::write(place.path("countries.new"), bytes).unwrap();
+    fs::rename(place.path("countries.new"), place.path("countries.mmdb")).unwrap();
+}
+
+#[test]
+fn a_country_database_that_is_replaced_is_read_again() {
+    let place = Place::new();
+    place.write_rule(&rule("mark"));
+    write_countries(&place, b"DE");
+    let child = place.run(&["--speed", "0.5", "--geoip", "countries.mmdb"]);
+    place.wait_for("sandbox:");
+    sleep(Duration::from_secs(1));
+    write_countries(&place, b"NO");
+    place.wait_for("the country database was read again");
+    sleep(Duration::from_millis(500));
+    fs::write(place.path("countries.mmdb"), "no database").unwrap();
+    place.wait_for("the old country database stays in force");
+    place.wait_for("the capture has ended");
+    stop(child);
+    let text = fs::read_to_string(place.path("records.ndjson")).unwrap();
+    let country = |line: &str| {
+        let record: Value = serde_json::from_str(line).unwrap();
+        record["country"].as_str().unwrap_or_default().to_owned()
+    };
+    let countries: Vec<_> = text.lines().map(country).collect();
+    assert_eq!((countries.len(), changes(&countries)), (REQUESTS, 1));
+    assert_eq!((&*countries[0], &*countries[REQUESTS - 1]), ("DE", "NO"));
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub enum Subject {
 }
 
 /// One number an explanation rests on. Names and units are fixed per signal.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
 pub struct Evidence {
     /// Such as `observed`, `usual`, `most_ever`, `window_seconds`.
     pub name: &'static str,
@@ -111,7 +111,7 @@ pub struct Evidence {
 }
 
 /// An alert or an update of one.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Alert {
     /// Stable id: signal, subject and hour.
     pub id: u64,

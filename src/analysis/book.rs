@@ -111,6 +111,11 @@ impl AlertBook {
         before - self.open.len()
     }
 
+    /// Drops alerts that were told last before `oldest`.
+    pub(super) fn expire(&mut self, oldest: EventTime) {
+        self.open.retain(|_, open| open.told >= oldest);
+    }
+
     fn make_room(&mut self, now: EventTime, hold: u64) {
         if self.open.len() <= MAX_OPEN {
             return;

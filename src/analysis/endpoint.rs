@@ -17,7 +17,7 @@ use crate::observation::{EndpointId, ServiceId};
 pub const OTHER_ENDPOINT: EndpointId = EndpointId(0);
 
 /// Everything since the start about one endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct EndpointTotals {
     pub(super) service: ServiceId,
     pub(super) documented: bool,

@@ -14,7 +14,7 @@ use crate::observation::Observation;
 const MAX_LABELS: usize = 1_024;
 
 /// What is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Exact {
     /// Requests by status class, in the order of `Status::CLASSES`.
     pub by_class: [u64; 6],
@@ -61,12 +61,13 @@ impl From<&EndpointTotals> for Exact {
 }
 
 /// The counters of one shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct ExactBook {
     labels: BTreeMap<Learned, usize>,
     counts: Vec<Exact>,
     rest: Exact,
     /// By path, as the shard numbers them: where it counts under the templates in force.
+    #[serde(skip)]
     places: Vec<Option<Place>>,
 }
 
@@ -102,6 +103,20 @@ impl ExactBook {
     /// Paths have other numbers or other templates from now on.
     pub(super) fn renumber(&mut self) {
         self.places.clear();
+    }
+
+    /// Gives labels other names; those that become one are put together.
+    pub(super) fn relabel(&mut self, new: impl Fn(Learned) -> Learned) {
+        let old = std::mem::take(self);
+        self.rest = old.rest;
+        for (label, at) in old.labels {
+            let counts = old.counts.get(at).copied().unwrap_or_default();
+            let sum = match self.place(Some(new(label))) {
+                Place::Label(at) => self.counts.get_mut(at),
+                Place::Rest => None,
+            };
+            sum.unwrap_or(&mut self.rest).merge(&counts);
+        }
     }
 
     /// Adds everything to the sums of all shards.

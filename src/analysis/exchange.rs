@@ -7,9 +7,10 @@ use crossbeam_channel::Sender;
 
 use super::alert::Alert;
 use super::clip::WindowSums;
+use super::insight::{Keeper, Sealed};
 use super::population::{Closed, Population, PopulationState};
 use super::row::Row;
-use super::save::Saved;
+use super::save::{self, Saved, Sums};
 use super::settings::Settings;
 use super::shard::OwnShards;
 use super::share::Share;
@@ -18,7 +19,7 @@ use super::summary::Summary;
 use super::tick::{Abandoned, Batch};
 use super::window::{Schedule, Window};
 use crate::clock::{EventTime, Tick};
-use crate::observation::Templates;
+use crate::observation::{EndpointId, SHARDS, Templates};
 use crate::tally::TallySheet;
 
 /// What the analysis room hands out. Each kind comes in order; the same capture gives the same outputs.
@@ -80,8 +81,8 @@ pub(super) struct Contribution<'a> {
     /// The end of the epoch.
     pub(super) end: EventTime,
     pub(super) tally: &'a TallySheet,
-    /// The shards as bytes, by number, if state is to be saved.
-    pub(super) states: Vec<(usize, Vec<u8>)>,
+    /// Whether state is to be saved, and which time it is.
+    pub(super) save: Option<u64>,
 }
 
 /// Shared by all workers.
@@ -114,7 +115,8 @@ impl Shared {
                 contributed: 0,
                 epochs: 0,
                 closed,
-                states: BTreeMap::new(),
+                saves: BTreeMap::new(),
+                sums: Sums::default(),
                 population,
                 summarizer: None,
                 parts: BTreeMap::new(),
@@ -156,6 +158,13 @@ impl Shared {
     }
 }
 
+/// A state on its way: it is whole once the rest and all shards are there.
+#[derive(Debug, Default)]
+struct Save {
+    rest: Option<((EventTime, Vec<EndpointId>), [Vec<u8>; 2], Sealed)>,
+    shards: BTreeMap<usize, Vec<u8>>,
+}
+
 /// The state that workers share, under one lock.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -176,8 +185,10 @@ pub(super) struct Exchange {
     population: Population,
     summarizer: Option<Summarizer>,
     parts: BTreeMap<u64, Part>,
-    /// The shards as bytes, while state is being saved.
-    states: BTreeMap<usize, Vec<u8>>,
+    /// What is being saved, by which time it is.
+    saves: BTreeMap<u64, Save>,
+    /// Totals of the workers that have given theirs, while state is being saved.
+    sums: Sums,
     /// Workers that have passed each window.
     windows: BTreeMap<Window, (usize, WindowSums)>,
     next_window: Option<Window>,
@@ -187,6 +198,13 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// Goes on with a picture: its alerts and its history.
+    pub(super) fn resume(&mut self, alerts: VecDeque<Alert>, history: Option<Keeper>) {
+        let over = alerts.len().saturating_sub(self.settings.max_alerts);
+        self.alerts = alerts.into_iter().skip(over).collect();
+        self.population.resume_history(&self.settings, history);
+    }
+
     /// A worker has passed a marker and hands over its batches.
     pub(super) fn pass(
         &mut self,
@@ -283,7 +301,9 @@ impl Exchange {
     /// A worker adds its sums of the open epoch; the last one closes it.
     pub(super) fn contribute(&mut self, from: &mut Contribution<'_>) {
         self.population.absorb(from.share);
-        self.states.extend(std::mem::take(&mut from.states));
+        if from.save.is_some() {
+            self.sums.add(from.share, &from.closed.snapshot);
+        }
         let limit = self.settings.summary_principals;
         if from.summary {
             self.summarizer.get_or_insert_default().add(
@@ -319,14 +339,42 @@ impl Exchange {
                 last: from.last,
             });
         }
-        if !self.states.is_empty() {
-            let (endpoints, population) = self.population.save();
-            let shards = std::mem::take(&mut self.states).into_values();
-            self.send(Output::State(Box::new(Saved {
-                time: from.end,
-                endpoints,
-                sections: std::iter::once(population).chain(shards).collect(),
-            })));
+        if let Some(time) = from.save {
+            self.begin_save(time, from.end);
+        }
+    }
+
+    /// Keeps what the shards do not know, as it is at the end of this epoch.
+    fn begin_save(&mut self, time: u64, end: EventTime) {
+        let retain = self.settings.save.map_or(u64::MAX, |s| s.retain_seconds);
+        let oldest = EventTime::from_secs(end.secs().saturating_sub(retain));
+        self.population.expire(oldest);
+        self.alerts.retain(|alert| alert.time >= oldest);
+        let (endpoints, population) = self.population.save();
+        let history = self.population.keeper();
+        let sums = std::mem::take(&mut self.sums);
+        let (picture, sealed) = save::encode_picture(&sums, &self.alerts, history);
+        let save = self.saves.entry(time).or_default();
+        save.rest = Some(((end, endpoints), [population, picture], sealed));
+        self.send_state(time);
+    }
+
+    /// Shards that a worker has saved.
+    pub(super) fn take_states(&mut self, time: u64, shards: Vec<(usize, Vec<u8>)>) {
+        self.saves.entry(time).or_default().shards.extend(shards);
+        self.send_state(time);
+    }
+
+    /// Hands out a state that is whole.
+    fn send_state(&mut self, time: u64) {
+        let whole = |save: &mut Save| save.rest.is_some() && save.shards.len() == SHARDS;
+        let whole = self.saves.get_mut(&time).is_some_and(whole);
+        let Some(Save { rest, shards }) = whole.then(|| self.saves.remove(&time)).flatten() else {
+            return;
+        };
+        if let Some((of, first, sealed)) = rest {
+            let saved = Saved::new(of, first, shards.into_values(), sealed);
+            self.send(Output::State(Box::new(saved)));
         }
     }
 

@@ -13,7 +13,7 @@ const STEPS: u64 = 1 << STEP_BITS;
 const MAX_VALUE: u64 = (1 << 40) - 1;
 
 /// Counts by bucket: 4 bytes for each from the lowest to the highest that was hit, at most 1,152.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct LogHistogram {
     /// The bucket of the first count. That and the last are not 0.
     first: u16,

@@ -11,7 +11,7 @@ use crate::observation::{
 pub(super) type Line = (EndpointId, Part, TextId, Remark, Status);
 
 /// One line of the inventory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct InventoryEntry {
     /// The endpoint.
     pub endpoint: EndpointId,
@@ -51,8 +51,9 @@ impl InventoryEntry {
 }
 
 /// The inventory of one shard; full means that new lines are not added.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Inventory {
+    #[serde(skip)]
     index: KeyedMap<Line>,
     entries: Vec<InventoryEntry>,
 }
@@ -89,6 +90,14 @@ impl Inventory {
         self.index.insert(line, self.entries.len());
         self.entries.push(entry);
         true
+    }
+
+    /// What was kept, as it was.
+    pub(super) fn restored(mut self) -> Self {
+        for (at, entry) in self.entries.iter().enumerate() {
+            self.index.insert(entry.line(), at);
+        }
+        self
     }
 
     /// All entries, in no order.

@@ -1,5 +1,5 @@
-//! Maps keyed by ids that are already keyed hashes, so that hashing them again would be waste. Never iterated: the order
-//! of a hash map must not reach any output.
+//! Maps keyed by ids that are already keyed hashes, so that hashing them again would be waste. Iterated only to be saved,
+//! in the order of keys: the order of a hash map must not reach any output.
 
 #![allow(
     clippy::disallowed_types,
@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashTable;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A map from an id to a small number. Lookup only.
 #[derive(Clone, Debug)]
@@ -92,6 +94,22 @@ impl Places {
 
 fn hash<K: Hash>(key: K) -> u64 {
     BuildHasherDefault::<TakeHash>::default().hash_one(key)
+}
+
+/// In the order of keys, so that the same map gives the same bytes.
+impl<K: Copy + Ord + Serialize> Serialize for KeyedMap<K> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut entries: Vec<_> = self.0.iter().map(|(&key, &n)| (key, n)).collect();
+        entries.sort_unstable();
+        entries.serialize(to)
+    }
+}
+
+impl<'de, K: Eq + Hash + Deserialize<'de>> Deserialize<'de> for KeyedMap<K> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let entries = Vec::<(K, u32)>::deserialize(from)?;
+        Ok(Self(entries.into_iter().collect()))
+    }
 }
 
 /// Takes what is fed to it as the hash; several numbers are mixed with a multiplication.

@@ -216,6 +216,27 @@ impl Population {
         self.history.as_ref().map(Keeper::view).unwrap_or_default()
     }
 
+    /// Drops alerts and history from before `oldest`.
+    pub(super) fn expire(&mut self, oldest: EventTime) {
+        self.book.expire(oldest);
+        if let Some(keeper) = &mut self.history {
+            keeper.expire(oldest.secs());
+        }
+    }
+
+    /// The history, if one is kept.
+    pub(super) const fn keeper(&self) -> Option<&Keeper> {
+        self.history.as_ref()
+    }
+
+    /// Goes on with a history, if one is kept; none: it begins.
+    pub(super) fn resume_history(&mut self, settings: &Settings, kept: Option<Keeper>) {
+        self.history = settings.history.map(|limits| match kept {
+            Some(kept) => kept.limited(limits),
+            None => Keeper::new(limits),
+        });
+    }
+
     /// Closes the epoch: learns, scores what concerns everybody, publishes. `last` says that it is the last.
     pub(super) fn close(
         &mut self,

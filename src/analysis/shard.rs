@@ -4,7 +4,7 @@ mod state;
 
 use std::sync::Arc;
 
-pub(super) use state::{ShardState, Users};
+pub(super) use state::{Saving, ShardState, Users};
 
 use super::admission::WaitingTexts;
 use super::alert::Alert;
@@ -107,6 +107,8 @@ pub(super) struct Shard {
     book: AlertBook,
     pub(super) ledger: Ledger,
     notes: hygiene::Notes,
+    /// Its state as it was, while that is being saved.
+    saving: Option<Box<Saving>>,
 }
 
 impl Shard {
@@ -123,6 +125,7 @@ impl Shard {
             book: AlertBook::default(),
             ledger: Ledger::new(settings),
             notes: hygiene::Notes::default(),
+            saving: None,
             clip: settings.release.as_ref().map(|release| {
                 ClipTable::new(Arc::clone(&release.plan), release.high_water)
                     .with_board(&release.board)
@@ -177,6 +180,7 @@ impl Shard {
 
     /// Brings tables back to their limits. To be called at the end of a tick that brought observations.
     fn end_tick(&mut self, cx: &mut Context<'_>) {
+        self.keep_all_saved();
         let gone = self.tokens.shrink() + self.clients.shrink();
         if gone > 0 {
             cx.tally.add(Tally::LimitTokens, gone as u64);
@@ -223,6 +227,7 @@ impl Shard {
     fn count(&mut self, who: Who, seen: Seen<'_>, cx: &mut Context<'_>) {
         let observation = seen.observation;
         let (endpoint, place) = self.place(observation.endpoint, cx.snapshot);
+        self.keep_saved(who);
         let table = if who.is_token {
             &mut self.tokens
         } else {

@@ -112,6 +112,26 @@ impl Share {
         }
     }
 
+    /// Goes on from totals of an earlier run; those of endpoints that `snapshot` does not know count as the overflow.
+    pub(super) fn restore(
+        &mut self,
+        totals: Totals,
+        endpoints: BTreeMap<EndpointId, EndpointTotals>,
+        snapshot: &Snapshot,
+    ) {
+        self.totals = totals;
+        for (endpoint, totals) in endpoints {
+            let number = snapshot.endpoint_number(endpoint).unwrap_or(0);
+            slot(&mut self.endpoints, number).0.merge(&totals);
+        }
+    }
+
+    /// Forgets all totals.
+    pub(super) fn start_anew(&mut self) {
+        self.totals = Totals::default();
+        self.endpoints.clear();
+    }
+
     /// Totals by endpoint.
     pub(super) fn endpoint_totals<'a>(
         &'a self,
@@ -146,7 +166,7 @@ fn slot(
 }
 
 /// Totals since the start.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Totals {
     pub(super) first: Option<EventTime>,
     pub(super) last: EventTime,
@@ -193,13 +213,18 @@ impl Totals {
         self.recent.1 += 1;
         for finding in findings {
             let RuleId(rule) = finding.rule;
-            let rule = usize::from(rule);
-            if self.rules.len() <= rule {
-                self.rules.resize(rule + 1, 0);
-            }
-            if let Some(hits) = self.rules.get_mut(rule) {
-                *hits += u64::from(finding.count);
-            }
+            self.add_hits(rule, u64::from(finding.count));
+        }
+    }
+
+    /// Counts hits of a rule.
+    pub(super) fn add_hits(&mut self, rule: u16, more: u64) {
+        let rule = usize::from(rule);
+        if self.rules.len() <= rule {
+            self.rules.resize(rule + 1, 0);
+        }
+        if let Some(hits) = self.rules.get_mut(rule) {
+            *hits += more;
         }
     }
 

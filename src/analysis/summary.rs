@@ -47,7 +47,7 @@ pub struct Summary {
 }
 
 /// Transactions by state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct TransactionCounts {
     /// Request and response whole.
     pub complete: u64,
@@ -176,7 +176,9 @@ impl ExactSummary {
 }
 
 /// An endpoint as it was learned from all paths: what is shown of it. Its parts are hashes and classes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct Learned {
     /// The host group.
     pub service: ServiceId,
@@ -253,7 +255,7 @@ pub struct PrincipalSummary {
 }
 
 /// One line of the sensitive-data map.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SensitiveEntry {
     /// Where: endpoint.
     pub endpoint: EndpointId,

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keyed::Places;
+use super::save;
 use crate::clock::Tick;
 
 /// State by key. One writer.
@@ -103,6 +104,11 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         self.slots.iter().map(|slot| (slot.key, &slot.value))
     }
 
+    /// Whether [`Self::shrink`] would evict.
+    pub(super) const fn is_over(&self) -> bool {
+        self.slots.len() > self.limit
+    }
+
     /// Drops what was last seen before `oldest`, and shows what goes.
     pub(super) fn expire(&mut self, oldest: Tick, mut gone: impl FnMut(K, V)) {
         let old = self.slots.iter().filter(|slot| slot.last < oldest);
@@ -140,6 +146,16 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
     fn place(&self, key: K) -> Option<usize> {
         self.index
             .find(key, |at| self.slots.get(at).map(|slot| slot.key))
+    }
+}
+
+impl<K: Copy + Ord + Hash + Serialize, V: Serialize> Table<K, V> {
+    /// Adds an entry to `bytes`, as it stands in the bytes of the whole.
+    pub(super) fn encode_slot(&self, key: K, bytes: Vec<u8>) -> Vec<u8> {
+        match self.place(key).and_then(|at| self.slots.get(at)) {
+            Some(slot) => save::encode_to(slot, bytes),
+            None => bytes,
+        }
     }
 }
 

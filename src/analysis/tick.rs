@@ -15,7 +15,7 @@ use super::clip::{WindowSums, principal_of};
 use super::exchange::{Contribution, Output, Part, Shared};
 use super::population::{Closed, epoch_end, epoch_of};
 use super::row::Row;
-use super::save::Kept;
+use super::save::{Kept, Picture, Sums};
 use super::settings::Settings;
 use super::shard::{Context, OwnShards, Seen, Shard};
 use super::share::Share;
@@ -24,6 +24,9 @@ use crate::clock::{EventTime, Tick};
 use crate::masked::MaskedText;
 use crate::observation::{FieldNote, Finding, FlowId, Observation, SHARDS, Templates};
 use crate::tally::{Tallies, TallySheet};
+
+/// Principals that a worker makes bytes of at each marker while state is being saved: some 5 ms.
+const SAVED_AT_ONCE: usize = 1_024;
 
 /// Starts the analysis room for a number of workers: a sink for each, and what comes out.
 ///
@@ -43,9 +46,12 @@ pub fn start_with(
     tallies: &Tallies,
     kept: Option<Kept>,
 ) -> (Vec<TickSink>, Receiver<Output>) {
-    let (population, mut states) = match kept {
-        Some(kept) => (Some((kept.population, kept.time)), kept.shards),
-        None => (None, Vec::new()),
+    let (population, mut states, picture) = match kept {
+        Some(kept) => {
+            let population = (kept.population, kept.time);
+            (Some(population), kept.shards, Some(kept.picture))
+        }
+        None => (None, Vec::new(), None),
     };
     let workers = workers.max(1);
     let settings = Arc::new(settings);
@@ -77,6 +83,8 @@ pub fn start_with(
             order: Vec::new(),
             finished: false,
             save_due: false,
+            saves: 0,
+            resumed: None,
         })
         .collect();
     for (number, state) in states.drain(..).enumerate() {
@@ -85,10 +93,25 @@ pub fn start_with(
             shard.restore(state, &settings);
         }
     }
-    for sink in &mut sinks {
-        sink.share.settle(&sink.closed.snapshot);
+    if let Some(picture) = picture {
+        resume(&mut sinks, picture);
     }
     (sinks, receiver)
+}
+
+/// Goes on with what summaries showed: the first worker takes the totals of all.
+fn resume(sinks: &mut [TickSink], picture: Picture) {
+    let last = picture.last();
+    for sink in &mut *sinks {
+        sink.resumed = Some(last);
+    }
+    if let Some(first) = sinks.first_mut() {
+        let Sums { totals, endpoints } = picture.sums;
+        let snapshot = &first.closed.snapshot;
+        first.share.restore(totals, endpoints, snapshot);
+        let mut exchange = first.shared.lock();
+        exchange.resume(picture.alerts, picture.history);
+    }
 }
 
 /// Another worker gave up (it went away without [`TickSink::finish`]), or nobody reads the outputs.
@@ -128,6 +151,10 @@ pub struct TickSink {
     finished: bool,
     /// Whether the end of the open epoch is one at which state is saved.
     save_due: bool,
+    /// Times that saving was begun.
+    saves: u64,
+    /// Until the first marker: the last moment of the picture that it goes on with.
+    resumed: Option<Tick>,
 }
 
 /// Where the shards of a worker stand in packet time.
@@ -304,6 +331,7 @@ impl TickSink {
             && self.enter(tick)
         {
             self.apply(tick);
+            self.step_save(SAVED_AT_ONCE);
             self.markers.pop_front();
             self.applied += 1;
         }
@@ -319,6 +347,7 @@ impl TickSink {
             .map_or(u64::MAX, |save| save.every_seconds);
         let save = save.max(1);
         let Some(place) = self.place else {
+            self.check_resumed(tick);
             self.place = Some(Place {
                 tick,
                 epoch: epoch_of(tick),
@@ -334,7 +363,10 @@ impl TickSink {
         }
         if epoch_of(tick) > place.epoch {
             let due = tick.0 / summary > place.summary;
-            self.save_due = tick.0 / save > place.save;
+            // Once: the end of an epoch is tried again until all have come there.
+            if !self.contributed {
+                self.save_due = tick.0 / save > place.save;
+            }
             if !self.end_epoch(tick, due) {
                 return false;
             }
@@ -348,6 +380,21 @@ impl TickSink {
             place.tick = place.tick.max(tick);
         }
         true
+    }
+
+    /// Begins the picture anew if the run begins before its end: then the same is fed again.
+    fn check_resumed(&mut self, first: Tick) {
+        let overlap = self.settings.save.map_or(0, |save| save.overlap_seconds);
+        let resumed = self.resumed.take();
+        if resumed.is_none_or(|last| first.0 >= last.0.saturating_sub(overlap)) {
+            return;
+        }
+        self.share.start_anew();
+        for shard in self.shards.iter_mut() {
+            shard.start_anew(&self.settings);
+        }
+        // Each worker does it before the first epoch closes, so it does not matter that it is done several times.
+        self.shared.lock().resume(VecDeque::new(), None);
     }
 
     fn window_of(&self, tick: Tick) -> Option<Window> {
@@ -423,7 +470,7 @@ impl TickSink {
         });
         let shared = Arc::clone(&self.shared);
         let epoch = self.place.map_or(0, |place| place.epoch);
-        let states = self.save(last);
+        let save = self.begin_save(last);
         let mut exchange = shared.lock();
         exchange.contribute(&mut Contribution {
             share: &mut self.share,
@@ -433,24 +480,42 @@ impl TickSink {
             last,
             end: epoch_end(epoch),
             tally: &self.tally,
-            states,
+            save,
         });
         shared.announce(exchange);
+        if save.is_some() && last {
+            self.step_save(usize::MAX);
+        }
     }
 
-    /// The shards as bytes, by number, where state is to be saved now.
-    fn save(&mut self, last: bool) -> Vec<(usize, Vec<u8>)> {
+    /// Begins to save the shards where state is due; which time it is.
+    fn begin_save(&mut self, last: bool) -> Option<u64> {
         let due = std::mem::take(&mut self.save_due) || last;
-        let Some(save) = self.settings.save.filter(|_| due) else {
-            return Vec::new();
-        };
+        let save = self.settings.save.filter(|_| due)?;
+        // One after the other, whatever comes fast.
+        self.step_save(usize::MAX);
         let now = self.place.map_or(0, |place| place.tick.0);
         let oldest = Tick(now.saturating_sub(save.retain_seconds));
+        for shard in self.shards.iter_mut() {
+            shard.begin_save(oldest, &mut self.share);
+        }
+        self.saves += 1;
+        Some(self.saves)
+    }
+
+    /// Goes on with saving, by at most `room` principals.
+    fn step_save(&mut self, mut room: usize) {
         let numbers = (self.worker..SHARDS).step_by(self.workers);
-        let shards = numbers.zip(self.shards.iter_mut());
-        shards
-            .map(|(number, shard)| (number, shard.save(oldest, &mut self.share)))
-            .collect()
+        let mut done = Vec::new();
+        for (number, shard) in numbers.zip(self.shards.iter_mut()) {
+            done.extend(shard.step_save(&mut room).map(|bytes| (number, bytes)));
+            if room == 0 {
+                break;
+            }
+        }
+        if !done.is_empty() {
+            self.shared.lock().take_states(self.saves, done);
+        }
     }
 
     fn apply_deferred(&mut self, tick: Tick) {

@@ -35,7 +35,7 @@ pub(super) fn run(args: &ForgetArgs, matches: &ArgMatches) -> Result<Exit, Error
         let gone = state.kept.forget(key);
         text.push_str(&line(name, gone));
         if !gone.is_nothing() {
-            dir.write(name, state.seal, &state.kept.encode(), &state.names)
+            dir.write(name, state.seal, &state.kept.encode(), &state.meaning)
                 .map_err(|error| told(&error))?;
         }
     }
@@ -55,8 +55,14 @@ fn line(file: &str, gone: Forgotten) -> String {
         return format!("{file}: nothing was known\n");
     }
     format!(
-        "{file}: erased habits: {}, open alerts: {}, texts it was counted for: {}, endpoints it was first to call: {}\n",
-        gone.habits, gone.alerts, gone.texts, gone.endpoints
+        "{file}: erased habits: {}, profiles: {}, cells of history: {}, alerts: {}, lists of users it was in: {}, texts it was counted for: {}, endpoints it was first to call: {}\n",
+        gone.habits,
+        gone.profiles,
+        gone.history,
+        gone.alerts,
+        gone.lists,
+        gone.texts,
+        gone.endpoints
     )
 }
 

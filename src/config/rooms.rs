@@ -148,6 +148,7 @@ impl Config {
         (state.save_every.nanos() > 0).then(|| SaveSettings {
             every_seconds: state.save_every.as_secs(),
             retain_seconds: state.retain.as_secs(),
+            overlap_seconds: 0,
         })
     }
 

@@ -3,7 +3,9 @@
 use super::{RuleId, TextId, TypeId};
 
 /// The four categories of sensitive values.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum Category {
     /// Credentials and keys.
     Secret,

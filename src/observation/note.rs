@@ -4,7 +4,9 @@
 use super::{Part, Status, TextId};
 
 /// A rule of a document that a request breaks.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum SchemaRule {
     /// A value is of none of the types allowed.
     Type,
@@ -43,7 +45,19 @@ impl SchemaRule {
 }
 
 /// A set of the types of JSON.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct JsonTypes(u8);
 
 impl JsonTypes {
@@ -107,7 +121,9 @@ impl JsonTypes {
 }
 
 /// What is said of a field.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub enum Remark {
     /// It breaks a rule of the document.
     Breaks(SchemaRule),

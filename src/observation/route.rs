@@ -153,7 +153,19 @@ impl Element {
 
 /// The pieces of one path. Empty where there is nothing to learn: a document or hint knows the path, it is too deep, or
 /// it is no path.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Route {
     len: u8,
     elements: [Element; MAX_ELEMENTS],

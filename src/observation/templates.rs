@@ -34,7 +34,9 @@ struct Tree {
 }
 
 /// A route in which only names that may be shown still have a hash: everything else is its class.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct Template(Route);
 
 impl Template {

@@ -7,17 +7,18 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::rooms::Rooms;
-use crate::analysis::save::{Kept, Saved};
+use crate::analysis::save::{Kept, Numbering, Renumbering, Saved};
 use crate::config::Config;
 use crate::error::Error;
-use crate::observation::{Names, TypeId, vocabulary};
-use crate::state::{FILES, Seal, StateDir, StateError};
+use crate::observation::{IntegrationId, Names, RuleId, TypeId, vocabulary};
+use crate::state::{FILES, Meaning, Seal, StateDir, StateError};
 
 /// The file of state of this run.
 pub(super) struct StateKeeper {
     dir: StateDir,
     file: &'static str,
     seal: Seal,
+    services: Vec<String>,
 }
 
 impl StateKeeper {
@@ -41,6 +42,7 @@ impl StateKeeper {
             dir,
             file: if is_capture { capture } else { live },
             seal,
+            services: anonymizer.services().to_vec(),
         }))
     }
 
@@ -57,6 +59,11 @@ impl StateKeeper {
                 return None;
             }
         };
+        let names = rooms.names();
+        let numbering = numbers(rooms.worker.anonymizer().services(), names.as_ref());
+        if let Some(numbers) = Renumbering::between(&state.meaning.numbering, &numbering) {
+            state.kept.renumber(&numbers);
+        }
         if state.seal.numbering != self.seal.numbering {
             tracing::warn!(
                 "services, rules or the program changed since habits were saved: learned paths and told exposures start anew"
@@ -64,7 +71,7 @@ impl StateKeeper {
             state.kept.drop_numbered();
         }
         let lexicon = rooms.worker.anonymizer().lexicon();
-        for (_, name) in &state.names {
+        for (_, name) in &state.meaning.endpoints {
             lexicon.restore_endpoint(name);
         }
         let (tokens, clients) = state.kept.principals();
@@ -96,8 +103,11 @@ impl StateKeeper {
                 let name = names.endpoint(id)?;
                 Some((id, name))
             });
-            let named: Vec<_> = named.collect();
-            match self.dir.write(self.file, self.seal, &saved, &named) {
+            let meaning = Meaning {
+                endpoints: named.collect(),
+                numbering: numbers(&self.services, names),
+            };
+            match self.dir.write(self.file, self.seal, &saved, &meaning) {
                 Ok(bytes) => tracing::debug!("habits saved, {bytes} bytes"),
                 Err(error) => tracing::error!("habits were not saved: {error}"),
             }
@@ -134,15 +144,30 @@ impl StateSender {
 fn numbering(services: &[String], names: &dyn Names) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new_derive_key("hushtap 2026-11 numbering");
     hasher.update(&vocabulary::digest());
-    let types = (0..u16::MAX).map(|n| names.sensitive_type(TypeId(n)));
-    let types = types.take_while(|name| name != "unknown");
-    for name in services.iter().cloned().chain(types) {
+    let Numbering {
+        services, types, ..
+    } = numbers(services, names);
+    for name in services.into_iter().chain(types) {
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
     }
     let mut digest = [0; 16];
     hasher.finalize_xof().fill(&mut digest);
     digest
+}
+
+/// What the numbers of the configuration are called.
+fn numbers(services: &[String], names: &dyn Names) -> Numbering {
+    let all = |name: &dyn Fn(u16) -> String| {
+        let names = (0..u16::MAX).map(name);
+        names.take_while(|name| name != "unknown").collect()
+    };
+    Numbering {
+        services: services.to_vec(),
+        types: all(&|n| names.sensitive_type(TypeId(n))),
+        rules: all(&|n| names.rule(RuleId(n))),
+        integrations: all(&|n| names.integration(IntegrationId(n))),
+    }
 }
 
 fn shown(path: &Path) -> String {

@@ -20,6 +20,7 @@ use super::signals::Signals;
 use super::watch::{FileWatch, RulesWatch, anchors, folder};
 use super::workers;
 use crate::analysis;
+use crate::analysis::save::SaveSettings;
 use crate::cleartext::capture::udp::{Listen, UdpSource};
 use crate::cleartext::capture::{FileOptions, FileSource, Source, SourceError};
 use crate::cleartext::engine::Engine;
@@ -213,13 +214,24 @@ impl Daemon {
     }
 }
 
+/// How far a live clock may be set back and what is shown since the start still goes on.
+const LIVE_OVERLAP_SECONDS: u64 = 3_600;
+
 /// What the analysis room is told.
 fn settings(options: &LiveOptions, rows: bool, closer: &Closer) -> analysis::Settings {
     analysis::Settings {
         rows,
         summary_seconds: Some(SUMMARY_SECONDS),
         release: Some(closer.clip()),
-        save: options.config.save(),
+        save: options.config.save().map(|save| SaveSettings {
+            // A capture that begins before the end of what was saved was fed before; a live clock was set back.
+            overlap_seconds: if matches!(options.source, LiveSource::File { .. }) {
+                0
+            } else {
+                LIVE_OVERLAP_SECONDS
+            },
+            ..save
+        }),
         ..options.config.analysis(Mode::Live)
     }
 }

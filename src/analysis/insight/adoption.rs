@@ -9,7 +9,7 @@ use crate::analysis::principal::Firsts;
 const MAX_DAYS: u16 = 35;
 
 /// Tokens by day: all that called it, and those that did so for the first time.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Adoption(BTreeMap<u16, [u64; 2]>);
 
 impl Adoption {

@@ -1,14 +1,16 @@
-//! The history of the busiest tokens: a day by minutes, 31 days by hours, by token, endpoint and country. In memory only.
+//! The history of the busiest tokens: a day by minutes, 31 days by hours, by token, endpoint and country.
 //!
 //! Shards collect what one epoch adds ([`Delta`]); at its end the sums of all shards are filed in the order of keys
 //! ([`Keeper`]). Whole minutes and hours are sealed and never change again, so that a reader ([`History`]) shares them. A cell
-//! takes 32 bytes, and each token that is active in a minute or hour 32 more; [`HistoryLimits`] bounds the sum.
+//! takes 32 bytes, and each token that is active in a minute or hour 32 more; [`HistoryLimits`] bounds the sum. Sealed parts
+//! are also what state is saved from: whoever writes it encodes them, not whoever files.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Call;
 use super::profile::is_error;
+use crate::analysis::save::Renumbering;
 use crate::clock::{EventTime, SECONDS_PER_DAY};
 use crate::observation::{Country, EndpointId, IntegrationId, PrincipalKey};
 
@@ -44,7 +46,7 @@ impl Default for HistoryLimits {
 }
 
 /// What one token did at one endpoint from one country, in one minute or hour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Cell {
     /// Where.
     pub endpoint: EndpointId,
@@ -63,7 +65,7 @@ pub struct Cell {
 }
 
 /// Sums of an open minute or epoch: exact where a [`Cell`] is not.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Sums {
     requests: u32,
     errors: u32,
@@ -134,8 +136,8 @@ impl Delta {
 }
 
 /// One sealed minute or hour.
-#[derive(Debug)]
-struct Segment {
+#[derive(PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub(in crate::analysis) struct Segment {
     /// Its first second.
     start: u64,
     /// Tokens in the order of keys, each with where its cells end.
@@ -163,6 +165,26 @@ impl Segment {
         }
     }
 
+    /// The same without a token, and how many cells that had; none if it is not in it.
+    fn without(&self, token: PrincipalKey) -> Option<(Self, usize)> {
+        let known = |(other, _): &(PrincipalKey, u32)| *other == token;
+        if !self.tokens.iter().any(known) {
+            return None;
+        }
+        let (mut tokens, mut cells) = (Vec::new(), Vec::new());
+        for (other, own) in self.by_token().filter(|(other, _)| *other != token) {
+            cells.extend_from_slice(own);
+            tokens.push((other, u32::try_from(cells.len()).unwrap_or(u32::MAX)));
+        }
+        let gone = self.cells.len() - cells.len();
+        let rest = Self {
+            start: self.start,
+            tokens: tokens.into(),
+            cells: cells.into(),
+        };
+        Some((rest, gone))
+    }
+
     fn memory(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.tokens) + size_of_val(&*self.cells)
     }
@@ -179,21 +201,40 @@ impl Segment {
 }
 
 /// Files what epochs bring, and keeps it within limits. One writer.
-#[derive(Debug)]
+///
+/// Sealed parts are saved apart ([`Keeper::sealed`]).
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Keeper {
+    #[serde(skip)]
     limits: HistoryLimits,
-    /// Calls so far, by token.
-    tokens: BTreeMap<PrincipalKey, (u64, Option<IntegrationId>)>,
+    tokens: BTreeMap<PrincipalKey, Standing>,
+    #[serde(skip)]
     ranks: BTreeSet<(u64, PrincipalKey)>,
     /// The open minute and the open hour, by their first second.
     minute: (u64, BTreeMap<Key, Sums>),
     hour: (u64, BTreeMap<Key, Sums>),
+    #[serde(skip)]
     minutes: VecDeque<Arc<Segment>>,
+    #[serde(skip)]
     hours: VecDeque<Arc<Segment>>,
     /// The first second of the last minute that went.
     lost: Option<u64>,
+    #[serde(skip)]
     bytes: usize,
 }
+
+/// A token that has a history.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct Standing {
+    /// Its calls so far.
+    total: u64,
+    integration: Option<IntegrationId>,
+    /// The last second in which it was seen, as epochs have it.
+    last: u64,
+}
+
+/// The sealed minutes and hours of a history.
+pub(in crate::analysis) type Sealed = [Vec<Arc<Segment>>; 2];
 
 impl Keeper {
     pub(in crate::analysis) fn new(limits: HistoryLimits) -> Self {
@@ -216,7 +257,14 @@ impl Keeper {
         let second = end.secs().saturating_sub(1);
         self.open(second);
         for (token, (total, integration)) in delta.tokens {
-            self.rank(token, total, integration);
+            self.rank(
+                token,
+                Standing {
+                    total,
+                    integration,
+                    last: second,
+                },
+            );
         }
         let room = self.limits.bytes / OPEN_CELL;
         let mut lost = 0;
@@ -236,7 +284,9 @@ impl Keeper {
 
     /// Moves to the minute and hour of `second`.
     fn open(&mut self, second: u64) {
-        let (minute, hour) = (second / 60 * 60, second / 3_600 * 3_600);
+        // Never back: clocks are.
+        let minute = (second / 60 * 60).max(self.minute.0);
+        let hour = (second / 3_600 * 3_600).max(self.hour.0);
         for (open, sealed, now) in [
             (&mut self.minute, &mut self.minutes, minute),
             (&mut self.hour, &mut self.hours, hour),
@@ -254,10 +304,14 @@ impl Keeper {
     }
 
     /// Admits a token if it is among the busiest.
-    fn rank(&mut self, token: PrincipalKey, total: u64, integration: Option<IntegrationId>) {
+    fn rank(&mut self, token: PrincipalKey, now: Standing) {
+        let total = now.total;
         if let Some(known) = self.tokens.get_mut(&token) {
-            self.ranks.remove(&(known.0, token));
-            *known = (total, integration.or(known.1));
+            self.ranks.remove(&(known.total, token));
+            *known = Standing {
+                integration: now.integration.or(known.integration),
+                ..now
+            };
             self.ranks.insert((total, token));
             return;
         }
@@ -271,7 +325,7 @@ impl Keeper {
             self.ranks.remove(&(fewest, other));
             self.tokens.remove(&other);
         }
-        self.tokens.insert(token, (total, integration));
+        self.tokens.insert(token, now);
         self.ranks.insert((total, token));
     }
 
@@ -310,6 +364,84 @@ impl Keeper {
         }
     }
 
+    /// The sealed minutes and hours, shared.
+    pub(in crate::analysis) fn sealed(&self) -> Sealed {
+        let shared = |parts: &VecDeque<Arc<Segment>>| parts.iter().map(Arc::clone).collect();
+        [shared(&self.minutes), shared(&self.hours)]
+    }
+
+    /// Puts back what was saved apart.
+    pub(in crate::analysis) fn with_sealed(mut self, [minutes, hours]: Sealed) -> Self {
+        let all = minutes.iter().chain(&hours);
+        self.bytes = all.map(|segment| segment.memory()).sum();
+        (self.minutes, self.hours) = (minutes.into(), hours.into());
+        self
+    }
+
+    /// The same within other limits: the busiest tokens stay. Memory follows at the end of the next epoch.
+    pub(in crate::analysis) fn limited(mut self, limits: HistoryLimits) -> Self {
+        self.limits = limits;
+        let tokens = self.tokens.iter();
+        self.ranks = tokens.map(|(&token, known)| (known.total, token)).collect();
+        while self.ranks.len() > limits.tokens.max(1)
+            && let Some((_, token)) = self.ranks.pop_first()
+        {
+            self.tokens.remove(&token);
+        }
+        self
+    }
+
+    /// Drops what began before that second, and tokens not seen since.
+    pub(in crate::analysis) fn expire(&mut self, oldest: u64) {
+        let old = |segments: &VecDeque<Arc<Segment>>| {
+            segments
+                .front()
+                .is_some_and(|segment| segment.start < oldest)
+        };
+        while old(&self.minutes) {
+            self.drop_oldest(true);
+        }
+        while old(&self.hours) {
+            self.drop_oldest(false);
+        }
+        let ranks = &mut self.ranks;
+        self.tokens.retain(|&token, known| {
+            let stays = known.last >= oldest;
+            if !stays {
+                ranks.remove(&(known.total, token));
+            }
+            stays
+        });
+    }
+
+    /// Drops a token; returns how many cells it had.
+    pub(in crate::analysis) fn forget(&mut self, token: PrincipalKey) -> usize {
+        if let Some(known) = self.tokens.remove(&token) {
+            self.ranks.remove(&(known.total, token));
+        }
+        let mut gone = 0;
+        for (_, open) in [&mut self.minute, &mut self.hour] {
+            let before = open.len();
+            open.retain(|(other, ..), _| *other != token);
+            gone += before - open.len();
+        }
+        for segment in self.minutes.iter_mut().chain(&mut self.hours) {
+            if let Some((rest, cells)) = segment.without(token) {
+                self.bytes = self.bytes.saturating_sub(segment.memory()) + rest.memory();
+                *segment = Arc::new(rest);
+                gone += cells;
+            }
+        }
+        gone
+    }
+
+    /// Gives integrations their numbers in another configuration.
+    pub(in crate::analysis) fn renumber(&mut self, numbers: &Renumbering) {
+        for known in self.tokens.values_mut() {
+            known.integration = known.integration.and_then(|old| numbers.integration(old));
+        }
+    }
+
     /// What is there to be read, the open minute included; the open hour is in the minutes.
     pub(in crate::analysis) fn view(&self) -> History {
         let mut minutes: Vec<_> = self.minutes.iter().map(Arc::clone).collect();
@@ -322,7 +454,7 @@ impl Keeper {
             minutes,
             hours: self.hours.iter().map(Arc::clone).collect(),
             tokens: tokens
-                .map(|(&token, &(_, integration))| (token, integration))
+                .map(|(&token, known)| (token, known.integration))
                 .collect(),
             lost: self.lost,
             bytes: self.bytes,

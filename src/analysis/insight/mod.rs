@@ -32,12 +32,13 @@ pub use view::{
 };
 
 pub(super) use adoption::Adoption;
-pub(super) use history::{Delta, Keeper};
+pub(super) use history::{Delta, Keeper, Sealed, Segment};
 pub(super) use view::Collector;
 
 use self::partner::Partners;
 use self::profile::Profiles;
 use self::release::Releases;
+use super::save::Renumbering;
 use super::settings::Settings;
 use super::shard::{Seen, Who};
 use crate::clock::{EventTime, NANOS_PER_SECOND, Tick};
@@ -73,7 +74,7 @@ pub(super) struct Call<'a> {
 }
 
 /// What answers say of limits on requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Throttle {
     /// Calls answered 429.
     pub refused: u64,
@@ -109,7 +110,7 @@ impl Throttle {
 const MAX_TYPES: usize = 16;
 
 /// Sensitive values by type: sent and received.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Types(Vec<(TypeId, [u64; 2])>);
 
 impl Types {
@@ -145,6 +146,15 @@ impl Types {
         }
     }
 
+    /// Gives types their numbers in another configuration, and drops those that are not in it.
+    pub(super) fn renumber(&mut self, numbers: &Renumbering) {
+        for (kind, counts) in std::mem::take(&mut self.0) {
+            if let Some(kind) = numbers.kind(kind) {
+                self.add(kind, counts, usize::MAX);
+            }
+        }
+    }
+
     /// By type.
     pub(super) fn sorted(&self) -> Vec<Sensitive> {
         let mut list: Vec<_> = self
@@ -162,12 +172,13 @@ impl Types {
 }
 
 /// The analytics of one shard.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Ledger {
     profiles: Profiles,
     partners: Partners,
     clients: Releases,
     servers: Releases,
+    #[serde(skip)]
     delta: Option<Delta>,
 }
 
@@ -197,6 +208,31 @@ impl Ledger {
         {
             tally.one(Tally::LimitHistory);
         }
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn restore(&mut self, kept: Self, settings: &Settings) {
+        self.profiles = kept.profiles.limited(settings.max_profiles / SHARDS);
+        self.partners = kept.partners;
+        self.clients = kept.clients;
+        self.servers = kept.servers;
+    }
+
+    /// Drops tokens that were last seen before `oldest`.
+    pub(super) fn expire(&mut self, oldest: Tick) {
+        self.profiles.expire(oldest.0);
+        self.partners.expire(day_of(oldest));
+    }
+
+    /// Drops a token: whether it had a profile, and to how many integrations it belonged.
+    pub(super) fn forget(&mut self, token: PrincipalKey) -> (bool, usize) {
+        (self.profiles.forget(token), self.partners.forget(token))
+    }
+
+    /// Gives integrations and types their numbers in another configuration, and drops those that are not in it.
+    pub(super) fn renumber(&mut self, numbers: &Renumbering) {
+        self.profiles.renumber(numbers);
+        self.partners.renumber(numbers);
     }
 
     /// What the epoch adds to the history; the ledger forgets it.

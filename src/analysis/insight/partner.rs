@@ -1,13 +1,14 @@
 //! Named integrations: every call of theirs, whichever token or client it counts to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::profile::is_error;
 use super::view::{Load, PartnerSummary};
-use super::{Call, HOURS_OF_WEEK, Heartbeat, Throttle, Types, hour_of_week};
+use super::{Call, HOURS_OF_WEEK, Heartbeat, Throttle, Types, day_of, hour_of_week};
 use crate::analysis::endpoint::OTHER_ENDPOINT;
 use crate::analysis::histogram::LogHistogram;
 use crate::analysis::principal::quantiles;
+use crate::analysis::save::Renumbering;
 use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, IntegrationId, PrincipalKey, TextId};
 
@@ -21,7 +22,7 @@ const MAX_TEXTS: usize = 32;
 const SHOWN: usize = 8;
 
 /// Sums by integration. Their number is bounded by the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Partners(BTreeMap<IntegrationId, Box<Partner>>);
 
 impl Partners {
@@ -38,6 +39,32 @@ impl Partners {
         }
     }
 
+    /// Drops a token from the lists of who they are; returns in how many it was.
+    pub(super) fn forget(&mut self, token: PrincipalKey) -> usize {
+        let lists = self.0.values_mut();
+        lists
+            .filter_map(|partner| partner.tokens.remove(&token))
+            .count()
+    }
+
+    /// Drops tokens not seen since before that day.
+    pub(super) fn expire(&mut self, oldest: u16) {
+        for partner in self.0.values_mut() {
+            partner.tokens.retain(|_, day| *day >= oldest);
+        }
+    }
+
+    /// Gives integrations and types their numbers in another configuration, and drops those that are not in it.
+    pub(super) fn renumber(&mut self, numbers: &Renumbering) {
+        let partners = std::mem::take(&mut self.0).into_iter();
+        self.0 = partners
+            .filter_map(|(integration, mut partner)| {
+                partner.types.renumber(numbers);
+                Some((numbers.integration(integration)?, partner))
+            })
+            .collect();
+    }
+
     /// In the order of the configuration.
     pub(super) fn summaries(&self) -> Vec<PartnerSummary> {
         self.0
@@ -47,7 +74,7 @@ impl Partners {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Partner {
     requests: u64,
     by_class: [u64; 6],
@@ -58,7 +85,9 @@ struct Partner {
     countries: BTreeMap<Country, u64>,
     agents: BTreeMap<TextId, u64>,
     releases: BTreeMap<TextId, u64>,
-    tokens: BTreeSet<PrincipalKey>,
+    /// Each with the last day it was seen on.
+    tokens: BTreeMap<PrincipalKey, u16>,
+    #[serde(with = "crate::analysis::save::array")]
     heartbeat: Heartbeat,
     types: Types,
     throttle: Throttle,
@@ -78,7 +107,7 @@ impl Default for Partner {
             countries: BTreeMap::new(),
             agents: BTreeMap::new(),
             releases: BTreeMap::new(),
-            tokens: BTreeSet::new(),
+            tokens: BTreeMap::new(),
             heartbeat: [0; HOURS_OF_WEEK],
             types: Types::default(),
             throttle: Throttle::default(),
@@ -112,8 +141,8 @@ impl Partner {
         }
         add_text(&mut self.agents, observation.agent, 1);
         add_text(&mut self.releases, observation.release, 1);
-        if call.who.is_token && self.tokens.len() < MAX_TOKENS {
-            self.tokens.insert(call.who.key);
+        if call.who.is_token {
+            self.note_token(call.who.key, day_of(call.tick));
         }
         if let Some(beats) = self.heartbeat.get_mut(hour_of_week(call.tick.start())) {
             *beats = beats.saturating_add(1);
@@ -122,6 +151,14 @@ impl Partner {
         self.throttle.count(observation);
         self.first = self.first.min(observation.end);
         self.last = self.last.max(observation.end);
+    }
+
+    fn note_token(&mut self, token: PrincipalKey, day: u16) {
+        if let Some(last) = self.tokens.get_mut(&token) {
+            *last = day.max(*last);
+        } else if self.tokens.len() < MAX_TOKENS {
+            self.tokens.insert(token, day);
+        }
     }
 
     fn add_load(&mut self, mut load: Load) {
@@ -159,6 +196,7 @@ impl Partner {
                 *mine.entry(text).or_default() += n;
             }
         }
+        // No token is in two shards.
         self.tokens.extend(&other.tokens);
         for (sum, more) in self.heartbeat.iter_mut().zip(other.heartbeat) {
             *sum = sum.saturating_add(more);

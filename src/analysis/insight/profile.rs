@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::view::{Load, ProfileSummary};
 use super::{Call, HOURS_OF_WEEK, Heartbeat, Throttle, Types, hour_of_week};
+use crate::analysis::save::Renumbering;
 use crate::observation::{EndpointId, IntegrationId, PrincipalKey, Status};
 
 /// Endpoints that are told apart in one profile; later ones are not in it.
@@ -14,8 +15,9 @@ const QUARTERS: u64 = 5;
 pub const WINDOWS: [u32; 3] = [1, 5, 60];
 
 /// Profiles by token.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Profiles {
+    #[serde(skip)]
     limit: usize,
     /// Calls that a token must have made to be worth a look.
     floor: u64,
@@ -56,6 +58,38 @@ impl Profiles {
             .map(|(&token, profile)| (token, profile.as_ref()))
     }
 
+    /// The same with another limit: the busiest stay.
+    pub(super) fn limited(mut self, limit: usize) -> Self {
+        self.limit = limit.max(1);
+        while self.by_token.len() > self.limit {
+            let profiles = self.by_token.iter();
+            let fewest = profiles.map(|(token, p)| (p.total, *token)).min();
+            if let Some((_, token)) = fewest {
+                self.by_token.remove(&token);
+            }
+        }
+        self
+    }
+
+    /// Drops what is known of a token; false if there was nothing.
+    pub(super) fn forget(&mut self, token: PrincipalKey) -> bool {
+        self.by_token.remove(&token).is_some()
+    }
+
+    /// Drops tokens not seen since before that second.
+    pub(super) fn expire(&mut self, oldest: u64) {
+        self.by_token
+            .retain(|_, profile| u64::from(profile.last) >= oldest / 60);
+    }
+
+    /// Gives integrations and types their numbers in another configuration, and drops those that are not in it.
+    pub(super) fn renumber(&mut self, numbers: &Renumbering) {
+        for profile in self.by_token.values_mut() {
+            profile.types.renumber(numbers);
+            profile.integration = profile.integration.and_then(|old| numbers.integration(old));
+        }
+    }
+
     /// Lets the least busy go if a token with so many calls is busier.
     fn make_room(&mut self, calls: u64) -> bool {
         if calls <= self.floor {
@@ -75,10 +109,13 @@ impl Profiles {
 }
 
 /// One token.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Profile {
     /// Calls of the token since it was first seen.
     total: u64,
+    /// The minute of the last, counted from the epoch.
+    last: u32,
+    #[serde(with = "crate::analysis::save::array")]
     heartbeat: Heartbeat,
     /// In the order of ids.
     pub(super) endpoints: Vec<Use>,
@@ -91,6 +128,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             total: 0,
+            last: 0,
             heartbeat: [0; HOURS_OF_WEEK],
             endpoints: Vec::new(),
             types: Types::default(),
@@ -101,7 +139,7 @@ impl Default for Profile {
 }
 
 /// One endpoint as one token uses it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Use {
     pub(super) endpoint: EndpointId,
     calls: u64,
@@ -127,6 +165,7 @@ impl Profile {
         self.types.count(call);
         self.throttle.count(observation);
         let minute = u32::try_from(time.secs() / 60).unwrap_or(u32::MAX);
+        self.last = self.last.max(minute);
         let known = self
             .endpoints
             .binary_search_by_key(&call.endpoint, |used| used.endpoint);

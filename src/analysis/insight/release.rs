@@ -13,10 +13,10 @@ use crate::observation::{Status, TextId};
 const MAX_RELEASES: usize = 24;
 
 /// Sums by release.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Releases(Vec<(TextId, Sums)>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Sums {
     requests: u64,
     errors: [u64; 2],

@@ -36,7 +36,7 @@ pub struct Insights {
 }
 
 /// One endpoint's share of what somebody did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Load {
     /// Which.
     pub endpoint: EndpointId,

@@ -11,14 +11,14 @@ use crate::analysis::book::AlertBook;
 use crate::analysis::endpoint::{EndpointEpoch, OTHER_ENDPOINT};
 use crate::analysis::keyed::KeyedMap;
 use crate::analysis::routes::Learner;
-use crate::analysis::save::{self, Forgotten};
+use crate::analysis::save::{self, Forgotten, Renumbering};
 use crate::analysis::settings::Settings;
-use crate::analysis::signals::crowd::Crowd;
+use crate::analysis::signals::crowd::{Crowd, CrowdNorms};
 use crate::analysis::signals::exposure::Told;
 use crate::analysis::signals::schema::SchemaNorms;
 use crate::analysis::signals::shadow::Shadows;
 use crate::clock::EventTime;
-use crate::observation::{EndpointId, PrincipalKey, ServiceId};
+use crate::observation::{EndpointId, PrincipalKey};
 
 /// What is kept of the population.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -28,6 +28,7 @@ pub(in crate::analysis) struct PopulationState {
     endpoints: Vec<EndpointModel>,
     born: usize,
     watched: BTreeSet<usize>,
+    crowd_norms: CrowdNorms,
     crowd: Crowd,
     hour: Option<u64>,
     book: AlertBook,
@@ -47,6 +48,7 @@ struct Borrowed<'a> {
     endpoints: &'a [EndpointModel],
     born: usize,
     watched: &'a BTreeSet<usize>,
+    crowd_norms: &'a CrowdNorms,
     crowd: &'a Crowd,
     hour: Option<u64>,
     book: &'a AlertBook,
@@ -67,6 +69,7 @@ impl Population {
             endpoints: &self.endpoints,
             born: self.born,
             watched: &self.watched,
+            crowd_norms: &self.snapshot.crowd,
             crowd: &self.crowd,
             hour: self.hour,
             book: &self.book,
@@ -109,7 +112,7 @@ impl Population {
         let templates = Some(restored.routes.relearn(settings.k));
         restored.hour = state.hour;
         restored.snapshot = Arc::new(Snapshot {
-            crowd: Arc::new(restored.crowd_norms()),
+            crowd: Arc::new(state.crowd_norms),
             ..Snapshot::default()
         });
         // The norms in force stay until the next full hour.
@@ -146,8 +149,11 @@ impl PopulationState {
     pub(in crate::analysis) fn drop_numbered(&mut self) {
         self.told = Told::default();
         self.routes = Learner::default();
+    }
+
+    pub(in crate::analysis) fn renumber(&mut self, numbers: &Renumbering) {
         for model in &mut self.endpoints {
-            model.service = ServiceId::default();
+            model.service = numbers.service(model.service);
         }
     }
 

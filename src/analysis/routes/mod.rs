@@ -18,13 +18,13 @@ mod learner;
 mod verdict;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use learner::Learner;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::endpoint::EndpointTotals;
+use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
 use super::exact::ExactBook;
 use super::insight::Call;
 use super::keyed::KeyedMap;
@@ -45,7 +45,9 @@ const MAX_USERS: usize = 4_096;
 const MAX_BASES: usize = 32;
 
 /// A path with its method and service.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub(super) struct RouteKey {
     pub(super) service: ServiceId,
     pub(super) method: Method,
@@ -94,7 +96,7 @@ impl Lessons {
 }
 
 /// The totals of one path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct RouteTotals {
     pub(super) totals: EndpointTotals,
     pub(super) users: BTreeSet<PrincipalKey>,
@@ -119,16 +121,22 @@ impl RouteTotals {
 }
 
 /// The paths seen by the principals of one shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct RouteBook {
+    #[serde(skip)]
     index: KeyedMap<u64>,
     slots: Vec<(RouteKey, RouteTotals)>,
+    #[serde(skip)]
     taught: KeyedMap<u64>,
+    #[serde(skip)]
     lessons: Vec<(RouteKey, Lesson)>,
     /// Where each path counts, as long as the templates are these.
+    #[serde(skip)]
     routed: KeyedMap<u64>,
+    #[serde(skip)]
     routed_len: usize,
     /// The templates by which `slots` are settled.
+    #[serde(skip)]
     version: u64,
     /// Counters for whoever scrapes; none where nobody does.
     exact: Option<ExactBook>,
@@ -272,14 +280,68 @@ impl RouteBook {
         })
     }
 
+    /// What was kept, as it was; `exact` as in [`Self::new`].
+    pub(super) fn restored(mut self, exact: bool) -> Self {
+        let counters = self.exact.take();
+        self.exact = exact.then(|| counters.unwrap_or_default());
+        for (at, (key, _)) in self.slots.iter().enumerate() {
+            self.index.insert(key.hash(), at);
+        }
+        self
+    }
+
+    /// Drops principals from the lists of users; returns in how many they were.
+    pub(super) fn forget(&mut self, gone: &BTreeSet<PrincipalKey>) -> usize {
+        if gone.is_empty() {
+            return 0;
+        }
+        let slots = self.slots.iter_mut();
+        let lists = slots.map(|(_, totals)| {
+            let before = totals.users.len();
+            totals.users.retain(|user| !gone.contains(user));
+            before - totals.users.len()
+        });
+        lists.sum()
+    }
+
+    /// Gives services their numbers in another configuration.
+    pub(super) fn renumber(&mut self, number: impl Fn(ServiceId) -> ServiceId) {
+        self.regroup(|key| RouteKey {
+            service: number(key.service),
+            ..*key
+        });
+        for (key, totals) in &mut self.slots {
+            totals.totals.service = key.service;
+        }
+        if let Some(exact) = &mut self.exact {
+            exact.relabel(|label| Learned {
+                service: number(label.service),
+                ..label
+            });
+        }
+    }
+
+    /// Gives up what is known by path: the totals by what single requests call it.
+    pub(super) fn into_totals(self) -> impl Iterator<Item = (EndpointId, EndpointTotals)> {
+        self.slots.into_iter().map(|(_, mut totals)| {
+            totals.totals.principals = totals.users.len() as u64;
+            let base = totals.bases.first().copied();
+            (base.unwrap_or(OTHER_ENDPOINT), totals.totals)
+        })
+    }
+
     /// Puts together what other templates no longer tell apart.
     fn settle(&mut self, templates: &Templates) {
+        self.regroup(|key| RouteKey {
+            route: templates.settle(key.service, &key.route),
+            ..*key
+        });
+    }
+
+    fn regroup(&mut self, new: impl Fn(&RouteKey) -> RouteKey) {
         let mut settled: BTreeMap<RouteKey, RouteTotals> = BTreeMap::new();
         for (key, totals) in self.slots.drain(..) {
-            let key = RouteKey {
-                route: templates.settle(key.service, &key.route),
-                ..key
-            };
+            let key = new(&key);
             match settled.get_mut(&key) {
                 Some(sum) => sum.merge(&totals),
                 None => {

@@ -21,7 +21,7 @@ fn hash(word: &str) -> u64 {
 }
 
 /// `users` is a word of the vocabulary, `?gizmo` is not, `#7` is a number.
-fn route(path: &str) -> Route {
+pub(in crate::analysis) fn route(path: &str) -> Route {
     let mut route = Route::NONE;
     for piece in path.split('/').filter(|piece| !piece.is_empty()) {
         let shape = if piece.ends_with('s') {

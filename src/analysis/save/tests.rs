@@ -6,16 +6,22 @@
     reason = "helpers of tests, which may panic like the tests themselves"
 )]
 
+mod split;
+
 use std::thread;
 
 use proptest::prelude::*;
 
-use super::{Kept, SaveSettings, Saved};
+use super::{Kept, SaveSettings, Saved, Section};
 use crate::analysis::alert::{Alert, Signal};
+use crate::analysis::insight::HistoryLimits;
+use crate::analysis::routes::tests::route;
 use crate::analysis::tests::observation;
 use crate::analysis::{Output, Settings, start_with};
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Country, EndpointId, Observation, PrincipalKey, SHARDS, Status};
+use crate::observation::{
+    Country, EndpointId, IntegrationId, Observation, PrincipalKey, SHARDS, Status,
+};
 use crate::tally::Tallies;
 
 const SECOND: u64 = 1_000_000_000;
@@ -27,9 +33,11 @@ const SPLIT: u64 = 5 * DAY + 12 * 3_600;
 
 fn settings() -> Settings {
     Settings {
+        history: Some(HistoryLimits::default()),
         save: Some(SaveSettings {
             every_seconds: 600,
             retain_seconds: 90 * DAY,
+            overlap_seconds: 0,
         }),
         ..Settings::default()
     }
@@ -62,6 +70,10 @@ fn week() -> Vec<Observation> {
                         o.response_bytes = 1_000 + 50 * n;
                         if n % 3 == 1 {
                             o.status = Status(404);
+                        }
+                        o.integration = (token < 3).then_some(IntegrationId(1));
+                        if n == 5 {
+                            o.route = route("/x/orders");
                         }
                     });
                 }
@@ -150,8 +162,18 @@ fn the_same_traffic_gives_the_same_bytes_for_any_number_of_workers() {
     );
     assert_eq!(one, three);
     let last = one.last().unwrap();
-    assert_eq!(last.sections.len(), 1 + SHARDS);
+    assert!(last.sections.len() > 2 + SHARDS, "with a history");
     assert_eq!(&Kept::decode(last).unwrap().encode(), last);
+}
+
+/// Whether a key is anywhere in a state.
+fn holds(saved: &Saved, key: PrincipalKey) -> bool {
+    let needle = postcard::to_allocvec(&key).unwrap();
+    let mut sections = saved.sections.iter();
+    sections.any(|section| {
+        let bytes = section.bytes();
+        bytes.windows(needle.len()).any(|part| part == needle)
+    })
 }
 
 #[test]
@@ -159,18 +181,14 @@ fn a_principal_that_is_forgotten_is_gone() {
     let (_, states) = run(&week(), 1, None);
     let mut kept = Kept::decode(states.last().unwrap()).unwrap();
     let key = PrincipalKey((1 << 64) | 1);
-    let needle = postcard::to_allocvec(&key).unwrap();
-    let holds = |saved: &Saved| {
-        let mut sections = saved.sections.iter();
-        sections.any(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
-    };
-    assert!(holds(&kept.encode()));
+    assert!(holds(&kept.encode(), key));
     let before = kept.principals();
     let gone = kept.forget(key);
-    assert_eq!(gone.habits, 1);
+    assert_eq!((gone.habits, gone.profiles), (1, 1));
+    assert!(gone.history > 0 && gone.lists >= 2, "{gone:?}");
     assert!(gone.alerts >= 1, "{gone:?}");
     assert_eq!(kept.principals(), (before.0 - 1, before.1));
-    assert!(!holds(&kept.encode()));
+    assert!(!holds(&kept.encode(), key));
     assert!(kept.forget(key).is_nothing());
 }
 
@@ -181,10 +199,11 @@ fn what_was_not_seen_for_long_is_dropped() {
     let (_, states) = run(&calls, 1, None);
     let all = Kept::decode(&states[states.len() - 2]).unwrap();
     assert_eq!(all.principals().0, 12);
-    assert_eq!(
-        Kept::decode(states.last().unwrap()).unwrap().principals().0,
-        1
-    );
+    let last = states.last().unwrap();
+    assert_eq!(Kept::decode(last).unwrap().principals().0, 1);
+    let (old, new) = [1, 40].map(|n| PrincipalKey((n << 64) | n)).into();
+    assert!(holds(last, new) && !holds(last, old));
+    assert!(holds(&states[states.len() - 2], old));
 }
 
 proptest! {
@@ -192,15 +211,16 @@ proptest! {
     /// Damage that the checksum of the file would have found: it may be read as something else, but nothing panics.
     #[test]
     fn damaged_state_is_read_or_refused(
-        section in 0_usize..=SHARDS, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        section in 0..2 + SHARDS, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
     ) {
         static STATE: std::sync::LazyLock<Saved> = std::sync::LazyLock::new(|| {
             run(&week()[..400], 1, None).1.pop().unwrap()
         });
         let mut saved = STATE.clone();
-        let bytes = &mut saved.sections[section];
+        let mut bytes = saved.sections[section].bytes().into_owned();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        saved.sections[section] = Section::Bytes(bytes);
         if let Ok(mut kept) = Kept::decode(&saved) {
             kept.forget(PrincipalKey(1));
             kept.encode();

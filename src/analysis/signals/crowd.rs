@@ -273,7 +273,7 @@ impl Crowd {
 }
 
 /// What applies for an hour. Shared, immutable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct CrowdNorms {
     pub(in crate::analysis) curves: Curves,
     windows: [Prior; 3],
@@ -290,6 +290,7 @@ pub(in crate::analysis) struct CrowdNorms {
     priors: Vec<Prior>,
     steps: KeyedMap<CollectionKey>,
     step_rates: Vec<f64>,
+    #[serde(with = "crate::analysis::save::array")]
     pub(in crate::analysis) silences: [(f64, f64); STRATA],
     pub(in crate::analysis) denied_rate: f64,
     pub(in crate::analysis) given_up_rate: f64,

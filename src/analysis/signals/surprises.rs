@@ -94,7 +94,7 @@ impl Calibrations {
 }
 
 /// The curves in force.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct Curves([Curve; MODELS]);
 
 impl Default for Curves {
