@@ -161,9 +161,12 @@ impl Shared {
 /// A state on its way: it is whole once the rest and all shards are there.
 #[derive(Debug, Default)]
 struct Save {
-    rest: Option<((EventTime, Vec<EndpointId>), [Vec<u8>; 2], Sealed)>,
+    rest: Option<Rest>,
     shards: BTreeMap<usize, Vec<u8>>,
 }
+
+/// What the shards do not know: when it was and which endpoints there are, the population and the picture, the history.
+type Rest = ((EventTime, Vec<EndpointId>), [Vec<u8>; 2], Sealed);
 
 /// The state that workers share, under one lock.
 #[derive(Debug)]

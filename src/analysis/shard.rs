@@ -259,10 +259,7 @@ impl Shard {
         };
         self.ledger.observe(call, cx.tally);
         let epoch = &mut cx.share.epoch;
-        epoch.encrypted |= observation.encrypted;
-        // By the clock, which one corrupt stamp does not move.
-        let tick = cx.tick.start();
-        epoch.first = Some(epoch.first.map_or(tick, |first| first.min(tick)));
+        epoch.note(observation, cx.tick);
         let norm = cx.snapshot.norm(place);
         let mut look = Look {
             scene: &scene,

@@ -13,7 +13,7 @@ use super::signals::exposure::Exposures;
 use super::signals::schema::SchemaSums;
 use super::signals::shadow::ShadowCalls;
 use super::summary::TransactionCounts;
-use crate::clock::EventTime;
+use crate::clock::{EventTime, Tick};
 use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId};
 
 /// Sums of one worker: totals since the start, and what the current epoch adds.
@@ -54,6 +54,16 @@ pub(super) struct EpochSums {
     pub(super) schema: SchemaSums,
     /// What paths teach.
     pub(super) routes: Lessons,
+}
+
+impl EpochSums {
+    /// Notes when it came, and how.
+    pub(super) fn note(&mut self, observation: &Observation, tick: Tick) {
+        self.encrypted |= observation.encrypted;
+        // By the clock, which one corrupt stamp does not move.
+        let now = tick.start();
+        self.first = Some(self.first.map_or(now, |first| first.min(now)));
+    }
 }
 
 /// Which endpoint an observation counts at.
