@@ -296,12 +296,12 @@ fn rules_that_are_moved_away_and_made_anew_are_followed() {
 }
 
 /// Puts a country database in force as updaters do: in it the client is in `country`.
-fn write_countries(place: &Place, country: &[u8; 2]) {
+fn write_countries(place: &Place, country: [u8; 2]) {
     let mut bytes = country_database();
     // A string of two letters, as the format has it.
     let germany = b"\x42DE";
     let at = bytes.windows(3).position(|found| found == germany).unwrap();
-    bytes[at + 1..at + 3].copy_from_slice(country);
+    bytes[at + 1..at + 3].copy_from_slice(&country);
     fs::write(place.path("countries.new"), bytes).unwrap();
     fs::rename(place.path("countries.new"), place.path("countries.mmdb")).unwrap();
 }
@@ -310,11 +310,11 @@ fn write_countries(place: &Place, country: &[u8; 2]) {
 fn a_country_database_that_is_replaced_is_read_again() {
     let place = Place::new();
     place.write_rule(&rule("mark"));
-    write_countries(&place, b"DE");
+    write_countries(&place, *b"DE");
     let child = place.run(&["--speed", "0.5", "--geoip", "countries.mmdb"]);
     place.wait_for("sandbox:");
     sleep(Duration::from_secs(1));
-    write_countries(&place, b"NO");
+    write_countries(&place, *b"NO");
     place.wait_for("the country database was read again");
     sleep(Duration::from_millis(500));
     fs::write(place.path("countries.mmdb"), "no database").unwrap();
