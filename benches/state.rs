@@ -1,6 +1,6 @@
 //! State of many tokens: how long saving holds a worker up, how long writing and reading take, and how long the file is.
 //!
-//! `cargo bench --bench state` for 100,000 tokens and as many clients on one worker, or `-- TOKENS WORKERS`. Not a criterion
+//! `cargo bench --bench state` for 90,000 tokens and 10,000 clients on one worker, or `-- PRINCIPALS WORKERS`. Not a criterion
 //! bench: one run says it, and takes a minute.
 #![allow(
     clippy::unwrap_used,
@@ -41,7 +41,7 @@ fn key(n: u64) -> PrincipalKey {
     PrincipalKey((u128::from(mixed(n)) << 64) | u128::from(mixed(n + 1)))
 }
 
-/// The call of that number: of a token, and one in ten of a client without one.
+/// The call of that number: of a token; one principal in ten is a client without one.
 fn call(n: u64, tokens: u64, second: u64) -> Observation {
     let random = mixed(n);
     let who = random % tokens;
@@ -147,7 +147,7 @@ fn main() {
             held.end = held.end.max(one.end);
         }
     });
-    println!("{tokens} tokens, {workers} workers, {states} states");
+    println!("{tokens} principals, {workers} workers, {states} states");
     println!("longest tick while saving:  {:?}", held.saving);
     println!("longest tick else:          {:?}", held.other);
     println!("the end, with a last state: {:?}", held.end);

@@ -31,7 +31,7 @@ const HEADER: usize = 8;
 const MAX_FRAME: usize = 4 << 20;
 /// In the length of a frame: more of its section follows.
 const MORE: u32 = 1 << 31;
-/// The longest file in bytes; 100,000 tokens and as many clients take some 300 MB.
+/// The longest file in bytes; 100,000 principals of few calls take some 50 MB, of many several times as much.
 const MAX_FILE: u64 = 2 << 30;
 /// Held by whoever reads or writes the files of a state directory.
 const LOCK: &str = "state.lock";
