@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::elsewhere::{Elsewhere, Path};
 use super::verdict::{self, Place, Value};
 use super::{Lesson, Lessons};
 use crate::observation::templates::{Node as Named, NodeId};
@@ -64,9 +65,9 @@ impl Learner {
         }
         self.taught = self.taught.saturating_add(self.fresh);
         (self.fresh, self.waited) = (0, 0);
-        let learned = self.templates(k);
+        let (learned, elsewhere) = self.templates(k);
         if self.nodes.len() > MAX_NODES / 2 {
-            self.forget_values(k);
+            self.forget_values(k, &elsewhere);
         }
         let changed = learned != self.templates;
         self.templates = learned;
@@ -75,7 +76,7 @@ impl Learner {
 
     /// Makes the templates anew from what was kept.
     pub(in crate::analysis) fn relearn(&mut self, k: usize) -> Templates {
-        self.templates = self.templates(k);
+        (self.templates, _) = self.templates(k);
         self.templates.clone()
     }
 
@@ -126,53 +127,69 @@ impl Learner {
         }
     }
 
-    fn templates(&self, k: usize) -> Templates {
+    /// Walked twice: what stands at one place says something about the same pieces at another.
+    fn templates(&self, k: usize) -> (Templates, Elsewhere) {
+        let (_, seen) = self.walk(k, &Elsewhere::default());
+        let (templates, _) = self.walk(k, &seen);
+        (templates, seen)
+    }
+
+    fn walk(&self, k: usize, elsewhere: &Elsewhere) -> (Templates, Elsewhere) {
         let mut tree = Tree {
-            learner: self,
-            k,
+            context: Context {
+                learner: self,
+                k,
+                elsewhere,
+            },
+            seen: Elsewhere::default(),
             nodes: Vec::new(),
         };
         let roots = self.roots.iter().map(|(service, root)| {
             let group = BTreeSet::from([*root]);
-            (*service, tree.place(&group, Place::Root))
+            (*service, tree.place(&group, Spot::root(*service)))
         });
         let roots = roots.collect();
-        Templates::new(roots, tree.nodes)
+        (Templates::new(roots, tree.nodes), tree.seen)
     }
 
     /// Makes room: the values of a parameter become one, with all that is behind them.
-    fn forget_values(&mut self, k: usize) {
+    fn forget_values(&mut self, k: usize, elsewhere: &Elsewhere) {
         let mut small = Self::default();
+        let context = Context {
+            learner: self,
+            k,
+            elsewhere,
+        };
         for (service, root) in &self.roots {
-            let root = small.copy(self, &BTreeSet::from([*root]), Place::Root, k);
+            let root = small.copy(context, &BTreeSet::from([*root]), Spot::root(*service));
             small.roots.insert(*service, root);
         }
         self.nodes = small.nodes;
         self.roots = small.roots;
     }
 
-    fn copy(&mut self, from: &Self, group: &BTreeSet<usize>, place: Place, k: usize) -> usize {
+    fn copy(&mut self, context: Context<'_>, group: &BTreeSet<usize>, spot: Spot) -> usize {
         let at = self.fresh_node();
         let mut sum = Node::default();
-        for node in group.iter().filter_map(|at| from.nodes.get(*at)) {
+        for node in group.iter().filter_map(|at| context.learner.node(*at)) {
             sum.lesson.add(node.lesson);
             for (method, n) in &node.ends {
                 *sum.ends.entry(*method).or_default() += n;
             }
         }
-        let found = Found::of(from, group, place, k);
+        let found = Found::of(context, group, spot);
         for value in &found.names {
-            let child = self.copy(from, &value.nodes, Place::behind(value.element), k);
+            let child = self.copy(context, &value.nodes, spot.behind(value.element));
             sum.children.insert(value.element, child);
         }
         let many = found.values.len() > KEPT_VALUES;
         let all = found.values.iter().flat_map(|value| &value.nodes).copied();
         if many && let Some(class) = found.class() {
-            let child = self.copy(from, &all.collect(), Place::Parameter, k);
+            let child = self.copy(context, &all.collect(), spot.parameter());
             sum.children.insert(Element::class_only(class), child);
         } else {
             for value in &found.values {
-                let child = self.copy(from, &value.nodes, Place::Parameter, k);
+                let child = self.copy(context, &value.nodes, spot.parameter());
                 sum.children.insert(value.element, child);
             }
         }
@@ -187,6 +204,50 @@ impl Learner {
     }
 }
 
+/// By what names are told from values.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) learner: &'a Learner,
+    pub(super) k: usize,
+    pub(super) elsewhere: &'a Elsewhere,
+}
+
+/// A place, by what stands before it.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) place: Place,
+    pub(super) path: Path,
+}
+
+impl Spot {
+    fn root(service: ServiceId) -> Self {
+        Self {
+            place: Place::Root,
+            path: u64::from(service.0),
+        }
+    }
+
+    fn behind(self, name: Element) -> Self {
+        Self {
+            place: Place::behind(name),
+            path: self.onward(name.hash()),
+        }
+    }
+
+    fn parameter(self) -> Self {
+        Self {
+            place: Place::Parameter,
+            path: self.onward(1),
+        }
+    }
+
+    fn onward(self, piece: u64) -> Path {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.path.rotate_left(29) ^ piece).wrapping_mul(ODD);
+        mixed ^ mixed >> 31
+    }
+}
+
 /// What stands at one place: behind one template's beginning, whatever values its parameters had.
 struct Found {
     names: Vec<Value>,
@@ -196,7 +257,8 @@ struct Found {
 }
 
 impl Found {
-    fn of(learner: &Learner, group: &BTreeSet<usize>, place: Place, k: usize) -> Self {
+    fn of(context: Context<'_>, group: &BTreeSet<usize>, spot: Spot) -> Self {
+        let learner = context.learner;
         let mut all: BTreeMap<Element, Value> = BTreeMap::new();
         for node in group.iter().filter_map(|at| learner.node(*at)) {
             for (element, child) in &node.children {
@@ -208,10 +270,8 @@ impl Found {
             }
         }
         let all: Vec<Value> = all.into_values().collect();
-        let stand = verdict::Standing::of(&all, learner, group, place);
-        let (names, values) = all
-            .into_iter()
-            .partition(|value| stand.is_name(value, learner, k));
+        let stand = verdict::Standing::of(&all, context, group, spot);
+        let (names, values) = all.into_iter().partition(|value| stand.is_name(value));
         Self {
             names,
             values,
@@ -268,16 +328,18 @@ fn wider(a: Class, b: Class) -> Class {
 
 /// The templates as they are made.
 struct Tree<'a> {
-    learner: &'a Learner,
-    k: usize,
+    context: Context<'a>,
+    /// The places where values stand.
+    seen: Elsewhere,
     nodes: Vec<Named>,
 }
 
 impl Tree<'_> {
-    fn place(&mut self, group: &BTreeSet<usize>, place: Place) -> NodeId {
+    fn place(&mut self, group: &BTreeSet<usize>, spot: Spot) -> NodeId {
         let at = self.nodes.len();
         self.nodes.push(Named::default());
-        let found = Found::of(self.learner, group, place, self.k);
+        let found = Found::of(self.context, group, spot);
+        self.seen.add(spot.path, &found.names, &found.values);
         let mut named = Named {
             open: found.open,
             values: found.words(),
@@ -285,12 +347,12 @@ impl Tree<'_> {
             ..Named::default()
         };
         for value in &found.names {
-            let next = self.place(&value.nodes, Place::behind(value.element));
+            let next = self.place(&value.nodes, spot.behind(value.element));
             named.names.insert(value.element.hash(), next);
         }
         if let Some(class) = found.class() {
             let all = found.values.iter().flat_map(|value| &value.nodes).copied();
-            let next = self.place(&all.collect(), Place::Parameter);
+            let next = self.place(&all.collect(), spot.parameter());
             named.parameter = Some((class, next));
         }
         if let Some(slot) = self.nodes.get_mut(at) {

@@ -14,8 +14,11 @@
 //! what is counted and shown: totals are kept by path until a piece is certainly a value, so a report shows the requests of
 //! the first second under the templates of the last.
 
+mod elsewhere;
 mod learner;
+mod suffix;
 mod verdict;
+mod writing;
 
 #[cfg(test)]
 pub(super) mod tests;
