@@ -342,7 +342,11 @@ impl<'a> Pool<'a> {
                 score -= sibling.suffixes.for_name(&suffixes, None).max(least);
             }
             score -= writing.for_name(value.element, false)
-                + rarity(value)
+                + if value.element.is_known() {
+                    0.0
+                } else {
+                    rarity(value)
+                }
                 + self.by_beginnings(value, learner)
                 + sibling.elsewhere.min(0.0);
             suffixes.add(value, &sibling.suffixes);
