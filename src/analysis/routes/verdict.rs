@@ -17,6 +17,9 @@ const OPEN: usize = 8;
 /// Values at a place from which on they need not be told apart any more.
 const FULL: usize = 256;
 
+/// Principals that came to a place before a word of the vocabulary may be taken for a value there.
+const FEWEST_USERS: u32 = 5;
+
 /// What stands before a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
@@ -112,6 +115,13 @@ impl Standing {
         pool.part(learner, k);
         let values = pool.writing.count();
         let mut names = pool.names();
+        // Where so few ever came, nothing is to be learned: the words of the vocabulary are names as anywhere else.
+        let came = all
+            .iter()
+            .fold(0, |users, value| users | value.lesson.users);
+        if came.count_ones() < FEWEST_USERS {
+            names.extend(apart().map(|v| v.element).filter(|e| e.is_known()));
+        }
         names.extend(all.iter().map(|v| v.element).filter(|e| e.is_joined()));
         Self { names, values }
     }
