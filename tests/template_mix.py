@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Are requests shown under exactly the right path template? Two mixes of routes, replayed from packets.
+"""Are requests shown under exactly the right path template? Mixes of routes, replayed from packets.
 
-usage: tests/template_mix.py [--seeds N] [-v]
+usage: tests/template_mix.py [--seeds N] [--first SEED] [--kinds LIST] [-v]
 
 Each mix has at least 50 templates and 3,000 requests by 24 to 64 tokens, without OpenAPI and hints: user names, slugs, locales,
 tickers, hashes, pairs of organisation and repository, tokens of letters only, and names that look like any of them. The
-rules were tuned on seeds 1 to 12; each mix was written with other words, before it was first run. The share of requests must be at least 0.97 in exactly the
-right template (whatever a parameter is called), no template may hold two true ones, and no value may be shown.
+rules were tuned on seeds 1 to 12; each mix was written with other words, before it was first run. The share of requests
+must be at least 0.97 in exactly the right template (whatever a parameter is called), no template may hold two true ones, and no value may be shown.
 """
 import argparse
 import collections
