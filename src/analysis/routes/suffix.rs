@@ -22,6 +22,10 @@ const OWN: f64 = 1.0;
 /// What is common anywhere, in requests, beside what follows the values around.
 const ANYWHERE: f64 = 2.0;
 
+/// Kinds that are more than a custom, and requests of which one is seen at all.
+const SEVERAL: usize = 3;
+const LEAST: f64 = 0.01;
+
 /// How far a kind is held to be more than its two parts together, in requests.
 const APART: f64 = 10.0;
 
@@ -176,6 +180,17 @@ impl Suffixes {
     pub(super) fn is_some(&self, own: &Self, added: Option<&Value>) -> bool {
         let mine = added.map_or(0.0, |value| own.total * own.weight(value));
         self.total - mine > 1.0
+    }
+
+    /// Whether several things follow, and nothing but what follows the values around as well. `added` as in
+    /// [`Suffixes::for_name`].
+    pub(super) fn is_among(&self, around: &Self, added: Option<&Value>) -> bool {
+        let mine = added.map_or(0.0, |value| self.weight(value));
+        let follows_others = |(kind, own): (&Kind, &f64)| {
+            let seen = around.kinds.get(kind).copied().unwrap_or(0.0);
+            seen - mine * own > LEAST
+        };
+        self.kinds.len() >= SEVERAL && self.kinds.iter().all(follows_others)
     }
 
     /// How much more likely this is of a name than of a value, where this follows the values around (logarithm). `added`:

@@ -237,7 +237,7 @@ fn a_scan_is_bounded() {
 #[test]
 fn counters_do_not_fall_when_a_name_is_learned() {
     let settings = Settings {
-        k: 2,
+        k: 3,
         summary_seconds: Some(10),
         max_outputs: 1_000,
         ..Settings::default()

@@ -319,6 +319,14 @@ impl<'a> Pool<'a> {
             return false;
         }
         let others = self.writing.count() - if sibling.is_name { 0.0 } else { 1.0 };
+        // However many use it, what may be the name of somebody is not shown: followed by all that follows the values.
+        let own = (!sibling.is_name).then_some(value);
+        if !value.element.is_known()
+            && others >= number(OPEN as u64)
+            && sibling.suffixes.is_among(&self.suffixes, own)
+        {
+            return false;
+        }
         // Of so many, half a name.
         let prior = libm::log(0.5 / others.max(1.0)).max(-4.5);
         let score = self.by_siblings(sibling)
