@@ -18,8 +18,9 @@ use super::toplist::{TOP, TopList};
 use crate::clock::EventTime;
 use crate::observation::{Country, EndpointId, Observation, PrincipalKey, TextId, TokenKind};
 
-/// State of one principal. With all its habits a token typically takes less than 1.5 KiB, and under 6 KiB whatever it does: the
-/// numbers of endpoints, steps, objects and buckets of the latency histogram that are kept are bounded.
+/// State of one principal. With all its habits a token typically takes some 1.5 KiB, and a hostile one less than 6 KiB in the
+/// tests (6.7 KiB if every list were full at once): the numbers of endpoints, steps, objects and buckets of the latency
+/// histogram that are kept are bounded.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Principal {
     kind: Option<TokenKind>,

@@ -96,7 +96,7 @@ impl Walk<'_> {
         if memchr::memchr(b'-', text).is_some() && find(text, 0, b" -").is_some() {
             self.options(buffer, at, taken);
         }
-        // Most values are shorter than that.
+        // Where nothing can stand behind it, it is not looked for.
         if text.len() > LOGIN.len() && find(text, 0, LOGIN).is_some() {
             self.logins(buffer, at, taken);
         }
