@@ -144,6 +144,8 @@ pub(super) fn calibration_step(surprise: f64) -> usize {
 pub(super) struct Calibration {
     histogram: Vec<f64>,
     n: f64,
+    /// Tests of the day so far.
+    tests: u64,
     curve: Curve,
 }
 
@@ -153,7 +155,12 @@ pub(super) struct Curve {
     from: f64,
     slope: f64,
     share: f64,
+    /// How many times the usual number of tests a day there are, at least 1.
+    crowding: f64,
 }
+
+/// Tests a day that tighten the limits no further, in multiples of what is usual: nobody may blind a signal with tests.
+const MOST_CROWDING: f64 = 16.0;
 
 impl Curve {
     /// Before the population has taught anything: somewhat heavier than the model's own tail.
@@ -161,14 +168,16 @@ impl Curve {
         from: 5.0,
         slope: 1.3,
         share: 0.03,
+        crowding: 1.0,
     };
 
-    /// The probability of a surprise this large or larger.
+    /// The probability of a surprise this large or larger, by as many tests a day as are usual: with more of them, each one
+    /// must be so much rarer for as many false alerts a day (`detection.md` 1.6).
     pub(super) fn p(&self, surprise: f64) -> f64 {
         if surprise <= self.from {
             return 1.0;
         }
-        self.share * libm::exp(-(surprise - self.from) / self.slope)
+        self.share * self.crowding * libm::exp(-(surprise - self.from) / self.slope)
     }
 }
 
@@ -177,6 +186,7 @@ impl Default for Calibration {
         Self {
             histogram: vec![0.0; CALIBRATION_STEPS],
             n: 0.0,
+            tests: 0,
             curve: Curve::START,
         }
     }
@@ -187,6 +197,7 @@ impl Calibration {
         if let Some(count) = self.histogram.get_mut(step) {
             *count += f64::from(n);
             self.n += f64::from(n);
+            self.tests += u64::from(n);
         }
     }
 
@@ -215,10 +226,13 @@ impl Calibration {
         }
     }
 
-    /// What was counted so far weighs 5 % less from now on.
-    pub(super) fn age(&mut self) {
+    /// A day is over: what was counted so far weighs 5 % less from now on, and the tests of the day say how rare an alert
+    /// must be on the next. `principals` were there; each is usually tested `usual` times.
+    pub(super) fn age(&mut self, principals: u32, usual: f64) {
         self.histogram.iter_mut().for_each(|count| *count *= 0.95);
         self.n *= 0.95;
+        let each = std::mem::take(&mut self.tests) as f64 / f64::from(principals.max(1));
+        self.curve.crowding = (each / usual).clamp(1.0, MOST_CROWDING);
     }
 
     fn curve_from(&self, from: f64, above: f64, upper: Option<(f64, f64)>) -> Curve {
@@ -232,6 +246,7 @@ impl Calibration {
             from,
             slope: (weight * measured + (1.0 - weight) * DEFAULT).clamp(0.35, 8.0),
             share: above / self.n,
+            crowding: self.curve.crowding,
         }
     }
 }
@@ -409,6 +424,22 @@ mod tests {
         let p = calibration.curve().p(20.0);
         assert!((libm::log(p) + 10.0).abs() < 0.5, "{p}");
         assert_eq!(calibration.curve().p(1.0), 1.0);
+    }
+
+    #[test]
+    fn with_more_tests_a_day_each_must_be_rarer() {
+        let p_after = |tests| {
+            let mut calibration = Calibration::default();
+            calibration.add(0, tests);
+            calibration.age(100, 6.0);
+            calibration.curve().p(15.0)
+        };
+        let usual = Curve::START.p(15.0);
+        assert_eq!(p_after(600), usual);
+        assert!((p_after(1_800) / usual - 3.0).abs() < 1e-9);
+        // A quiet day loosens nothing, and no number of tests blinds a signal.
+        assert_eq!(p_after(6), usual);
+        assert!((p_after(6_000_000) / usual - MOST_CROWDING).abs() < 1e-9);
     }
 
     #[test]

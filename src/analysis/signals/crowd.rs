@@ -47,6 +47,8 @@ pub(in crate::analysis) struct CrowdSums {
     pub(in crate::analysis) before: BTreeMap<(bool, Number, Number), u32>,
     /// Tokens that have become active.
     pub(in crate::analysis) active: u32,
+    /// Principals with a first call on their day.
+    pub(in crate::analysis) present: u32,
     /// By stratum: silent hours, and those of them in which a token spoke after all.
     pub(in crate::analysis) silences: BTreeMap<Stratum, (u32, u32)>,
     /// Calls that named an object, and those refused.
@@ -94,6 +96,7 @@ impl CrowdSums {
         add_all(&mut self.before, &mut other.before);
         add_pairs(&mut self.silences, &mut other.silences);
         self.active += std::mem::take(&mut other.active);
+        self.present += std::mem::take(&mut other.present);
         let (calls, denied) = std::mem::take(&mut other.named);
         self.named = (self.named.0 + calls, self.named.1 + denied);
         let (accounts, given_up) = std::mem::take(&mut other.accounts);
@@ -113,6 +116,7 @@ pub(in crate::analysis) struct Crowd {
     reached: BTreeMap<(bool, Number), u32>,
     before: BTreeMap<(bool, Number, Number), u32>,
     active: u32,
+    present: u32,
     #[serde(with = "crate::analysis::save::array")]
     silences: [(f64, f64); STRATA],
     named: (f64, f64),
@@ -131,6 +135,7 @@ impl Default for Crowd {
             reached: BTreeMap::new(),
             before: BTreeMap::new(),
             active: 0,
+            present: 0,
             silences: [(0.0, 0.0); STRATA],
             // What is usual anywhere: one in 200 calls names nothing, one account in 50 is given up.
             named: (4_000.0, 20.0),
@@ -172,6 +177,7 @@ impl Crowd {
             }
         }
         self.active += std::mem::take(&mut sums.active);
+        self.present += std::mem::take(&mut sums.present);
         let (calls, denied) = std::mem::take(&mut sums.named);
         self.named.0 += calls as f64;
         self.named.1 += denied as f64;
@@ -182,7 +188,7 @@ impl Crowd {
 
     /// Once a day: the older it is, the less it weighs.
     pub(in crate::analysis) fn age(&mut self) {
-        self.calibrations.age();
+        self.calibrations.age(std::mem::take(&mut self.present));
         for (new, steps) in self.steps.values_mut() {
             *new *= 0.95;
             *steps *= 0.95;

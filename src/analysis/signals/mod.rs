@@ -201,8 +201,9 @@ impl Thresholds {
     /// The defaults, for another budget of false alerts a day for every 1,000 tokens.
     ///
     /// The budget is shared by all signals alike: each probability below which one alerts is in proportion to it, and each sum
-    /// of information or of log-likelihood ratios has so much more or less to reach. What is expected is a number of false
-    /// alerts near the budget, not a bound on it.
+    /// of information or of log-likelihood ratios has so much more or less to reach. Where a population causes more tests a
+    /// day than usual, the calibrated signals ask for so much more (`surprises`). What is expected is a number of false alerts
+    /// near the budget, not a bound on it.
     pub fn of_budget(budget: f64) -> Self {
         let mut all = Self::default();
         let factor = (budget / Self::BUDGET).clamp(1e-3, 1e3);

@@ -22,6 +22,10 @@ pub(in crate::analysis) enum Model {
 
 const MODELS: usize = 6;
 
+/// By model: tests of a principal on a day on which it is there. The limits of the signals are made for as many: a third
+/// more than people and programs at work cause. Programs that never rest cause several times as many.
+const USUAL_TESTS: [f64; MODELS] = [36.0, 24.0, 6.5, 2.5, 1.5, 2.0];
+
 /// Counts of one epoch by model and step.
 #[derive(Clone, Debug, Default)]
 pub(in crate::analysis) struct SurpriseSums {
@@ -87,9 +91,11 @@ impl Calibrations {
         curves
     }
 
-    /// Once a day: what was counted so far weighs less.
-    pub(in crate::analysis) fn age(&mut self) {
-        self.0.iter_mut().for_each(Calibration::age);
+    /// Once a day, on which so many principals were there: what was counted so far weighs less.
+    pub(in crate::analysis) fn age(&mut self, principals: u32) {
+        for (calibration, usual) in self.0.iter_mut().zip(USUAL_TESTS) {
+            calibration.age(principals, usual);
+        }
     }
 }
 

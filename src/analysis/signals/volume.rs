@@ -18,6 +18,7 @@ use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::baseline::{Baseline, Prior, Spread};
 use crate::analysis::book::Finding;
+use crate::clock::SECONDS_PER_DAY;
 
 /// The models of the windows, and their lengths in seconds. Each is part of the next.
 const SCALES: [(Model, u32); 3] = [
@@ -25,6 +26,7 @@ const SCALES: [(Model, u32); 3] = [
     (Model::FiveMinuteCalls, 300),
     (Model::HourCalls, 3_600),
 ];
+const DAY: u32 = SECONDS_PER_DAY as u32;
 /// Windows of the population needed to move the prior from its start.
 const PRIOR_MIN: f64 = 30.0;
 /// Windows of the population remembered for the prior.
@@ -74,6 +76,7 @@ impl VolumeHabit {
             std::mem::replace(&mut self.last, scene.seconds()),
             scene.seconds(),
         );
+        sums.present += u32::from(before / DAY != now / DAY);
         let mut finding: Option<Finding> = None;
         for (at, (scale, (model, seconds))) in self.scales.iter_mut().zip(SCALES).enumerate() {
             if now / seconds > before / seconds {
