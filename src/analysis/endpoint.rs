@@ -2,7 +2,7 @@
 //!
 //! Both are sums of integers, so that the shares of workers add up the same in any order.
 
-use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
+use super::exact::Exact;
 use super::fixed::Moments;
 use super::histogram::LogHistogram;
 use super::insight::{Adoption, Call, Throttle};
@@ -22,11 +22,10 @@ pub(super) struct EndpointTotals {
     pub(super) service: ServiceId,
     pub(super) documented: bool,
     pub(super) requests: u64,
-    pub(super) by_class: [u64; 6],
+    /// By status class and by latency.
+    pub(super) counts: Exact,
     pub(super) principals: u64,
     pub(super) latency: LogHistogram,
-    pub(super) latency_buckets: [u64; LATENCY_BUCKETS],
-    pub(super) latency_sum_us: u64,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     pub(super) throttle: Throttle,
@@ -41,11 +40,9 @@ impl Default for EndpointTotals {
             service: ServiceId::default(),
             documented: false,
             requests: 0,
-            by_class: [0; 6],
+            counts: Exact::default(),
             principals: 0,
             latency: LogHistogram::default(),
-            latency_buckets: [0; LATENCY_BUCKETS],
-            latency_sum_us: 0,
             request_bytes: 0,
             response_bytes: 0,
             throttle: Throttle::default(),
@@ -65,17 +62,10 @@ impl EndpointTotals {
         self.service = self.service.max(observation.service);
         self.documented |= observation.documented;
         self.requests += 1;
-        if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
-            *n += 1;
-        }
+        self.counts.count(observation);
         self.principals += u64::from(firsts.endpoint);
         if let Some(micros) = observation.duration_us {
             self.latency.add(micros);
-            self.latency_sum_us = self.latency_sum_us.saturating_add(micros);
-            let bucket = LATENCY_BOUNDS_US.partition_point(|&bound| bound < micros);
-            if let Some(n) = self.latency_buckets.get_mut(bucket) {
-                *n += 1;
-            }
         }
         self.request_bytes += observation.request_bytes;
         self.response_bytes += observation.response_bytes;
@@ -87,15 +77,9 @@ impl EndpointTotals {
         self.service = self.service.max(other.service);
         self.documented |= other.documented;
         self.requests += other.requests;
-        for (n, m) in self.by_class.iter_mut().zip(other.by_class) {
-            *n += m;
-        }
+        self.counts.merge(&other.counts);
         self.principals += other.principals;
         self.latency.merge(&other.latency);
-        for (n, m) in self.latency_buckets.iter_mut().zip(other.latency_buckets) {
-            *n += m;
-        }
-        self.latency_sum_us = self.latency_sum_us.saturating_add(other.latency_sum_us);
         self.request_bytes += other.request_bytes;
         self.response_bytes += other.response_bytes;
         self.throttle.merge(other.throttle);

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use super::clip::{LATENCY_BOUNDS_US, LATENCY_BUCKETS};
-use super::endpoint::EndpointTotals;
 use super::summary::Learned;
 use crate::observation::Observation;
 
@@ -25,7 +24,8 @@ pub struct Exact {
 }
 
 impl Exact {
-    fn count(&mut self, observation: &Observation) {
+    /// Counts a request.
+    pub(super) fn count(&mut self, observation: &Observation) {
         if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
             *n += 1;
         }
@@ -47,16 +47,6 @@ impl Exact {
             *n += m;
         }
         self.latency_sum_us = self.latency_sum_us.saturating_add(other.latency_sum_us);
-    }
-}
-
-impl From<&EndpointTotals> for Exact {
-    fn from(totals: &EndpointTotals) -> Self {
-        Self {
-            by_class: totals.by_class,
-            latency_buckets: totals.latency_buckets,
-            latency_sum_us: totals.latency_sum_us,
-        }
     }
 }
 

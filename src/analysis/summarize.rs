@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::alert::Alert;
 use super::endpoint::{EndpointTotals, OTHER_ENDPOINT};
-use super::exact::{Exact, ExactSum};
+use super::exact::ExactSum;
 use super::insight::{Collector, History};
 use super::inventory;
 use super::population::Snapshot;
@@ -150,7 +150,7 @@ impl Summarizer {
     fn exact(&self, sum: ExactSum) -> Vec<ExactSummary> {
         let mut other = sum.rest;
         if let Some(totals) = self.endpoints.get(&OTHER_ENDPOINT) {
-            other.merge(&Exact::from(totals));
+            other.merge(&totals.counts);
         }
         let of = |(endpoint, learned, counts)| ExactSummary {
             endpoint,
@@ -161,7 +161,7 @@ impl Summarizer {
         let told_apart = told_apart.filter(|(endpoint, _)| **endpoint != OTHER_ENDPOINT);
         let learned = sum.by_label.into_iter();
         told_apart
-            .map(|(&endpoint, totals)| (endpoint, None, Exact::from(totals)))
+            .map(|(&endpoint, totals)| (endpoint, None, totals.counts))
             .chain(learned.map(|(learned, counts)| (OTHER_ENDPOINT, Some(learned), counts)))
             .chain([(OTHER_ENDPOINT, None, other)])
             .map(of)
@@ -257,7 +257,7 @@ fn endpoint_summary((&endpoint, totals): (&EndpointId, &EndpointTotals)) -> Endp
         service: totals.service,
         documented: totals.documented,
         requests: totals.requests,
-        by_class: totals.by_class,
+        by_class: totals.counts.by_class,
         principals: totals.principals,
         latency: quantiles(&totals.latency),
         request_bytes: totals.request_bytes,

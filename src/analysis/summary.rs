@@ -168,10 +168,7 @@ pub struct ExactSummary {
 impl ExactSummary {
     /// The endpoint in words.
     pub fn name(&self, names: &dyn Names) -> Option<EndpointName> {
-        match &self.learned {
-            Some(learned) => Some(learned.name(names)),
-            None => names.endpoint(self.endpoint),
-        }
+        Learned::name_or(self.learned.as_ref(), self.endpoint, names)
     }
 }
 
@@ -197,25 +194,31 @@ impl Learned {
             template: self.template.text(names),
         }
     }
+
+    /// What is shown of an endpoint: as it was learned, else as it was made.
+    fn name_or(
+        learned: Option<&Self>,
+        made: EndpointId,
+        names: &dyn Names,
+    ) -> Option<EndpointName> {
+        match learned {
+            Some(learned) => Some(learned.name(names)),
+            None => names.endpoint(made),
+        }
+    }
 }
 
 impl EndpointSummary {
     /// The endpoint in words: as it was learned, else as it was made.
     pub fn name(&self, names: &dyn Names) -> Option<EndpointName> {
-        match &self.learned {
-            Some(learned) => Some(learned.name(names)),
-            None => names.endpoint(self.endpoint),
-        }
+        Learned::name_or(self.learned.as_ref(), self.endpoint, names)
     }
 }
 
 impl Summary {
     /// An endpoint in words: as it was learned if all its paths have one template, else as it was made.
     pub fn endpoint_name(&self, id: EndpointId, names: &dyn Names) -> Option<EndpointName> {
-        match self.renamed.get(&id) {
-            Some(learned) => Some(learned.name(names)),
-            None => names.endpoint(id),
-        }
+        Learned::name_or(self.renamed.get(&id), id, names)
     }
 }
 
