@@ -1,7 +1,10 @@
 //! What the detectors say: who, from where, and what is unusual against which usual.
 
 use crate::clock::EventTime;
-use crate::observation::{Country, EndpointId, ExposedIn, PrincipalKey, ServiceId, TextId, TypeId};
+use crate::observation::{
+    Country, EndpointId, EndpointName, ExposedIn, Names, PrincipalKey, ServiceId, Template, TextId,
+    TypeId,
+};
 
 /// Every signal there is a name for (`--alerts`, `hushtap_alerts_total{signal}`).
 #[derive(
@@ -139,6 +142,8 @@ pub struct Alert {
     pub service: Option<ServiceId>,
     /// The endpoint involved, where one is.
     pub endpoint: Option<EndpointId>,
+    /// What had been learned of its path when this fired; none where a document or a hint has it.
+    pub template: Option<Template>,
     /// The country of the client.
     pub country: Country,
     /// Of a refused field: its name.
@@ -147,4 +152,26 @@ pub struct Alert {
     pub exposed: Option<(TypeId, ExposedIn)>,
     /// The numbers behind it: the explanation sentence is made from these at the edge.
     pub evidence: Vec<Evidence>,
+}
+
+impl Alert {
+    /// The endpoint that it is about, or else the one involved.
+    pub fn about(&self) -> Option<EndpointId> {
+        match self.subject {
+            Subject::Endpoint(id) => Some(id),
+            Subject::Token(_) | Subject::Client(_) => self.endpoint,
+        }
+    }
+
+    /// That endpoint in words: by the template that was learned for its path, else as it was made.
+    pub fn endpoint_name(&self, names: &dyn Names) -> Option<EndpointName> {
+        let name = names.endpoint(self.about()?)?;
+        Some(match self.template {
+            Some(template) => EndpointName {
+                template: template.text(names),
+                ..name
+            },
+            None => name,
+        })
+    }
 }

@@ -150,6 +150,7 @@ impl Finding {
             client: self.involved.client,
             service: self.involved.service,
             endpoint: self.involved.endpoint,
+            template: None,
             country: self.involved.country,
             field: self.involved.field,
             exposed: self.involved.exposed,

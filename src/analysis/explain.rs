@@ -210,11 +210,7 @@ fn who(alert: &Alert, names: &dyn Names) -> String {
 }
 
 fn endpoint(alert: &Alert, names: &dyn Names) -> String {
-    let id = match alert.subject {
-        Subject::Endpoint(id) => Some(id),
-        Subject::Token(_) | Subject::Client(_) => alert.endpoint,
-    };
-    match id.and_then(|id| names.endpoint(id)) {
+    match alert.endpoint_name(names) {
         Some(name) => format!("{} {}", name.method, name.template),
         None => "an endpoint without a name".to_owned(),
     }

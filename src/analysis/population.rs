@@ -20,7 +20,7 @@ use super::keyed::KeyedMap;
 use super::routes::Learner;
 use super::settings::Settings;
 use super::shard::Deferred;
-use super::share::{EpochSums, Place, Share};
+use super::share::{EpochSums, Place, Share, note_path};
 use super::signals::Thresholds;
 use super::signals::crowd::{Crowd, CrowdNorms};
 use super::signals::errors::ErrorModel;
@@ -31,7 +31,7 @@ use super::signals::payload::SizeModel;
 use super::signals::schema::SchemaNorms;
 use super::signals::shadow::Shadows;
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Admitted, EndpointId, ServiceId, Templates};
+use crate::observation::{Admitted, EndpointId, Route, ServiceId, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Seconds of an epoch.
@@ -138,6 +138,8 @@ struct EndpointModel {
     /// Principals that ever succeeded.
     users: u64,
     service: ServiceId,
+    /// Its path in words of the vocabulary and classes; none where a document or a hint has it.
+    path: Route,
 }
 
 /// The knowledge about the population and the sums of the open epoch.
@@ -177,7 +179,7 @@ impl Population {
             history: settings.history.map(Keeper::new),
             ..Self::default()
         };
-        population.enlist(OTHER_ENDPOINT, EventTime::ZERO);
+        population.enlist(OTHER_ENDPOINT, Route::NONE, EventTime::ZERO);
         population
     }
 
@@ -207,6 +209,9 @@ impl Population {
         self.epoch.shadows.absorb(&mut more.shadows);
         self.epoch.schema.absorb(&mut more.schema);
         self.epoch.routes.absorb(&mut more.routes);
+        for (endpoint, path) in std::mem::take(&mut more.made) {
+            note_path(&mut self.epoch.made, endpoint, path);
+        }
         self.encrypted |= std::mem::take(&mut more.encrypted);
         self.epoch.history.append(std::mem::take(&mut more.history));
     }
@@ -263,7 +268,7 @@ impl Population {
         self.crowd.learn(&mut self.epoch.crowd);
         let exposed = self.told.news(&mut self.epoch.exposures, self.started, end);
         for finding in exposed {
-            alerts.extend(self.book.raise(finding, &settings.thresholds));
+            alerts.extend(self.raise(finding, &settings.thresholds));
         }
         let history = std::mem::take(&mut self.epoch.history);
         if let Some(keeper) = &mut self.history {
@@ -290,8 +295,20 @@ impl Population {
             .shadows
             .news(&mut self.epoch.shadows, self.started, learned);
         for finding in news {
-            alerts.extend(self.book.raise(finding, thresholds));
+            alerts.extend(self.raise(finding, thresholds));
         }
+    }
+
+    /// Turns a finding into an alert, if it is news; its endpoint is told by what was learned up to the last epoch.
+    fn raise(&mut self, finding: Finding, thresholds: &Thresholds) -> Option<Alert> {
+        let mut alert = self.book.raise(finding, thresholds)?;
+        let number = alert.about().and_then(|id| self.numbers.get(id));
+        let model = number.and_then(|number| self.endpoints.get(number));
+        let (templates, _) = &self.snapshot.templates;
+        alert.template = model
+            .filter(|model| !model.path.is_empty())
+            .map(|model| templates.template(model.service, &model.path));
+        Some(alert)
     }
 
     fn admit_newcomers(&mut self, settings: &Settings, end: EventTime, tally: &TallySheet) {
@@ -300,9 +317,11 @@ impl Population {
         newcomers.sort_by_key(|(endpoint, epoch)| {
             (epoch.first_call.is_none(), epoch.first_call, *endpoint)
         });
+        let made = std::mem::take(&mut self.epoch.made);
         for (endpoint, epoch) in newcomers {
             let number = if self.ids.len() <= settings.max_endpoints {
-                self.enlist(endpoint, end)
+                let path = made.get(&endpoint).copied();
+                self.enlist(endpoint, path.unwrap_or(Route::NONE), end)
             } else {
                 tally.one(Tally::LimitEndpoints);
                 0
@@ -314,7 +333,7 @@ impl Population {
         }
     }
 
-    fn enlist(&mut self, endpoint: EndpointId, since: EventTime) -> usize {
+    fn enlist(&mut self, endpoint: EndpointId, path: Route, since: EventTime) -> usize {
         let number = self.ids.len();
         self.ids.push(endpoint);
         self.numbers.insert(endpoint, number);
@@ -329,6 +348,7 @@ impl Population {
             born: since.secs(),
             users: 0,
             service: ServiceId::default(),
+            path,
         };
         self.norms.push(model.norm());
         self.endpoints.push(model);
@@ -374,7 +394,7 @@ impl Population {
             let shadow = self.shadows.has(id);
             let told = |finding: &Finding| shadow && finding.signal == Signal::NewEndpoint;
             for finding in findings.into_iter().flatten().filter(|f| !told(f)) {
-                alerts.extend(self.book.raise(finding, thresholds));
+                alerts.extend(self.raise(finding, thresholds));
             }
         }
     }

@@ -16,10 +16,10 @@ use super::inventory::Inventory;
 use super::look::Look;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal, Visit};
-use super::routes::RouteBook;
+use super::routes::{RouteBook, made_path};
 use super::sensitive::SensitiveMap;
 use super::settings::Settings;
-use super::share::{Place, Share};
+use super::share::{Place, Share, note_path};
 use super::signals::newness::FirstCall;
 use super::signals::refusals::Teaches;
 use super::signals::{Scene, hygiene, payload};
@@ -293,15 +293,16 @@ impl Shard {
             findings.push(finding);
         }
         if by_path {
-            let (templates, version) = &cx.snapshot.templates;
+            note_made(place, observation, cx.share);
             self.routes
-                .observe(call, firsts, (templates, *version), cx.tally);
+                .observe(call, firsts, &cx.snapshot.templates, cx.tally);
         }
-        for finding in findings {
-            let alert = self.book.raise(finding, scene.thresholds);
-            cx.alerts.extend(alert);
-        }
+        let told = cx.alerts.len();
+        let findings = findings.into_iter();
+        let alerts = findings.filter_map(|finding| self.book.raise(finding, scene.thresholds));
+        cx.alerts.extend(alerts);
         tell_hygiene(principal, &scene, (&mut self.book, &mut self.notes), cx);
+        name_alerts(told, observation, cx);
         self.map_findings(endpoint, seen, cx);
         self.list_notes(endpoint, seen, cx);
         note_exposures(who, endpoint, seen, cx);
@@ -388,6 +389,25 @@ fn tell_hygiene(
     if let Some(alert) = book.raise(news.finding, scene.thresholds) {
         hygiene::News::tell(told, scene.now, credentials, notes);
         cx.alerts.push(alert);
+    }
+}
+
+/// Alerts on an observation, from number `told` on, tell its path as it was learned.
+fn name_alerts(told: usize, observation: &Observation, cx: &mut Context<'_>) {
+    if observation.route.is_empty() {
+        return;
+    }
+    let (templates, _) = &cx.snapshot.templates;
+    for alert in cx.alerts.iter_mut().skip(told) {
+        alert.template = Some(templates.template(observation.service, &observation.route));
+    }
+}
+
+/// Keeps the path of an endpoint that is not in the snapshot yet: alerts about it are told by what is learned of that.
+fn note_made(place: Place, observation: &Observation, share: &mut Share) {
+    if let Place::Newcomer(endpoint) = place {
+        let path = made_path(observation.service, &observation.route);
+        note_path(&mut share.epoch.made, endpoint, path);
     }
 }
 

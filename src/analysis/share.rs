@@ -14,7 +14,7 @@ use super::signals::schema::SchemaSums;
 use super::signals::shadow::ShadowCalls;
 use super::summary::TransactionCounts;
 use crate::clock::{EventTime, Tick};
-use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, RuleId};
+use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, Route, RuleId};
 
 /// Sums of one worker: totals since the start, and what the current epoch adds.
 #[derive(Debug, Default)]
@@ -54,6 +54,8 @@ pub(super) struct EpochSums {
     pub(super) schema: SchemaSums,
     /// What paths teach.
     pub(super) routes: Lessons,
+    /// The paths, in words of the vocabulary and classes, of endpoints that are not in the snapshot yet.
+    pub(super) made: BTreeMap<EndpointId, Route>,
 }
 
 impl EpochSums {
@@ -64,6 +66,16 @@ impl EpochSums {
         let now = tick.start();
         self.first = Some(self.first.map_or(now, |first| first.min(now)));
     }
+}
+
+/// Keeps one path of an endpoint, whoever comes first.
+pub(super) fn note_path(
+    paths: &mut BTreeMap<EndpointId, Route>,
+    endpoint: EndpointId,
+    path: Route,
+) {
+    let kept = paths.entry(endpoint).or_insert(path);
+    *kept = path.min(*kept);
 }
 
 /// Which endpoint an observation counts at.

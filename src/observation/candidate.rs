@@ -25,7 +25,9 @@ const CALLED: &str = "({key})";
 macro_rules! classes {
     ($($name:ident = $text:literal),* $(,)?) => {
         /// What a path segment is when it is not built from the vocabulary: a function of the segment alone.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+        )]
         #[allow(missing_docs, reason = "the texts say what each is")]
         pub enum Class { $($name),* }
 

@@ -9,7 +9,7 @@ use super::{Class, Element, Names, Route, ServiceId};
 pub(crate) type NodeId = u32;
 
 /// One position behind a template's beginning.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Node {
     /// Names that stand here, by hash, and where each leads.
     pub(crate) names: BTreeMap<u64, NodeId>,
@@ -24,10 +24,10 @@ pub(crate) struct Node {
 }
 
 /// The learned templates. Immutable, cheap to clone.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Templates(Arc<Tree>);
 
-#[derive(PartialEq, Eq, Debug, Default)]
+#[derive(PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Tree {
     roots: BTreeMap<ServiceId, NodeId>,
     nodes: Vec<Node>,

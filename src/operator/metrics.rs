@@ -325,7 +325,7 @@ fn alerts(state: &OperatorState, summary: &Summary, families: &mut Families) {
     // An alert that ended within the hour and one that followed it may read the same: they are one series.
     let mut told = BTreeSet::new();
     for alert in active.values() {
-        let words = SubjectWords::of(alert, summary, state.names.as_ref());
+        let words = SubjectWords::of(alert, state.names.as_ref());
         let labels = [
             ("signal", alert.signal.name()),
             ("severity", alert.severity.name()),
@@ -354,14 +354,14 @@ pub(super) struct SubjectWords {
 }
 
 impl SubjectWords {
-    pub(super) fn of(alert: &Alert, summary: &Summary, names: &dyn Names) -> Self {
-        let (mut token, mut client, mut endpoint) = (alert.token, alert.client, alert.endpoint);
+    pub(super) fn of(alert: &Alert, names: &dyn Names) -> Self {
+        let (mut token, mut client) = (alert.token, alert.client);
         match alert.subject {
             Subject::Token(key) => token = Some(key),
             Subject::Client(key) => client = Some(key),
-            Subject::Endpoint(id) => endpoint = Some(id),
+            Subject::Endpoint(_) => {}
         }
-        let endpoint = endpoint.and_then(|id| summary.endpoint_name(id, names));
+        let endpoint = alert.endpoint_name(names);
         Self {
             token: token.map(|key| names.token(key)).unwrap_or_default(),
             client: client.map(|key| names.client(key)).unwrap_or_default(),

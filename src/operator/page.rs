@@ -132,7 +132,7 @@ fn alerts(page: &mut Page, names: &dyn Names, summary: &Summary) {
         &["time", "severity", "signal", "who", "what is unusual"],
     );
     for alert in summary.alerts.iter().rev().take(ROWS) {
-        let words = SubjectWords::of(alert, summary, names);
+        let words = SubjectWords::of(alert, names);
         let who = [words.token, words.client, words.endpoint]
             .into_iter()
             .find(|word| !word.is_empty());
@@ -487,7 +487,7 @@ pub(super) fn json(state: &OperatorState) -> String {
         .alerts
         .iter()
         .map(|alert| {
-            let words = SubjectWords::of(alert, &summary, names);
+            let words = SubjectWords::of(alert, names);
             json!({
                 "time": alert.time.to_string(), "signal": alert.signal.name(), "severity": alert.severity.name(),
                 "score": alert.score, "token": words.token, "client": words.client, "endpoint": words.endpoint,

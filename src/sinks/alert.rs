@@ -6,7 +6,7 @@ use super::json::{Object, Stamps};
 use super::line::{Lines, refer};
 use crate::analysis::alert::{Alert, Subject};
 use crate::analysis::explain;
-use crate::observation::{Country, EndpointId, EndpointName, ExposedIn, Names};
+use crate::observation::{Country, EndpointName, ExposedIn, Names};
 
 /// Makes alert lines.
 pub struct AlertEncoder {
@@ -56,8 +56,8 @@ impl AlertEncoder {
         if let Some(service) = alert.service {
             object.text("service", &self.names.service(service));
         }
-        if let Some(endpoint) = who.endpoint {
-            object.text("endpoint", &endpoint_name(self.names.as_ref(), endpoint));
+        if alert.about().is_some() {
+            object.text("endpoint", &named(alert.endpoint_name(self.names.as_ref())));
         }
         if alert.country != Country::UNKNOWN {
             object.word("country", alert.country.code());
@@ -95,11 +95,6 @@ impl AlertEncoder {
 }
 
 /// `METHOD template`, or a stand-in where the name is no longer known.
-pub(crate) fn endpoint_name(names: &dyn Names, id: EndpointId) -> String {
-    named(names.endpoint(id))
-}
-
-/// Likewise of a name that was looked up.
 pub(crate) fn named(name: Option<EndpointName>) -> String {
     name.map_or_else(
         || "OTHER {endpoint}".to_owned(),
@@ -112,7 +107,6 @@ pub(crate) struct Involved {
     pub(crate) subject: &'static str,
     pub(crate) token: Option<crate::observation::PrincipalKey>,
     pub(crate) client: Option<crate::observation::PrincipalKey>,
-    pub(crate) endpoint: Option<EndpointId>,
 }
 
 impl Involved {
@@ -121,12 +115,11 @@ impl Involved {
             subject: "",
             token: alert.token,
             client: alert.client,
-            endpoint: alert.endpoint,
         };
         match alert.subject {
             Subject::Token(key) => (who.subject, who.token) = ("token", Some(key)),
             Subject::Client(key) => (who.subject, who.client) = ("client", Some(key)),
-            Subject::Endpoint(id) => (who.subject, who.endpoint) = ("endpoint", Some(id)),
+            Subject::Endpoint(_) => who.subject = "endpoint",
         }
         who
     }

@@ -215,6 +215,7 @@ pub(crate) fn alert() -> Alert {
         client: Some(PrincipalKey(9)),
         service: Some(ServiceId(1)),
         endpoint: Some(EndpointId(3)),
+        template: None,
         country: Country::from_code("DE"),
         field: TextId::NONE,
         exposed: None,

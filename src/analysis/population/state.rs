@@ -109,7 +109,7 @@ impl Population {
         restored.texts = state.texts;
         restored.encrypted = state.encrypted;
         restored.routes = state.routes;
-        let templates = Some(restored.routes.relearn(settings.k));
+        let templates = Some(restored.routes.in_force());
         restored.hour = state.hour;
         restored.snapshot = Arc::new(Snapshot {
             crowd: Arc::new(state.crowd_norms),

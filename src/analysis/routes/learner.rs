@@ -26,7 +26,6 @@ pub(in crate::analysis) struct Learner {
     taught: u64,
     fresh: u64,
     waited: u64,
-    #[serde(skip)]
     templates: Templates,
 }
 
@@ -74,9 +73,8 @@ impl Learner {
         changed.then(|| self.templates.clone())
     }
 
-    /// Makes the templates anew from what was kept.
-    pub(in crate::analysis) fn relearn(&mut self, k: usize) -> Templates {
-        (self.templates, _) = self.templates(k);
+    /// The templates in force.
+    pub(in crate::analysis) fn in_force(&self) -> Templates {
         self.templates.clone()
     }
 

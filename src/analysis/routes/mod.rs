@@ -164,13 +164,13 @@ impl RouteBook {
         &mut self,
         call: Call<'_>,
         firsts: Firsts,
-        (templates, version): (&Templates, u64),
+        (templates, version): &(Templates, u64),
         tally: &TallySheet,
     ) {
         let (who, observation) = (call.who.key, call.seen.observation);
-        if self.version != version {
+        if self.version != *version {
             self.settle(templates);
-            self.version = version;
+            self.version = *version;
         }
         let raw = RouteKey {
             service: observation.service,
@@ -257,7 +257,7 @@ impl RouteBook {
     fn slot(&mut self, key: RouteKey, tally: &TallySheet) -> usize {
         let known = |key: &RouteKey| self.index.get(key.hash());
         let coarse = || RouteKey {
-            route: coarse(&key),
+            route: made_path(key.service, &key.route),
             ..key
         };
         let nowhere = || RouteKey {
@@ -374,12 +374,12 @@ pub(super) fn learned(key: &RouteKey, templates: &Templates) -> Option<Learned> 
     })
 }
 
-/// Nothing but words of the vocabulary and classes.
-fn coarse(key: &RouteKey) -> Route {
-    let template: Template = Templates::default().template(key.service, &key.route);
-    let mut route = Route::NONE;
+/// What a single request says of its path: words of the vocabulary and classes.
+pub(super) fn made_path(service: ServiceId, route: &Route) -> Route {
+    let template: Template = Templates::default().template(service, route);
+    let mut made = Route::NONE;
     for element in template.elements() {
-        route.push(*element);
+        made.push(*element);
     }
-    route
+    made
 }

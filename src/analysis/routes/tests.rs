@@ -6,6 +6,7 @@ use super::super::tests::observation;
 use super::super::{Output, Settings};
 use super::*;
 use crate::analysis::shard::{Seen, Who};
+use crate::analysis::signals::Thresholds;
 use crate::clock::Tick;
 use crate::observation::{Class, Element, Observation, Shape};
 use crate::tally::Tallies;
@@ -198,7 +199,7 @@ fn observe(
         total: 1,
         tick: Tick(1),
     };
-    book.observe(call, Firsts::default(), (templates, 0), tally);
+    book.observe(call, Firsts::default(), &(templates.clone(), 0), tally);
 }
 
 #[test]
@@ -280,4 +281,48 @@ fn counters_do_not_fall_when_a_name_is_learned() {
         fell > 0,
         "what is shown moves under other names, or this test says nothing"
     );
+}
+
+#[test]
+fn an_alert_tells_its_endpoint_by_what_was_learned() {
+    let settings = Settings {
+        k: 3,
+        thresholds: Thresholds {
+            warm_up_seconds: 30,
+            ..Thresholds::default()
+        },
+        ..Settings::default()
+    };
+    let (mut sinks, results) = crate::analysis::start(settings, 1, &Tallies::default());
+    let mut sink = sinks.pop().unwrap();
+    let traffic = traffic();
+    let mut last = 0;
+    for (n, (user, path)) in (0_u64..).zip(&traffic) {
+        last = n * 100 * MILLI;
+        let mut seen = observation(last, n, *user);
+        seen.route = route(path);
+        sink.push(seen, &[], None);
+        sink.end_tick(Tick(last / 1_000 / MILLI));
+    }
+    // Somebody is called like a word of the vocabulary, so that this is an endpoint of its own to baselines.
+    let mut seen = observation(last + 20_000 * MILLI, 9_999, 5);
+    seen.endpoint = EndpointId(99);
+    seen.route = route("/api/users/parts/cards/#7");
+    sink.push(seen, &[], None);
+    sink.finish(Tick(last / 1_000 / MILLI + 40)).unwrap();
+    let mut alerts = Vec::new();
+    for output in results {
+        if let Output::Alerts(more) = output {
+            alerts.extend(more);
+        }
+    }
+    alerts.retain(|alert| alert.about() == Some(EndpointId(99)));
+    assert!(!alerts.is_empty());
+    for alert in &alerts {
+        let template = shown(
+            &alert.template.unwrap(),
+            &["api", "users", "parts", "cards"],
+        );
+        assert_eq!(template, "/api/users/{word}/cards/{int}", "{alert:?}");
+    }
 }

@@ -275,17 +275,20 @@ impl Selector {
     /// Whether an alert belongs to it. Alerts have no flow and no status: conditions on those let none through.
     pub fn admits_alert(&mut self, alert: &Alert) -> bool {
         let conditions = std::mem::take(&mut self.select.conditions);
-        let (mut token, mut client, mut endpoint) = (alert.token, alert.client, alert.endpoint);
+        let (mut token, mut client) = (alert.token, alert.client);
         match alert.subject {
             Subject::Token(key) => token = Some(key),
             Subject::Client(key) => client = Some(key),
-            Subject::Endpoint(id) => endpoint = Some(id),
+            Subject::Endpoint(_) => {}
         }
         let admitted = conditions.iter().all(|condition| match condition {
             Condition::Token(pattern) => token.is_some_and(|key| self.is_token(pattern, key)),
             Condition::Client(pattern) => client.is_some_and(|key| self.is_client(pattern, key)),
             Condition::Endpoint(pattern) => {
-                endpoint.is_some_and(|id| self.is_endpoint(pattern, id))
+                let made = alert.about();
+                let named = alert.endpoint_name(self.names.as_ref());
+                made.is_some_and(|id| self.is_endpoint(pattern, id))
+                    || named.is_some_and(|name| is_named(pattern, &name))
             }
             Condition::Time(time) => time.admits(alert.time),
             Condition::Alert(pattern) => alerts::is_meant(pattern, alert),
