@@ -40,10 +40,12 @@ pub enum Shape {
     Action,
     /// At most four small letters.
     Short,
+    /// Begins with `_`, has no letter or digit, or joins words of the vocabulary by dots: `_bulk`, `-`, `users.list`.
+    Sign,
 }
 
 impl Shape {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Plain,
         Self::Plural,
         Self::Upper,
@@ -58,6 +60,7 @@ impl Shape {
         Self::Prefix,
         Self::Action,
         Self::Short,
+        Self::Sign,
     ];
 }
 
@@ -128,6 +131,16 @@ impl Element {
     /// Whether it is built from the vocabulary.
     pub const fn is_known(self) -> bool {
         self.0 & KNOWN != 0
+    }
+
+    /// A number or date that may be a name nevertheless: the version of an API.
+    pub fn is_numeric(self) -> bool {
+        self.has_text() && matches!(self.class(), Class::Int | Class::Number | Class::Date)
+    }
+
+    /// Whether it is the extension of a file, or of a format: it says nothing of what it stands behind.
+    pub fn is_extension(self) -> bool {
+        self.is_joined() && matches!(self.shape(), Shape::Plain | Shape::Prefix)
     }
 
     /// Whether it stands behind the piece before without a slash.

@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) full: bool,
     /// Words of the vocabulary that are values here, by hash.
     pub(crate) values: BTreeSet<u64>,
+    /// Behind values of so many formats that none is told: it leads nowhere else.
+    pub(crate) folds: bool,
 }
 
 /// The learned templates. Immutable, cheap to clone.
@@ -90,7 +92,9 @@ impl Templates {
         self.walk(
             service,
             route,
-            |at, element| at.full || !element.has_text(),
+            |at, element| {
+                at.full && !element.is_known() || !element.has_text() || element.is_numeric()
+            },
             |element| element,
         )
     }
@@ -106,6 +110,9 @@ impl Templates {
         let node = |id: NodeId| self.0.nodes.get(usize::try_from(id).unwrap_or(usize::MAX));
         let mut at = self.0.roots.get(&service).copied().and_then(node);
         for &element in route.elements() {
+            if element.is_extension() && at.is_some_and(|at| at.folds) {
+                continue;
+            }
             let name = at.and_then(|at| at.names.get(&element.hash()));
             let parameter = at.and_then(|at| at.parameter);
             let shown = match (name, parameter) {

@@ -6,7 +6,7 @@ use super::elsewhere::{Elsewhere, Path};
 use super::verdict::{self, Place, Value};
 use super::{Lesson, Lessons};
 use crate::observation::templates::{Node as Named, NodeId};
-use crate::observation::{Class, Element, Method, ServiceId, Templates};
+use crate::observation::{Class, Element, Method, ServiceId, Shape, Templates};
 use crate::tally::{Tally, TallySheet};
 
 /// Pieces of paths remembered at once.
@@ -176,6 +176,13 @@ impl Learner {
             }
         }
         let found = Found::of(context, group, spot);
+        if found.folded {
+            for at in context.learner.without_extensions(group).difference(group) {
+                for (method, n) in context.learner.node(*at).iter().flat_map(|n| &n.ends) {
+                    *sum.ends.entry(*method).or_default() += n;
+                }
+            }
+        }
         for value in &found.names {
             let child = self.copy(context, &value.nodes, spot.behind(value.element));
             sum.children.insert(value.element, child);
@@ -199,6 +206,31 @@ impl Learner {
 
     pub(super) fn node(&self, at: usize) -> Option<&Node> {
         self.nodes.get(at)
+    }
+
+    /// What stands behind any of `group`.
+    fn behind(&self, group: &BTreeSet<usize>) -> Vec<Value> {
+        let mut all: BTreeMap<Element, Value> = BTreeMap::new();
+        for node in group.iter().filter_map(|at| self.node(*at)) {
+            for (element, child) in &node.children {
+                let value = all.entry(*element).or_insert_with(|| Value::new(*element));
+                value.nodes.insert(*child);
+                if let Some(child) = self.node(*child) {
+                    value.add(child);
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// The group, and what stands behind its extensions.
+    fn without_extensions(&self, group: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut all = group.clone();
+        for node in group.iter().filter_map(|at| self.node(*at)) {
+            let extensions = node.children.iter().filter(|(e, _)| e.is_extension());
+            all.extend(extensions.map(|(_, at)| *at));
+        }
+        all
     }
 }
 
@@ -252,22 +284,36 @@ struct Found {
     values: Vec<Value>,
     open: bool,
     full: bool,
+    /// Whether extensions of the values before it are left out.
+    folded: bool,
+}
+
+/// Extensions of files from which on they belong to the names of the files.
+const MIXED: usize = 3;
+
+/// Whether the extensions of a parameter's values are told: not where they stand within a path, and not where the values are
+/// files of several kinds.
+fn is_folded(all: &[Value], learner: &Learner) -> bool {
+    let extensions = || all.iter().filter(|value| value.element.is_extension());
+    let goes_on = |value: &Value| {
+        let nodes = value.nodes.iter().filter_map(|at| learner.node(*at));
+        nodes.into_iter().any(|node| !node.children.is_empty())
+    };
+    let of_files = extensions().filter(|value| value.element.shape() != Shape::Prefix);
+    let files = of_files.count();
+    files >= MIXED || files > 0 && extensions().count() > MIXED || extensions().any(goes_on)
 }
 
 impl Found {
     fn of(context: Context<'_>, group: &BTreeSet<usize>, spot: Spot) -> Self {
         let learner = context.learner;
-        let mut all: BTreeMap<Element, Value> = BTreeMap::new();
-        for node in group.iter().filter_map(|at| learner.node(*at)) {
-            for (element, child) in &node.children {
-                let value = all.entry(*element).or_insert_with(|| Value::new(*element));
-                value.nodes.insert(*child);
-                if let Some(child) = learner.node(*child) {
-                    value.add(child);
-                }
-            }
+        let mut all = learner.behind(group);
+        let folded = spot.place == Place::Parameter && is_folded(&all, learner);
+        if folded {
+            all = learner.behind(&learner.without_extensions(group));
+            all.retain(|value| !value.element.is_extension());
         }
-        let all: Vec<Value> = all.into_values().collect();
+        let all = verdict::settle_numbers(all, context.k, spot.place);
         let stand = verdict::Standing::of(&all, context, group, spot);
         let (names, values) = all.into_iter().partition(|value| stand.is_name(value));
         Self {
@@ -275,6 +321,7 @@ impl Found {
             values,
             open: stand.is_open(),
             full: stand.is_full(),
+            folded,
         }
     }
 
@@ -342,6 +389,7 @@ impl Tree<'_> {
             open: found.open,
             values: found.words(),
             full: found.full,
+            folds: found.folded,
             ..Named::default()
         };
         for value in &found.names {

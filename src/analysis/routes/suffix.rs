@@ -121,23 +121,11 @@ impl Suffixes {
             ends(node, |tail, n| add(END, tail, n));
             for (first, child) in children(node, learner) {
                 let head = shared.part(1, first);
-                ends(child, |tail, n| add(head, tail, n));
-                for (second, child) in children(child, learner) {
-                    let part = shared.part(2, second);
-                    let tail_of = |tail| {
-                        if part > PARTS {
-                            mixed(part, tail)
-                        } else {
-                            part << 5 | tail
-                        }
-                    };
-                    let mut deeper = child.lesson.requests;
-                    ends(child, |tail, n| {
-                        deeper = deeper.saturating_sub(n);
-                        add(head, tail_of(tail), n);
-                    });
-                    if deeper > 0 {
-                        add(head, tail_of(END), deeper);
+                for child in with_extensions(child, learner) {
+                    ends(child, |tail, n| add(head, tail, n));
+                    for (second, child) in children(child, learner) {
+                        let part = shared.part(2, second);
+                        deeper(child, learner, |tail, n| add(head, tail_of(part, tail), n));
                     }
                 }
             }
@@ -290,6 +278,29 @@ fn tail(kind: Kind) -> f64 {
     }
 }
 
+/// Behind a part of the second level.
+fn tail_of(part: u64, tail: u64) -> u64 {
+    if part > PARTS {
+        mixed(part, tail)
+    } else {
+        part << 5 | tail
+    }
+}
+
+/// Where a path ends, by method, and how often it goes on.
+fn deeper(node: &Node, learner: &Learner, mut add: impl FnMut(u64, u64)) {
+    let mut on = node.lesson.requests;
+    for node in with_extensions(node, learner) {
+        ends(node, |tail, n| {
+            on = on.saturating_sub(n);
+            add(tail, n);
+        });
+    }
+    if on > 0 {
+        add(END, on);
+    }
+}
+
 /// Where a path ends, by method.
 fn ends(node: &Node, mut add: impl FnMut(u64, u64)) {
     for (method, n) in &node.ends {
@@ -303,11 +314,20 @@ fn mixed(part: u64, tail: u64) -> u64 {
     (hash ^ hash >> 31) | (PARTS + 1)
 }
 
+/// Where a value leads. An extension says nothing: with it or without, it is the same value.
 fn nodes<'a>(value: &'a Value, learner: &'a Learner) -> impl Iterator<Item = &'a Node> {
-    value.nodes.iter().filter_map(|at| learner.node(*at))
+    let nodes = value.nodes.iter().filter_map(|at| learner.node(*at));
+    nodes.flat_map(|node| with_extensions(node, learner))
+}
+
+fn with_extensions<'a>(node: &'a Node, learner: &'a Learner) -> impl Iterator<Item = &'a Node> {
+    let extensions = node.children.iter().filter(|(e, _)| e.is_extension());
+    let extended = extensions.filter_map(|(_, at)| learner.node(*at));
+    std::iter::once(node).chain(extended)
 }
 
 fn children<'a>(node: &'a Node, learner: &'a Learner) -> impl Iterator<Item = (Element, &'a Node)> {
     let child = |(element, at): (&Element, &usize)| Some((*element, learner.node(*at)?));
-    node.children.iter().filter_map(child)
+    let children = node.children.iter().filter(|(e, _)| !e.is_extension());
+    children.filter_map(child)
 }

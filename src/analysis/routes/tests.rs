@@ -21,10 +21,17 @@ fn hash(word: &str) -> u64 {
     folded & 0xf_ffff_ffff_ffff
 }
 
-/// `users` is a word of the vocabulary, `?gizmo` is not, `#7` is a number.
+/// `users` is a word of the vocabulary, `?gizmo` is not, `#7` is a number, `=3` one that may be a version, and `?gizmo.js`
+/// has an extension.
 pub(in crate::analysis) fn route(path: &str) -> Route {
     let mut route = Route::NONE;
     for piece in path.split('/').filter(|piece| !piece.is_empty()) {
+        if let Some((name, extension)) = piece.split_once('.') {
+            route.push(Element::text(Class::Word, Shape::Plain, hash(name)));
+            let joined = Element::text(Class::Text, Shape::Plain, hash(extension));
+            route.push(joined.known().joined());
+            continue;
+        }
         let shape = if piece.ends_with('s') {
             Shape::Plural
         } else {
@@ -32,6 +39,7 @@ pub(in crate::analysis) fn route(path: &str) -> Route {
         };
         route.push(match piece.as_bytes() {
             [b'#', ..] => Element::class_only(Class::Int),
+            [b'=', ..] => Element::text(Class::Int, Shape::Digits, hash(piece)),
             [b'?', ..] => Element::text(Class::Word, shape, hash(piece)),
             b"api" => Element::text(Class::Word, Shape::Prefix, hash(piece)).known(),
             b"search" => Element::text(Class::Word, Shape::Action, hash(piece)).known(),
@@ -325,4 +333,54 @@ fn an_alert_tells_its_endpoint_by_what_was_learned() {
         );
         assert_eq!(template, "/api/users/{word}/cards/{int}", "{alert:?}");
     }
+}
+
+fn templates_of(traffic: &[(u128, String)], words: &[&str]) -> Vec<String> {
+    let found = learned(1, 3, traffic);
+    found.iter().map(|(t, ..)| shown(t, words)).collect()
+}
+
+#[test]
+fn what_everybody_sends_is_a_name_even_a_number() {
+    let by = |n: u32| u128::from(n % 20) << 64;
+    let traffic: Vec<_> = (0..200_u32)
+        .map(|n| match n % 4 {
+            0 => (by(n / 4), "/api/=3/orders".to_owned()),
+            1 => (by(n / 4), "/api/=3/?zx/users".to_owned()),
+            _ => (by(n / 4), format!("/users/={}/orders", n % 7)),
+        })
+        .collect();
+    let found = templates_of(&traffic, &["api", "=3", "?zx", "users", "orders"]);
+    let expected = ["/api/=3/?zx/users", "/api/=3/orders", "/users/{int}/orders"];
+    assert_eq!(sorted(found), expected);
+}
+
+#[test]
+fn files_of_several_kinds_are_one_parameter() {
+    let by = |n: u32| u128::from(n % 20) << 64;
+    let traffic: Vec<_> = (0..600_u32)
+        .map(|n| match n % 3 {
+            // Whatever its extension, what stands within a path is told without.
+            0 if n % 2 == 0 => (by(n / 3), format!("/users/?u{}.js/orders", n % 40)),
+            0 => (by(n / 3), format!("/users/?u{}/orders", n % 40)),
+            1 => {
+                let kind = ["png", "gif", "doc", "mov"][n as usize / 3 % 4];
+                (by(n / 3), format!("/files/?f{}.{kind}", n % 50))
+            }
+            _ => (by(n / 3), format!("/reports/?r{}.doc", n % 50)),
+        })
+        .collect();
+    let found = templates_of(&traffic, &["users", "orders", "files", "reports", "doc"]);
+    let expected = [
+        "/files/{word}",
+        "/reports/{word}/doc",
+        "/users/{word}/orders",
+    ];
+    assert_eq!(sorted(found), expected);
+}
+
+fn sorted(mut all: Vec<String>) -> Vec<String> {
+    all.sort();
+    all.dedup();
+    all
 }

@@ -4,7 +4,7 @@
 //! values around it in use and in what follows it, whether it stands behind many values of the parameter before it, how it is
 //! written, and what stands before it. A piece outside the vocabulary is a name only if `k` principals used it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lesson;
 use super::learner::{Context, Learner, Node, Spot};
@@ -19,6 +19,41 @@ const FULL: usize = 256;
 
 /// Principals that came to a place before a word of the vocabulary may be taken for a value there.
 const FEWEST_USERS: u32 = 5;
+
+/// Principals and requests from which on what always stands at a place is a name.
+const CONSTANT_USERS: usize = 8;
+const CONSTANT_REQUESTS: u64 = 20;
+/// Versions of an API side by side.
+const MAX_VERSIONS: usize = 3;
+
+/// Takes numbers for what they mostly are: values of which only the class matters. Where all that ever stood behind names
+/// are a few that everybody uses, they are versions.
+pub(super) fn settle_numbers(all: Vec<Value>, k: usize, place: Place) -> Vec<Value> {
+    let most = match place {
+        Place::Prefix => MAX_VERSIONS,
+        Place::Root | Place::Name | Place::Plural => 1,
+        Place::Parameter => 0,
+    };
+    let is_version = |value: &Value| value.element.is_numeric() && value.is_constant(k);
+    if !all.iter().any(|value| value.element.is_numeric())
+        || all.len() <= most && all.iter().all(is_version)
+    {
+        return all;
+    }
+    let mut settled: BTreeMap<Element, Value> = BTreeMap::new();
+    for mut value in all {
+        if value.element.is_numeric() {
+            value.element = Element::class_only(value.element.class());
+        }
+        match settled.get_mut(&value.element) {
+            Some(same) => same.absorb(value),
+            None => {
+                settled.insert(value.element, value);
+            }
+        }
+    }
+    settled.into_values().collect()
+}
 
 /// What stands before a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +107,19 @@ impl Value {
         self.lesson.add(node.lesson);
     }
 
+    /// Takes another of the same class.
+    fn absorb(&mut self, other: Self) {
+        self.nodes.extend(other.nodes);
+        self.lesson.add(other.lesson);
+    }
+
+    /// Whether so many principals used it so often that it says something where it stands alone.
+    fn is_constant(&self, k: usize) -> bool {
+        self.element.has_text()
+            && self.users() >= k.max(CONSTANT_USERS)
+            && self.requests() >= CONSTANT_REQUESTS
+    }
+
     pub(super) const fn requests(&self) -> u64 {
         self.lesson.requests
     }
@@ -121,6 +169,11 @@ impl Standing {
             .fold(0, |users, value| users | value.lesson.users);
         if came.count_ones() < FEWEST_USERS {
             names.extend(apart().map(|v| v.element).filter(|e| e.is_known()));
+        }
+        // What is the same for everybody is no parameter.
+        let mut constant = apart().filter(|value| value.is_constant(k));
+        if apart().count() == 1 || apart().all(|value| value.element.is_numeric()) {
+            names.extend(constant.by_ref().map(|value| value.element));
         }
         names.extend(all.iter().map(|v| v.element).filter(|e| e.is_joined()));
         Self { names, values }

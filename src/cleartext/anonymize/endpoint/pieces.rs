@@ -16,6 +16,9 @@ const MAX_REMEMBERED: usize = 16_384;
 const MAX_NAME: usize = 48;
 /// Most letters of what is short.
 const MAX_SHORT: usize = 4;
+/// Longest number that may be a name, and pieces among which it may stand: behind them are resources.
+const MAX_NUMBER: usize = 4;
+const MAX_NUMBERED: usize = 3;
 /// Letters without a vowel from which on they make no word.
 const MAX_CONSONANTS: usize = 5;
 
@@ -41,8 +44,12 @@ impl Pieces {
             self.epoch = epoch;
         }
         let mut route = Route::NONE;
-        for segment in segments {
-            let [first, second] = self.elements(lexicon, segment);
+        let mut segments = segments.enumerate().peekable();
+        while let Some((at, segment)) = segments.next() {
+            let [mut first, second] = self.elements(lexicon, segment);
+            if first.is_numeric() && (at >= MAX_NUMBERED || segments.peek().is_none()) {
+                first = Element::class_only(first.class());
+            }
             if !route.push(first) || (second != Element::default() && !route.push(second)) {
                 return Route::NONE;
             }
@@ -70,13 +77,25 @@ fn read(lexicon: &Lexicon, segment: &[u8]) -> [Element; 2] {
     } else if let Some((name, format)) = split_format(segment) {
         let mut tail = String::from(".");
         tail.push_str(format.text());
-        [plain(lexicon, name), joined(lexicon, tail.as_bytes())]
+        let data = DATA.split_ascii_whitespace();
+        let shape = if data.into_iter().any(|data| data == format.text()) {
+            Shape::Prefix
+        } else {
+            Shape::Plain
+        };
+        [
+            plain(lexicon, name),
+            joined(lexicon, tail.as_bytes(), shape),
+        ]
     } else if let Some((name, verb)) = split_verb(segment) {
         let mut tail = vec![b':'];
         tail.extend_from_slice(verb);
-        [plain(lexicon, name), joined(lexicon, &tail)]
+        [plain(lexicon, name), joined(lexicon, &tail, Shape::Action)]
     } else if let Some(name) = call_name(segment) {
-        [vocabulary(lexicon, name), joined(lexicon, b"({key})")]
+        [
+            vocabulary(lexicon, name),
+            joined(lexicon, b"({key})", Shape::Action),
+        ]
     } else {
         alone(plain(lexicon, segment))
     }
@@ -87,7 +106,8 @@ fn plain(lexicon: &Lexicon, name: &[u8]) -> Element {
         return vocabulary(lexicon, name);
     }
     let class = class_of(name);
-    if name.len() > MAX_NAME || !may_be_name(class) {
+    let may_be = may_be_name(class, name.len()) || class == Class::Domain && is_method(name);
+    if name.len() > MAX_NAME || !may_be {
         return Element::class_only(class);
     }
     lexicon.segment(name, |hash| Element::text(class, shape_of(name), hash))
@@ -100,17 +120,25 @@ fn vocabulary(lexicon: &Lexicon, word: &[u8]) -> Element {
     })
 }
 
-fn joined(lexicon: &Lexicon, tail: &[u8]) -> Element {
-    let text = |hash| Element::text(Class::Text, Shape::Plain, hash);
+fn joined(lexicon: &Lexicon, tail: &[u8], shape: Shape) -> Element {
+    let text = |hash| Element::text(Class::Text, shape, hash);
     lexicon.segment(tail, |hash| text(hash).known().joined())
 }
 
-/// Classes of what people call resources; the others only ever hold values.
-const fn may_be_name(class: Class) -> bool {
-    matches!(
+/// Words of the vocabulary joined by dots: `chat.postMessage`. Other names with dots are mostly those of hosts and people.
+fn is_method(name: &[u8]) -> bool {
+    name.split(|byte| *byte == b'.').all(is_literal)
+}
+
+/// Classes of what people call resources and versions; the others only ever hold values.
+const fn may_be_name(class: Class, len: usize) -> bool {
+    let worded = matches!(
         class,
         Class::Word | Class::Slug | Class::Id | Class::Version | Class::Handle
-    )
+    );
+    worded
+        || matches!(class, Class::Date)
+        || matches!(class, Class::Int | Class::Number) && len <= MAX_NUMBER
 }
 
 /// How a name is written.
@@ -126,6 +154,10 @@ fn shape_of(name: &[u8]) -> Shape {
         .any(|word| word.as_bytes() == name)
     {
         return Shape::Action;
+    }
+    let signed = name.starts_with(b"_") || !name.iter().any(u8::is_ascii_alphanumeric);
+    if signed || name.contains(&b'.') && is_method(name) {
+        return Shape::Sign;
     }
     if name.iter().any(u8::is_ascii_digit) {
         return Shape::Digits;
@@ -178,6 +210,9 @@ const ACTIONS: &str = "me self myself mine current search query filter lookup fi
 add edit upload import export download batch bulk validate verify preview count stats statistics summary metrics latest recent \
 trending popular featured top random all default defaults archived deleted active pending mine settings config status \
 login logout register reset refresh callback webhook webhooks health ping sync import-jobs schema";
+
+/// Formats in which the same thing is had as data or as a page: what has several of them has them all.
+const DATA: &str = "json xml csv html htm yaml yml txt rss atom ndjson geojson pdf";
 
 /// ISO 639-1.
 const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy \
@@ -283,9 +318,38 @@ mod tests {
             ("qzxkvbnw", Shape::Noise),
             ("aBcDeFgHi", Shape::Noise),
             ("v10", Shape::Digits),
+            ("_bulk", Shape::Sign),
+            ("-", Shape::Sign),
+            ("users.list", Shape::Sign),
         ] {
             assert_eq!(shape_of(name.as_bytes()), shape, "{name}");
         }
+    }
+
+    #[test]
+    fn versions_and_methods_may_be_names() {
+        let lexicon = lexicon();
+        let is_text = |target: &str, at: usize| {
+            let route = route(&lexicon, target);
+            route.elements().get(at).is_some_and(|e| e.has_text())
+        };
+        for (target, at, text) in [
+            ("/rest/api/3/issue", 2, true),
+            ("/2.0/artist", 0, true),
+            ("/2015-03-31/functions", 0, true),
+            // The last piece, a later one and a long one are values.
+            ("/orders/3", 1, false),
+            ("/api/v1/orders/3/items", 3, false),
+            ("/orders/31415/items", 1, false),
+            ("/api/users.list", 1, true),
+            ("/hosts/mail.acme.example", 1, false),
+        ] {
+            assert_eq!(is_text(target, at), text, "{target}");
+        }
+        assert_eq!(
+            shown(&lexicon, "/rest/api/3/orders"),
+            "/rest/api/{int}/orders"
+        );
     }
 
     proptest! {
