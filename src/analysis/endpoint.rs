@@ -16,7 +16,7 @@ use crate::observation::{EndpointId, ServiceId};
 /// Where observations count whose endpoint found no room in the table.
 pub const OTHER_ENDPOINT: EndpointId = EndpointId(0);
 
-/// Everything since the start about one endpoint.
+/// Everything since the start about one endpoint: at most 6 KiB.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct EndpointTotals {
     pub(super) service: ServiceId,
@@ -53,7 +53,20 @@ impl Default for EndpointTotals {
     }
 }
 
+/// Most bytes that a worker takes for one endpoint, by arithmetic: its totals with the widest histogram and all days, and its
+/// share of an epoch, in a list with as much room again.
+const MOST_BYTES: usize =
+    2 * size_of::<(EndpointTotals, EndpointEpoch)>() + EndpointTotals::MOST_HEAP;
+
+const _: () = assert!(
+    size_of::<EndpointTotals>() + EndpointTotals::MOST_HEAP <= 6 << 10 && MOST_BYTES <= 7 << 10,
+    "an endpoint may take more than is said"
+);
+
 impl EndpointTotals {
+    /// Most heap bytes.
+    const MOST_HEAP: usize = LogHistogram::MOST_BYTES + Adoption::MOST_BYTES;
+
     /// Counts a call; `firsts` are those of its principal there.
     pub(super) fn observe(&mut self, call: Call<'_>, firsts: Firsts) {
         let observation = call.seen.observation;
@@ -173,5 +186,32 @@ pub(super) fn earlier(a: Option<FirstCall>, b: Option<FirstCall>) -> Option<Firs
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_takes_no_more_than_is_said_if_everything_is_full() {
+        let mut totals = EndpointTotals {
+            adoption: Adoption::full(),
+            ..EndpointTotals::default()
+        };
+        totals.latency.add(0);
+        totals.latency.add(u64::MAX);
+        let heap = |totals: &EndpointTotals| totals.latency.heap() + totals.adoption.heap();
+        assert_eq!(heap(&totals), EndpointTotals::MOST_HEAP);
+        let mut sum = EndpointTotals::default();
+        sum.merge(&totals);
+        sum.merge(&totals);
+        assert_eq!(heap(&sum), EndpointTotals::MOST_HEAP);
+    }
+
+    #[test]
+    fn what_an_epoch_adds_is_all_in_place() {
+        fn flat<T: Copy>() {}
+        flat::<EndpointEpoch>();
     }
 }

@@ -12,28 +12,40 @@ const STEPS: u64 = 1 << STEP_BITS;
 /// Values from 2^40 up (12 days in microseconds) share the last bucket.
 const MAX_VALUE: u64 = (1 << 40) - 1;
 
+/// How many buckets that makes.
+const BUCKETS: usize = bucket_of(MAX_VALUE) as usize + 1;
+
 /// Counts by bucket: 4 bytes for each from the lowest to the highest that was hit, at most 1,152.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct LogHistogram {
     /// The bucket of the first count. That and the last are not 0.
     first: u16,
-    counts: Vec<u32>,
+    counts: Exact<u32>,
 }
 
 impl LogHistogram {
+    /// Most heap bytes.
+    pub(super) const MOST_BYTES: usize = Exact::<u32>::most_bytes(BUCKETS);
+
     /// Counts one value.
     pub(super) fn add(&mut self, value: u64) {
         let bucket = bucket_of(value);
         let place = bucket.checked_sub(self.first).map(usize::from);
-        match place.and_then(|at| self.counts.get_mut(at)) {
-            Some(count) => *count = count.saturating_add(1),
-            None => self.add_to(bucket, 1),
+        if let Some(count) = place.and_then(|at| self.counts.get_mut(at)) {
+            *count = count.saturating_add(1);
+        } else {
+            self.cover(bucket, bucket);
+            self.add_to(bucket, 1);
         }
     }
 
     /// Adds all counts of `other`.
     pub(super) fn merge(&mut self, other: &Self) {
-        for (bucket, count) in other.buckets().filter(|&(_, count)| count > 0) {
+        let Some((last, _)) = other.buckets().last() else {
+            return;
+        };
+        self.cover(other.first, last);
+        for (bucket, count) in other.buckets() {
             self.add_to(bucket, count);
         }
     }
@@ -61,38 +73,60 @@ impl LogHistogram {
         (self.first..).zip(self.counts.iter().copied())
     }
 
-    fn add_to(&mut self, bucket: u16, n: u32) {
+    /// Makes room for buckets that are about to be added to, and no more.
+    fn cover(&mut self, from: u16, to: u16) {
         if self.counts.is_empty() {
-            self.first = bucket;
+            self.first = from;
         }
-        let missing = usize::from(self.first.saturating_sub(bucket));
-        if missing > 0 {
-            self.counts.splice(..0, std::iter::repeat_n(0, missing));
-            self.first = bucket;
+        let before = usize::from(self.first.saturating_sub(from));
+        let end = usize::from(self.first) + self.counts.len();
+        let after = (usize::from(to) + 1).saturating_sub(end);
+        if before + after == 0 {
+            return;
         }
-        let at = usize::from(bucket - self.first);
-        if at >= self.counts.len() {
-            self.counts.resize(at + 1, 0);
-        }
-        if let Some(count) = self.counts.get_mut(at) {
+        self.first = self.first.min(from);
+        self.counts.change(|list| {
+            let len = before + list.len() + after;
+            let mut all = Vec::with_capacity(len);
+            all.resize(before, 0);
+            all.append(list);
+            all.resize(len, 0);
+            *list = all;
+        });
+    }
+
+    fn add_to(&mut self, bucket: u16, n: u32) {
+        let at = bucket.checked_sub(self.first).map(usize::from);
+        if let Some(count) = at.and_then(|at| self.counts.get_mut(at)) {
             *count = count.saturating_add(n);
         }
+    }
+
+    /// Heap bytes held.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.counts.heap()
     }
 }
 
 /// Steps in an octave of [`CoarseHistogram`], as a power of two.
 const COARSE_BITS: u32 = 3;
-/// Values up to 16, and from 2^36 up (19 hours in microseconds), share its first and last bucket.
+/// Values up to 16, and from 2^34 up (4.7 hours in microseconds), share its first and last bucket.
 const COARSE_MIN: u64 = 16;
-const COARSE_MAX: u64 = (1 << 36) - 1;
+const COARSE_MAX: u64 = (1 << 34) - 1;
+/// How many buckets that makes.
+const COARSE_BUCKETS: usize = (coarse_bucket(COARSE_MAX) - coarse_bucket(COARSE_MIN)) as usize + 1;
 
-/// A histogram for one token: within 8 %, and 2 bytes a bucket from the lowest to the highest that was hit, 256 at most.
+/// A histogram for one token: within 8 %, and 2 bytes a bucket from the lowest to the highest that was hit, 240 at most.
 ///
 /// The number of the first bucket, then its count and those of the next.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct CoarseHistogram(Exact<u16>);
 
 impl CoarseHistogram {
+    /// Most heap bytes.
+    pub(super) const MOST_BYTES: usize = Exact::<u16>::most_bytes(1 + COARSE_BUCKETS);
+
     /// Counts one value.
     pub(super) fn add(&mut self, value: u64) {
         let bucket = coarse_bucket(value);
@@ -149,12 +183,18 @@ impl CoarseHistogram {
 /// Every octave has eight.
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "the value is capped below 2^36, so the bucket is under 272"
+    reason = "the value is capped below 2^34, so the bucket is under 256"
 )]
-fn coarse_bucket(value: u64) -> u16 {
-    let value = value.clamp(COARSE_MIN, COARSE_MAX);
+const fn coarse_bucket(value: u64) -> u16 {
+    let value = if value < COARSE_MIN {
+        COARSE_MIN
+    } else if value > COARSE_MAX {
+        COARSE_MAX
+    } else {
+        value
+    };
     let low = (u64::BITS - value.leading_zeros()).saturating_sub(COARSE_BITS + 1);
-    (u64::from(low << COARSE_BITS) + (value >> low)) as u16
+    (low << COARSE_BITS) as u16 + (value >> low) as u16
 }
 
 fn coarse_middle(bucket: u16) -> u64 {
@@ -166,15 +206,16 @@ fn coarse_middle(bucket: u16) -> u64 {
 
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "the value is capped below 2^40, so the bucket is under 1,152"
+    clippy::cast_lossless,
+    reason = "the value is capped below 2^40, so the bucket is under 1,152; `from` is not for constants"
 )]
-fn bucket_of(value: u64) -> u16 {
-    let value = value.min(MAX_VALUE);
+const fn bucket_of(value: u64) -> u16 {
+    let value = if value < MAX_VALUE { value } else { MAX_VALUE };
     if value < STEPS {
         return value as u16;
     }
     let shift = value.ilog2() - STEP_BITS;
-    (u64::from(shift + 1) * STEPS + ((value >> shift) & (STEPS - 1))) as u16
+    ((shift as u64 + 1) * STEPS + ((value >> shift) & (STEPS - 1))) as u16
 }
 
 fn middle_of(bucket: u16) -> u64 {

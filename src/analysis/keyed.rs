@@ -14,6 +14,11 @@ use hashbrown::HashTable;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::short::allocated;
+
+/// Bytes of an index that are looked at in one step, and follow it.
+const GROUP: usize = 16;
+
 /// A map from an id to a small number. Lookup only.
 #[derive(Clone, Debug)]
 pub(super) struct KeyedMap<K>(HashMap<K, u32, BuildHasherDefault<TakeHash>>);
@@ -42,6 +47,9 @@ impl<K: Copy + Eq + Hash> KeyedMap<K> {
 pub(super) struct Places(HashTable<u32>);
 
 impl Places {
+    /// Most bytes of each place: that of the first, which has four and a group of the index, and what the allocator takes.
+    pub(super) const MOST_BYTES_EACH: usize = allocated(5 * 4 + GROUP);
+
     /// The place of `key`.
     pub(super) fn find<K: Copy + Eq + Hash>(
         &self,
@@ -88,7 +96,10 @@ impl Places {
     /// Heap bytes held: 4 and one for each place, of which seven in eight are used before there are twice as many.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        5 * (self.0.capacity() * 8 / 7).next_power_of_two()
+        match self.0.capacity() {
+            0 => 0,
+            most => allocated(5 * (most * 8 / 7).next_power_of_two() + GROUP),
+        }
     }
 }
 

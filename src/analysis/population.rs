@@ -122,8 +122,8 @@ pub(super) struct Closed {
     pub(super) deferred: Arc<[Deferred]>,
 }
 
-/// What is learned about one endpoint.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// What is learned about one endpoint, all of it in place.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct EndpointModel {
     sizes: [SizeModel; 2],
     errors: [ErrorModel; 2],
@@ -141,6 +141,19 @@ struct EndpointModel {
     /// Its path in words of the vocabulary and classes; none where a document or a hint has it.
     path: Route,
 }
+
+/// Most bytes of one endpoint: what is learned, what it says and the sums of the open epoch, in lists with as much room again;
+/// in the snapshot what it says; in both its name, and its number in an index of which 7 in 16 places are used at least.
+const MOST_BYTES_OF_ENDPOINT: usize = 2
+    * (size_of::<EndpointModel>() + size_of::<EndpointNorm>() + size_of::<EndpointEpoch>())
+    + size_of::<EndpointNorm>()
+    + 3 * size_of::<EndpointId>()
+    + 2 * (1 + size_of::<(EndpointId, u32)>()) * 16 / 7;
+
+const _: () = assert!(
+    MOST_BYTES_OF_ENDPOINT <= 3 << 10,
+    "an endpoint may take more than is said"
+);
 
 /// The knowledge about the population and the sums of the open epoch.
 #[derive(Debug, Default)]

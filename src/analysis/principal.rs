@@ -9,25 +9,26 @@ use super::histogram::{CoarseHistogram, LogHistogram};
 use super::insight::credentials::Credentials;
 use super::population::Snapshot;
 use super::shard::{Context, Who};
-#[cfg(test)]
-use super::short::allocated;
+use super::short::boxed;
 use super::signals::crowd::Number;
-use super::signals::{Habits, Scene};
+use super::signals::{Habits, Own, Scene};
 use super::summary::{PrincipalSummary, Quantiles};
+use super::table::Table;
 use super::toplist::{TOP, TopList};
 use crate::clock::EventTime;
+#[cfg(test)]
+use crate::clock::Tick;
 use crate::observation::{Country, EndpointId, Observation, PrincipalKey, TextId, TokenKind};
 
-/// State of one principal. With all its habits a token typically takes some 1.5 KiB, and a hostile one less than 6 KiB in the
-/// tests (6.7 KiB if every list were full at once): the numbers of endpoints, steps, objects and buckets of the latency
-/// histogram that are kept are bounded.
+/// State of one principal. With all its habits a token typically takes less than 1.5 KiB, and at most 6 KiB whatever it does, by
+/// arithmetic: that is what all lists take together if each is as full as it may be, with the place in the table and what the
+/// allocator adds ([`MOST_BYTES_OF_TOKEN`]). A client without a token, which has fewer habits, takes at most 3 KiB.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Principal {
     kind: Option<TokenKind>,
     /// Whether an answer other than 401 and 403 was ever seen: then its 403s count to it too.
     pub(super) proven: bool,
     pub(super) first: EventTime,
-    pub(super) last: EventTime,
     by_class: [u64; 6],
     request_bytes: u64,
     response_bytes: u64,
@@ -76,7 +77,6 @@ impl Principal {
             kind,
             proven: false,
             first,
-            last: first,
             by_class: [0; 6],
             request_bytes: 0,
             response_bytes: 0,
@@ -104,7 +104,6 @@ impl Principal {
                 .observe(observation);
         }
         self.first = self.first.min(observation.end);
-        self.last = self.last.max(observation.end);
         if let Some(n) = self.by_class.get_mut(observation.status.class_index()) {
             *n += 1;
         }
@@ -190,20 +189,44 @@ impl Principal {
             hygiene: self.credentials.as_ref().map(|known| known.summary()),
             profile: None,
             first: self.first,
-            last: self.last,
+            last: self.habits.now().max(self.first),
         }
     }
 
     /// Heap bytes held beyond the struct itself.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let hygiene = self.credentials.iter();
-        let hygiene = hygiene.map(|_| allocated(size_of::<Credentials>()));
+        let hygiene = self.credentials.iter().map(|_| boxed::<Credentials>());
         let lists = self.countries.heap() + self.agents.heap() + self.releases.heap();
         let counted = self.latency.heap() + self.endpoints.heap() + lists;
         counted + self.habits.heap() + hygiene.sum::<usize>()
     }
 }
+
+/// Endpoints that are remembered of one principal, unless the settings say otherwise. Beyond, each takes 12 bytes more at most.
+pub(super) const ENDPOINTS: usize = 64;
+
+/// Most bytes of a client without a token: its place in the table, and everything on the heap with what the allocator adds.
+pub(super) const MOST_BYTES_OF_CLIENT: usize = Table::<PrincipalKey, Principal>::MOST_BYTES_EACH
+    + CoarseHistogram::MOST_BYTES
+    + EndpointsUsed::most_bytes(ENDPOINTS)
+    + TopList::<Country>::MOST_BYTES
+    + 2 * TopList::<TextId>::MOST_BYTES
+    + Habits::MOST_BYTES_OF_CLIENT;
+
+/// Most bytes of a token: it has habits of its own and credentials besides.
+pub(super) const MOST_BYTES_OF_TOKEN: usize =
+    MOST_BYTES_OF_CLIENT + Own::MOST_BYTES + boxed::<Credentials>();
+
+// Whoever raises a limit of any list must save as much elsewhere.
+const _: () = assert!(
+    MOST_BYTES_OF_TOKEN <= 6 << 10,
+    "a token may take more than 6 KiB"
+);
+const _: () = assert!(
+    MOST_BYTES_OF_CLIENT <= 3 << 10,
+    "a client may take more than 3 KiB"
+);
 
 /// The three quantiles that summaries show.
 pub(super) fn quantiles(histogram: &LogHistogram) -> Quantiles {
@@ -211,5 +234,61 @@ pub(super) fn quantiles(histogram: &LogHistogram) -> Quantiles {
         p50_us: histogram.quantile(500),
         p95_us: histogram.quantile(950),
         p99_us: histogram.quantile(990),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With every list as full as can be.
+    fn full(kind: Option<TokenKind>) -> Principal {
+        let mut all = Principal::new(kind, EventTime::ZERO);
+        all.latency.add(0);
+        all.latency.add(u64::MAX);
+        // The mix of endpoints with a number and without that takes most.
+        let mixes = (0..=64).map(|named| EndpointsUsed::full(64 - named, u64::from(named)));
+        all.endpoints = mixes.max_by_key(EndpointsUsed::heap).unwrap();
+        for letter in 'A'..='Z' {
+            all.countries.add(Country::from_code(&format!("A{letter}")));
+            all.agents.add(TextId(u64::from(letter)));
+            all.releases.add(TextId(u64::from(letter)));
+        }
+        all.habits = Habits::full(kind.is_some());
+        all.credentials = kind.map(|_| Box::default());
+        all
+    }
+
+    /// Bytes of a table of these alone, and of each of many.
+    fn bytes(kind: Option<TokenKind>) -> [usize; 2] {
+        [1, 20].map(|principals| {
+            let mut table = Table::new(usize::MAX);
+            for key in 0..principals {
+                table.touch(PrincipalKey(key << 64), Tick(0), || full(kind));
+            }
+            table.bytes_each() + full(kind).heap()
+        })
+    }
+
+    #[test]
+    fn a_principal_takes_no_more_than_is_said_if_every_list_is_full() {
+        let token = Some(TokenKind::ApiKey);
+        let place = Table::<PrincipalKey, Principal>::MOST_BYTES_EACH;
+        // To the byte: nothing is left out, and nothing is counted that is not there.
+        assert_eq!(place + full(token).heap(), MOST_BYTES_OF_TOKEN);
+        assert_eq!(place + full(None).heap(), MOST_BYTES_OF_CLIENT);
+        for bytes in bytes(token) {
+            assert!(bytes <= MOST_BYTES_OF_TOKEN, "{bytes}");
+        }
+        for bytes in bytes(None) {
+            assert!(bytes <= MOST_BYTES_OF_CLIENT, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_full_principal_takes_no_more_as_it_is_read_back() {
+        let kept = postcard::to_allocvec(&full(Some(TokenKind::ApiKey))).unwrap();
+        let read: Principal = postcard::from_bytes(&kept).unwrap();
+        assert_eq!(read.heap(), full(Some(TokenKind::ApiKey)).heap());
     }
 }

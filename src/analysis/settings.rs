@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clip::{ClipPlan, LearnedBoard};
 use super::insight::HistoryLimits;
+use super::principal;
 use super::save::SaveSettings;
 use super::signals::Thresholds;
 use super::window::Window;
@@ -75,7 +76,7 @@ impl Default for Settings {
             max_tokens: 100_000,
             max_clients: 100_000,
             max_endpoints: 4_096,
-            max_endpoints_per_principal: 64,
+            max_endpoints_per_principal: principal::ENDPOINTS,
             max_profiles: 8_192,
             history: None,
             max_sensitive_per_shard: 2_048,

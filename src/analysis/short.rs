@@ -57,6 +57,11 @@ impl<T> Exact<T> {
         self.0 = Box::default();
     }
 
+    /// Most heap bytes of a list of up to `most` entries.
+    pub(super) const fn most_bytes(most: usize) -> usize {
+        allocated(most * size_of::<T>())
+    }
+
     /// Heap bytes held.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
@@ -200,6 +205,9 @@ impl<A: Array, const MOST: usize> DerefMut for Uses<A, MOST> {
 }
 
 impl<A: Array<Item: Use>, const MOST: usize> Uses<A, MOST> {
+    /// Most heap bytes. As it is read back, a list may have room for a power of two.
+    pub(super) const MOST_BYTES: usize = allocated(MOST.next_power_of_two() * size_of::<A::Item>());
+
     /// The entry of `key`, made by `fresh` if there is none.
     pub(super) fn of(
         &mut self,
@@ -243,8 +251,12 @@ impl<A: Array<Item: Use>, const MOST: usize> Uses<A, MOST> {
     }
 }
 
+/// What the allocator takes for a `T`.
+pub(super) const fn boxed<T>() -> usize {
+    allocated(size_of::<T>())
+}
+
 /// What the allocator takes for so many bytes: a word of its own, in steps of 16 bytes, at least 32 (glibc).
-#[cfg(test)]
 pub(super) const fn allocated(bytes: usize) -> usize {
     if bytes == 0 {
         return 0;

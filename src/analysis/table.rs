@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keyed::Places;
 use super::save;
+#[cfg(test)]
+use super::short::allocated;
 use crate::clock::Tick;
 
 /// State by key. One writer.
@@ -93,11 +95,16 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         victims
     }
 
+    /// Most bytes of each entry without what its value holds on the heap, in a table from which nothing has gone: its slot, a
+    /// sixteenth of a spare one, and its places in the index.
+    pub(super) const MOST_BYTES_EACH: usize =
+        (size_of::<Slot<K, V>>() * 17).div_ceil(16) + Places::MOST_BYTES_EACH;
+
     /// Bytes taken for each entry, without what its value holds on the heap.
     #[cfg(test)]
     pub(super) fn bytes_each(&self) -> usize {
-        let slots = self.slots.capacity() * size_of::<Slot<K, V>>() + self.index.heap();
-        slots.div_ceil(self.slots.len().max(1))
+        let slots = allocated(self.slots.capacity() * size_of::<Slot<K, V>>());
+        (slots + self.index.heap()).div_ceil(self.slots.len().max(1))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
@@ -178,6 +185,8 @@ where
         let mut slots = Vec::<Slot<K, V>>::deserialize(from)?;
         slots.sort_by_key(|slot| slot.key);
         slots.dedup_by_key(|slot| slot.key);
+        // Without what was left over as the list grew.
+        slots.shrink_to_fit();
         let mut index = Places::default();
         for (at, slot) in slots.iter().enumerate() {
             index.insert(slot.key, at, |at| slots.get(at).map(|s| s.key));
@@ -194,6 +203,31 @@ where
 mod tests {
     use super::*;
     use crate::observation::PrincipalKey;
+
+    #[test]
+    fn an_entry_takes_no_more_than_is_said_however_many_there_are() {
+        let mut table = Table::<_, [u64; 40]>::new(usize::MAX);
+        for key in 0..20_000_u64 {
+            let key = u128::from(key) << 64;
+            table.touch(PrincipalKey(key), Tick(1), || [0; 40]);
+            let each = table.bytes_each();
+            assert!(
+                each <= Table::<PrincipalKey, [u64; 40]>::MOST_BYTES_EACH,
+                "{each}"
+            );
+        }
+        let table: Table<PrincipalKey, u64> =
+            postcard::from_bytes(&postcard::to_allocvec(&small(1_000)).unwrap()).unwrap();
+        assert!(table.bytes_each() <= small(1_000).bytes_each());
+    }
+
+    fn small(entries: u128) -> Table<PrincipalKey, u64> {
+        let mut table = Table::new(usize::MAX);
+        for key in 0..entries {
+            table.touch(PrincipalKey(key << 64), Tick(1), || 0);
+        }
+        table
+    }
 
     #[test]
     fn the_least_recent_go_first_and_ties_by_key() {

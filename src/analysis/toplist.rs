@@ -2,7 +2,6 @@
 
 use smallvec::SmallVec;
 
-#[cfg(test)]
 use super::short::allocated;
 
 /// How many values are kept.
@@ -18,13 +17,13 @@ pub(super) struct TopList<T: Copy> {
     entries: SmallVec<[Entry<T>; 2]>,
 }
 
-/// Without the gap that eight bytes and four would leave.
+/// Without the gap that two bytes, or eight, and four would leave.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(bound(
     serialize = "T: Copy + serde::Serialize",
     deserialize = "T: Copy + serde::Deserialize<'de>"
 ))]
-#[repr(Rust, packed(4))]
+#[repr(Rust, packed(2))]
 struct Entry<T: Copy> {
     value: T,
     count: u32,
@@ -39,6 +38,9 @@ impl<T: Copy> Default for TopList<T> {
 }
 
 impl<T: Copy + Ord> TopList<T> {
+    /// Most heap bytes. As it is read back, a list may have room for a power of two.
+    pub(super) const MOST_BYTES: usize = allocated(TOP.next_power_of_two() * size_of::<Entry<T>>());
+
     /// Counts one use; returns whether the value was not in the list.
     pub(super) fn add(&mut self, value: T) -> bool {
         if let Some(known) = self.entries.iter_mut().find(|e| { e.value } == value) {

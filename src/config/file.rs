@@ -271,13 +271,13 @@ section! {
 section! {
     /// `[baseline]`
     Baseline {
-        /// Tokens whose habits are kept (typically 1.5 KiB each, at most 6); the least recently seen go first.
+        /// Tokens whose habits are kept (typically 1.5 KiB each, at most 6 KiB); the least recently seen go first.
         max_tokens: usize = analysis::Settings::default().max_tokens,
-        /// Clients without a token whose habits are kept.
+        /// Clients without a token whose habits are kept (at most 3 KiB each).
         max_clients: usize = analysis::Settings::default().max_clients,
         /// Endpoints told apart; later ones count together.
         max_endpoints: usize = analysis::Settings::default().max_endpoints,
-        /// Endpoints remembered of one token or client.
+        /// Endpoints remembered of one token or client (8 bytes each, 12 for the first ten seconds).
         max_endpoints_per_principal: usize = analysis::Settings::default().max_endpoints_per_principal,
         /// Tokens known in detail, the busiest (0.9 KiB each, and 64 bytes an endpoint): heartbeat, peaks, load by endpoint.
         max_profiles: usize = analysis::Settings::default().max_profiles,

@@ -45,6 +45,9 @@ pub(in crate::analysis) struct ErrorCap {
 }
 
 impl ErrorCap {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize = Exact::<u32>::most_bytes(MAX_CAPPED);
+
     /// Whether another error of this class still counts.
     pub(in crate::analysis) fn admit(
         &mut self,
@@ -80,6 +83,17 @@ impl ErrorCap {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.counted.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut cap = Self::default();
+        for endpoint in 0..2 * MAX_CAPPED as u64 {
+            let (now, limits) = (EventTime::from_secs(1), Thresholds::default());
+            cap.admit(EndpointId(endpoint), 0, now, &limits);
+        }
+        cap
     }
 }
 

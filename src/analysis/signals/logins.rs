@@ -19,7 +19,7 @@ use crate::analysis::book::Finding;
 use crate::analysis::short::Exact;
 
 /// Accounts told apart in an hour; more are as good as these.
-const MAX_ACCOUNTS: usize = 128;
+const MAX_ACCOUNTS: usize = 124;
 /// The bit of an account that somebody logged in to.
 const CAME_IN: u16 = 1;
 /// Seconds after which an hour begins anew.
@@ -40,6 +40,9 @@ pub(in crate::analysis) struct LoginHabit {
 }
 
 impl LoginHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize = Exact::<u16>::most_bytes(MAX_ACCOUNTS);
+
     /// Looks at an attempt to log in.
     pub(in crate::analysis) fn observe(
         &mut self,
@@ -121,5 +124,13 @@ impl LoginHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.accounts.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut habit = Self::default();
+        (0..MAX_ACCOUNTS).for_each(|account| habit.accounts.push(account as u16));
+        habit
     }
 }

@@ -32,8 +32,7 @@ mod tests;
 use self::crowd::{CrowdNorms, Number};
 use super::alert::{Evidence, Signal, Subject};
 use super::book::{Finding, Involved};
-#[cfg(test)]
-use super::short::allocated;
+use super::short::boxed;
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::TextId;
 use crate::observation::{EndpointId, Observation, PrincipalKey};
@@ -313,33 +312,76 @@ pub(super) enum Counts {
 }
 
 impl Own {
-    /// Heap bytes held.
+    /// Most heap bytes, with its own.
+    pub(super) const MOST_BYTES: usize = boxed::<Self>()
+        + sequence::SequenceHabit::MOST_BYTES
+        + objects::ObjectHabit::MOST_BYTES
+        + origin::Origin::MOST_BYTES
+        + refusals::RefusalHabit::MOST_BYTES;
+
+    /// Heap bytes held, with its own.
     #[cfg(test)]
-    pub(super) fn heap(&self) -> usize {
-        self.sequence.heap() + self.objects.heap() + self.origin.heap() + self.refusals.heap()
+    fn heap(&self) -> usize {
+        let lists = self.sequence.heap() + self.objects.heap();
+        boxed::<Self>() + lists + self.origin.heap() + self.refusals.heap()
     }
 }
 
 impl Source {
-    /// Heap bytes held.
+    /// Most heap bytes, with its own.
+    const MOST_BYTES: usize =
+        boxed::<Self>() + logins::LoginHabit::MOST_BYTES + scan::ScanHabit::MOST_BYTES;
+
+    /// Heap bytes held, with its own.
     #[cfg(test)]
-    pub(super) fn heap(&self) -> usize {
-        self.logins.heap() + self.scan.heap()
+    fn heap(&self) -> usize {
+        boxed::<Self>() + self.logins.heap() + self.scan.heap()
     }
 }
 
 impl Habits {
+    /// Most heap bytes of a client without a token.
+    pub(super) const MOST_BYTES_OF_CLIENT: usize = errors::ErrorCap::MOST_BYTES
+        + boxed::<schema::SchemaHabit>()
+        + schema::SchemaHabit::MOST_BYTES
+        + Source::MOST_BYTES;
+
     /// Heap bytes held.
     #[cfg(test)]
     pub(super) fn heap(&self) -> usize {
-        let own = self.own.iter();
-        let own = own.map(|own| allocated(size_of::<Own>()) + own.heap());
-        let source = self.source.iter();
-        let source = source.map(|source| allocated(size_of::<Source>()) + source.heap());
+        let own = self.own.iter().map(|own| own.heap());
+        let source = self.source.iter().map(|source| source.heap());
         let schema = self.schema.iter();
-        let schema =
-            schema.map(|schema| allocated(size_of::<schema::SchemaHabit>()) + schema.heap());
+        let schema = schema.map(|schema| boxed::<schema::SchemaHabit>() + schema.heap());
         self.errors.heap() + own.chain(source).chain(schema).sum::<usize>()
+    }
+
+    /// With every list as full as can be.
+    #[cfg(test)]
+    pub(super) fn full(is_token: bool) -> Self {
+        let own = || Own {
+            sequence: sequence::SequenceHabit::full(),
+            objects: objects::ObjectHabit::full(),
+            origin: origin::Origin::full(),
+            refusals: refusals::RefusalHabit::full(),
+            ..Own::default()
+        };
+        let source = Source {
+            logins: logins::LoginHabit::full(),
+            scan: scan::ScanHabit::full(),
+        };
+        Self {
+            errors: errors::ErrorCap::full(),
+            schema: Some(Box::new(schema::SchemaHabit::full())),
+            source: Some(Box::new(source)),
+            own: is_token.then(|| Box::new(own())),
+            ..Self::default()
+        }
+    }
+
+    /// The principal's own time: that of its last call.
+    pub(super) const fn now(&self) -> EventTime {
+        self.now
     }
 
     /// How the observation counts in the error statistics of `endpoint`.

@@ -98,6 +98,10 @@ pub(in crate::analysis) struct ObjectHabit {
 }
 
 impl ObjectHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize =
+        Touched::MOST_BYTES + Uses::<[Collection; 0], MAX_COLLECTIONS>::MOST_BYTES;
+
     /// Looks at an object asked for; returns what is unusual about it.
     pub(in crate::analysis) fn observe(
         &mut self,
@@ -131,6 +135,20 @@ impl ObjectHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.collections.heap() + self.touched.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut habit = Self {
+            touched: Touched::full(),
+            ..Self::default()
+        };
+        for key in 0..2 * MAX_COLLECTIONS as u32 {
+            let key = CollectionKey(key);
+            habit.collections.of(key, || Collection::new(key));
+        }
+        habit
     }
 
     fn count_denied(

@@ -47,8 +47,14 @@ impl Kind {
     }
 }
 
+/// Without the gap that an odd number of bytes would leave.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-struct Known<T> {
+#[serde(bound(
+    serialize = "T: Copy + serde::Serialize",
+    deserialize = "T: Copy + serde::Deserialize<'de>"
+))]
+#[repr(Rust, packed(2))]
+struct Known<T: Copy> {
     value: T,
     first: u32,
     last: u32,
@@ -86,6 +92,10 @@ pub(in crate::analysis) struct Origin {
 }
 
 impl Origin {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize =
+        Values::<Country>::MOST_BYTES + Values::<Kind>::MOST_BYTES;
+
     /// Looks at a call; returns what is unusual about where it comes from.
     pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>) -> [Option<Finding>; 2] {
         let (now, seen) = (scene.seconds(), scene.observation);
@@ -129,8 +139,11 @@ impl Origin {
 
     fn is_new(&self, country: Country, kind: Kind, now: u32) -> bool {
         let new = |first: u32| now.saturating_sub(first) < NEW_SECONDS;
-        let country = self.countries.iter().find(|known| known.value == country);
-        let kind = self.kinds.iter().find(|known| known.value == kind);
+        let country = self
+            .countries
+            .iter()
+            .find(|known| { known.value } == country);
+        let kind = self.kinds.iter().find(|known| { known.value } == kind);
         country.is_some_and(|known| new(known.first)) || kind.is_some_and(|known| new(known.first))
     }
 
@@ -138,6 +151,18 @@ impl Origin {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.countries.heap() + self.kinds.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut origin = Self::default();
+        for (n, letter) in (0..).zip('A'..='Z') {
+            let country = Country::from_code(&format!("A{letter}"));
+            note(&mut origin.countries, country, n, 1);
+            note(&mut origin.kinds, Kind(n), n, 1);
+        }
+        origin
     }
 
     /// Whether anything it came from in the last hour is new.

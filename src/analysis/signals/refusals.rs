@@ -15,9 +15,7 @@ use super::objects::negative_binomial_surprise;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
 use crate::analysis::book::{Finding, Involved};
-#[cfg(test)]
-use crate::analysis::short::allocated;
-use crate::analysis::short::{Use, Uses};
+use crate::analysis::short::{Use, Uses, boxed};
 use crate::observation::TextId;
 
 /// Fields remembered per token; the longest unused goes first.
@@ -34,15 +32,27 @@ const SUSPECT: f32 = 4.0;
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Tried {
     endpoint: Number,
-    field: TextId,
+    field: Field,
     refused: f32,
     /// Calls of the endpoint since the first refusal.
     calls: f32,
     last: u32,
 }
 
+/// Part of the keyed hash of a field's name: enough to tell apart the few of one token.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
+struct Field(u32);
+
+impl From<TextId> for Field {
+    fn from(field: TextId) -> Self {
+        Self(field.0 as u32)
+    }
+}
+
 impl Use for Tried {
-    type Key = (Number, TextId);
+    type Key = (Number, Field);
 
     fn key(&self) -> Self::Key {
         (self.endpoint, self.field)
@@ -54,6 +64,16 @@ impl Use for Tried {
 }
 
 impl Tried {
+    const fn new(endpoint: Number, field: Field, now: u32) -> Self {
+        Self {
+            endpoint,
+            field,
+            refused: 0.0,
+            calls: 1.0,
+            last: now,
+        }
+    }
+
     fn fade(&mut self, now: u32) {
         let gap = f64::from(now.saturating_sub(self.last));
         let kept = libm::exp(-gap / FADING_SECONDS) as f32;
@@ -94,6 +114,10 @@ impl Teaches {
 }
 
 impl RefusalHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize =
+        boxed::<Refused>() + Uses::<[Tried; 0], MAX_FIELDS>::MOST_BYTES;
+
     /// Looks at a call; `rate`: the share of calls that the endpoint refuses for a field.
     pub(in crate::analysis) fn observe(
         &mut self,
@@ -125,9 +149,18 @@ impl RefusalHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         let known = self.0.as_ref();
-        known.map_or(0, |known| {
-            allocated(size_of::<Refused>()) + known.tried.heap()
-        })
+        known.map_or(0, |known| boxed::<Refused>() + known.tried.heap())
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut known = Refused::default();
+        for n in 0..2 * MAX_FIELDS as Number {
+            let field = TextId(u64::from(n)).into();
+            known.tried.of((n, field), || Tried::new(n, field, 0));
+        }
+        Self(Some(Box::new(known)))
     }
 }
 
@@ -144,14 +177,8 @@ impl Refused {
         self.today = self.today.saturating_add(1);
         let daily = self.daily;
         let most = self.most;
-        let fresh = || Tried {
-            endpoint: number,
-            field,
-            refused: 0.0,
-            calls: 1.0,
-            last: now,
-        };
-        let tried = self.tried.of((number, field), fresh);
+        let key = (number, field.into());
+        let tried = self.tried.of(key, || Tried::new(number, key.1, now));
         tried.refused += 1.0;
         let (refused, calls) = (f64::from(tried.refused), f64::from(tried.calls));
         let suspect = tried.refused >= SUSPECT;

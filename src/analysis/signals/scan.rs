@@ -11,8 +11,8 @@ use crate::analysis::alert::Signal;
 use crate::analysis::book::Finding;
 use crate::analysis::short::Exact;
 
-/// Paths told apart in a span; more are as good as these.
-const MAX_PATHS: usize = 64;
+/// Paths told apart in a span; more are as good as these: from 24 on the score is as high as can be.
+const MAX_PATHS: usize = 36;
 /// Seconds of a span.
 const SPAN_SECONDS: u32 = 900;
 /// What stray scanners ask for in a span, which everybody on the Internet sees.
@@ -27,6 +27,9 @@ pub(in crate::analysis) struct ScanHabit {
 }
 
 impl ScanHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize = Exact::<u16>::most_bytes(MAX_PATHS);
+
     /// Looks at a call that was refused at an endpoint nobody ever succeeded at.
     pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>) -> Option<Finding> {
         let path = scene.observation.refused_path?.0 as u16;
@@ -71,5 +74,13 @@ impl ScanHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.paths.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut habit = Self::default();
+        (0..MAX_PATHS).for_each(|path| habit.paths.push(path as u16));
+        habit
     }
 }

@@ -44,9 +44,10 @@ const BREAKERS_HALF_SECONDS: f64 = 21_600.0;
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(in crate::analysis) struct SchemaHabit(Uses<[Use; 0], MOST_USES>);
 
+/// 36 bytes.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Use {
-    endpoint: EndpointId,
+    endpoint: Key,
     /// The second of the last request. The span that runs is that in which it lies.
     last: u32,
     /// Fading: requests, those that break a rule, those of them that were refused.
@@ -55,19 +56,32 @@ struct Use {
     refused: f32,
     /// The most of `broken` while it was usual.
     most: f32,
-    /// All requests, and those that break a rule, as far as they are learned.
-    learned: (f32, f32),
+    /// All requests, and those that break a rule, as far as they are learned. Halved when they are too many to be told.
+    learned: (u16, u16),
     /// The same before the span that runs.
-    settled: (f32, f32),
+    settled: (u16, u16),
     /// Requests of the span that runs that break a rule and were learned.
     spent: u8,
     persistent: bool,
 }
 
-impl short::Use for Use {
-    type Key = EndpointId;
+/// Part of the keyed hash of an endpoint: enough to tell apart the few of one principal.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
+)]
+struct Key(u32);
 
-    fn key(&self) -> EndpointId {
+impl From<EndpointId> for Key {
+    #[allow(clippy::cast_possible_truncation, reason = "part of a hash")]
+    fn from(endpoint: EndpointId) -> Self {
+        Self(endpoint.0 as u32)
+    }
+}
+
+impl short::Use for Use {
+    type Key = Key;
+
+    fn key(&self) -> Key {
         self.endpoint
     }
 
@@ -77,7 +91,7 @@ impl short::Use for Use {
 }
 
 impl Use {
-    const fn new(endpoint: EndpointId, last: u32) -> Self {
+    const fn new(endpoint: Key, last: u32) -> Self {
         Self {
             endpoint,
             last,
@@ -85,8 +99,8 @@ impl Use {
             broken: 0.0,
             refused: 0.0,
             most: 0.0,
-            learned: (0.0, 0.0),
-            settled: (0.0, 0.0),
+            learned: (0, 0),
+            settled: (0, 0),
             spent: 0,
             persistent: false,
         }
@@ -107,6 +121,15 @@ impl Use {
         self.last = now;
     }
 
+    fn learn(&mut self, broken: bool) {
+        if self.learned.0 == u16::MAX {
+            self.learned.0 /= 2;
+            self.learned.1 /= 2;
+        }
+        self.learned.0 += 1;
+        self.learned.1 += u16::from(broken);
+    }
+
     /// Whether a request is to be learned: none in a span behind the first few that break a rule. Sound ones neither, so
     /// that the share stays what it is.
     fn admits(&mut self, broken: bool) -> bool {
@@ -117,6 +140,9 @@ impl Use {
 }
 
 impl SchemaHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize = Uses::<[Use; 0], MOST_USES>::MOST_BYTES;
+
     /// Takes a request that was held against rules: adds to the epoch, and says whether the principal has gone astray.
     pub(in crate::analysis) fn observe(
         &mut self,
@@ -128,15 +154,15 @@ impl SchemaHabit {
         let observation = scene.observation;
         let now = scene.seconds();
         let broken = observation.violations > 0;
-        let used = self.0.of(endpoint, || Use::new(endpoint, now));
+        let key = endpoint.into();
+        let used = self.0.of(key, || Use::new(key, now));
         used.fade(now);
         used.calls += 1.0;
         let sum = epoch.0.entry(endpoint).or_default();
         if used.admits(broken) {
             sum.calls += 1;
             sum.broken += u32::from(broken);
-            used.learned.0 += 1.0;
-            used.learned.1 += f32::from(u8::from(broken));
+            used.learn(broken);
         }
         if !broken {
             return None;
@@ -162,6 +188,17 @@ impl SchemaHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.0.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut habit = Self::default();
+        for n in 0..2 * MOST_USES as u64 {
+            let key = EndpointId(n).into();
+            habit.0.of(key, || Use::new(key, 0));
+        }
+        habit
     }
 }
 
@@ -255,7 +292,7 @@ impl Norm {
     }
 
     /// The share that is usual: at the endpoint, or for the principal itself if that is more.
-    fn usual(&self, (own_calls, own_broken): (f32, f32)) -> f64 {
+    fn usual(&self, (own_calls, own_broken): (u16, u16)) -> f64 {
         let everybody = (self.broken + PRIOR.0) / (self.calls + PRIOR.1);
         let own = f64::from(own_broken) / (f64::from(own_calls) + WEIGHT);
         everybody.max(own).min(0.95)
@@ -346,6 +383,15 @@ fn tail(broken: f64, calls: f64, share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_learned_keeps_its_share_however_much_it_is() {
+        let mut used = Use::new(Key(1), 0);
+        (0..1_000_000).for_each(|n| used.learn(n % 10 == 0));
+        let (calls, broken) = used.learned;
+        let share = f64::from(broken) / f64::from(calls);
+        assert!(calls > 30_000 && (share - 0.1).abs() < 1e-3, "{used:?}");
+    }
 
     #[test]
     fn the_tail_adds_up() {

@@ -93,6 +93,10 @@ impl Default for SequenceHabit {
 }
 
 impl SequenceHabit {
+    /// Most heap bytes.
+    pub(in crate::analysis) const MOST_BYTES: usize =
+        Exact::<Number>::most_bytes(MAX_PLACES) + Exact::<Step>::most_bytes(MAX_STEPS);
+
     /// Looks at a call; returns what is unusual about its place in the order.
     pub(in crate::analysis) fn observe(
         &mut self,
@@ -290,6 +294,18 @@ impl SequenceHabit {
     #[cfg(test)]
     pub(in crate::analysis) fn heap(&self) -> usize {
         self.places.heap() + self.steps.heap()
+    }
+
+    /// As full as can be.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let (mut habit, mut sums) = (Self::default(), CrowdSums::default());
+        for from in 1..=2 * MAX_PLACES as Number {
+            for to in 1..=4 {
+                habit.learn((from, to), 1.0, true, &mut sums);
+            }
+        }
+        habit
     }
 }
 

@@ -3,18 +3,16 @@
 //! Two generations: what was not touched again for one to two weeks, or for as long as it takes to fill a filter by half, is
 //! forgotten.
 
-use crate::analysis::short::Exact;
-#[cfg(test)]
-use crate::analysis::short::allocated;
+use crate::analysis::short::{Exact, boxed};
 
 /// Seconds after which a generation becomes the older one.
 const GENERATION_SECONDS: u32 = 7 * 86_400;
 /// Short hashes kept as such in a generation: 2 bytes each, mistaken once in 65,536 / 256 objects at most.
 const MAX_EXACT: usize = 256;
-/// Words of a filter: 576 bytes.
-const WORDS: usize = 72;
+/// Words of a filter: 512 bytes.
+const WORDS: usize = 64;
 /// Bits a filter may have set before it is full: half.
-const MAX_BITS: u32 = 2_304;
+const MAX_BITS: u32 = 2_048;
 
 /// The objects touched in one generation.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -108,6 +106,12 @@ pub(in crate::analysis) struct Touched {
 }
 
 impl Touched {
+    /// Most heap bytes: of two generations, each either a list or a filter.
+    pub(in crate::analysis) const MOST_BYTES: usize = {
+        let (list, filter) = (Exact::<u16>::most_bytes(MAX_EXACT), boxed::<Filter>());
+        2 * if list > filter { list } else { filter }
+    };
+
     /// Notes an object; returns whether it was never touched as far as is remembered.
     pub(in crate::analysis) fn add(&mut self, hash: u64, seconds: u32) -> bool {
         if self.since == 0 {
@@ -137,10 +141,20 @@ impl Touched {
         [&self.now, &self.before]
             .map(|generation| match generation {
                 Generation::Exact(list) => list.heap(),
-                Generation::Filter(_) => allocated(size_of::<Filter>()),
+                Generation::Filter(_) => boxed::<Filter>(),
             })
             .iter()
             .sum()
+    }
+
+    /// Both generations in the form that is larger.
+    #[cfg(test)]
+    pub(in crate::analysis) fn full() -> Self {
+        let mut touched = Self::default();
+        (0..20_000_u64).for_each(|n| {
+            touched.add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), 1);
+        });
+        touched
     }
 }
 
@@ -166,7 +180,7 @@ mod tests {
         let mut touched = Touched::default();
         let new = (0..20_000).filter(|&n| touched.add(hash(n), 100)).count();
         assert!(new >= 17_500, "{new}");
-        assert!(touched.heap() <= 1_600, "{}", touched.heap());
+        assert!(touched.heap() <= Touched::MOST_BYTES);
         assert!(!touched.add(hash(19_999), 100));
     }
 

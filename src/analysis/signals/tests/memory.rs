@@ -11,6 +11,7 @@ use super::habits::{mixed, object};
 use super::{DAY, HOUR, Story};
 use crate::analysis::Settings;
 use crate::analysis::population::{Closed, Population, epoch_end, epoch_of};
+use crate::analysis::principal::MOST_BYTES_OF_TOKEN;
 use crate::analysis::shard::{Context, Seen, Shard};
 use crate::analysis::share::Share;
 use crate::observation::{AgentClass, Country, EndpointId, Observation, TextId};
@@ -123,5 +124,5 @@ fn a_hostile_token_stays_under_6_kib_with_all_its_habits() {
         });
     }
     let most = *sizes(story).last().unwrap();
-    assert!(most <= 6 << 10, "{most} bytes");
+    assert!(most <= MOST_BYTES_OF_TOKEN, "{most} bytes");
 }
