@@ -39,6 +39,31 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All of them.
+    pub(super) const ALL: [Self; 21] = [
+        Self::Volume,
+        Self::EndpointNovel,
+        Self::NewEndpoint,
+        Self::ShadowEndpoint,
+        Self::Sequence,
+        Self::PayloadRequest,
+        Self::PayloadResponse,
+        Self::FieldErrors,
+        Self::Geo,
+        Self::Agent,
+        Self::ConcurrentUse,
+        Self::Hours,
+        Self::Enumeration,
+        Self::DeniedObjects,
+        Self::AuthFailures,
+        Self::EndpointErrors,
+        Self::EndpointLatency,
+        Self::PathScan,
+        Self::SecretExposed,
+        Self::SchemaViolation,
+        Self::TokenHygiene,
+    ];
+
     /// The name in alerts and labels.
     pub const fn name(self) -> &'static str {
         match self {
@@ -132,6 +157,8 @@ pub struct Alert {
     pub severity: Severity,
     /// 0 to 1.
     pub score: f64,
+    /// 0 to 1: how much all signals that alerted about the subject within the hour say together, notes aside.
+    pub risk: f64,
     /// What it is about.
     pub subject: Subject,
     /// The token involved, where one is.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use super::alert::{Alert, Evidence, Severity, Signal, Subject};
 use super::signals::Thresholds;
 use crate::clock::{EventTime, NANOS_PER_SECOND};
@@ -56,6 +58,8 @@ struct Open {
     started: EventTime,
     told: EventTime,
     severity: Severity,
+    /// The highest of its scores.
+    score: f64,
 }
 
 impl AlertBook {
@@ -85,6 +89,7 @@ impl AlertBook {
                     update: open.update + 1,
                     told: now,
                     severity: finding.severity.unwrap_or(severity.max(open.severity)),
+                    score: score.max(open.score),
                     ..*open
                 }
             }
@@ -94,11 +99,30 @@ impl AlertBook {
                 started: now,
                 told: now,
                 severity,
+                score,
             },
         };
         self.open.insert(key, open);
+        let risk = self.risk(finding.subject, now, hold);
         self.make_room(now, hold);
-        Some(finding.into_alert(open, score))
+        Some(finding.into_alert(open, score, risk))
+    }
+
+    /// The noisy-or of the scores of all signals that were told about a subject within `hold` before `now`; notes do not count.
+    ///
+    /// A subject has all its alerts in one book, so that neither workers nor a restart change it.
+    fn risk(&self, subject: Subject, now: EventTime, hold: u64) -> f64 {
+        let mut scores: SmallVec<[_; 4]> = SmallVec::new();
+        for signal in Signal::ALL {
+            let open = self.open.get(&(signal, subject));
+            let open = open.filter(|open| open.severity > Severity::Info);
+            let open = open.filter(|open| now.nanos_since(open.told) < hold);
+            scores.extend(open.map(|open| (open.score, signal.name())));
+        }
+        // In one order, so that the product of the same scores is the same to the bit.
+        scores.sort_unstable_by(|(a, one), (b, other)| a.total_cmp(b).then(one.cmp(other)));
+        let nothing: f64 = scores.iter().map(|(score, _)| 1.0 - score).product();
+        libm::round((1.0 - nothing) * 1e4) / 1e4
     }
 
     /// Drops the alerts about a principal; returns how many those were.
@@ -134,7 +158,7 @@ impl AlertBook {
 }
 
 impl Finding {
-    fn into_alert(self, open: Open, score: f64) -> Alert {
+    fn into_alert(self, open: Open, score: f64, risk: f64) -> Alert {
         let span = self.seconds.saturating_mul(NANOS_PER_SECOND);
         Alert {
             id: open.id,
@@ -145,6 +169,7 @@ impl Finding {
             signal: self.signal,
             severity: open.severity,
             score,
+            risk,
             subject: self.subject,
             token: self.involved.token,
             client: self.involved.client,
@@ -237,6 +262,41 @@ mod tests {
         let next = book.raise(finding(13_601, 14.0), &limits).unwrap();
         assert_ne!(next.id, first.id);
         assert_eq!(next.update, 0);
+    }
+
+    #[test]
+    fn the_risk_of_a_subject_is_that_of_all_its_alerts_within_the_hour() {
+        let (mut book, limits) = (AlertBook::default(), Thresholds::default());
+        let mut raise = |signal, seconds, surprise, severity| {
+            let finding = Finding {
+                signal,
+                severity,
+                ..finding(seconds, surprise)
+            };
+            let alert = book.raise(finding, &limits).unwrap();
+            // Over a restart it is the same.
+            book = postcard::from_bytes(&postcard::to_allocvec(&book).unwrap()).unwrap();
+            (alert.score, alert.risk)
+        };
+        let (volume, alone) = raise(Signal::Volume, 10_000, 14.0, None);
+        assert_eq!(volume, alone);
+        let (geo, both) = raise(Signal::Geo, 12_000, 9.0, None);
+        let expected = 1.0 - (1.0 - volume) * (1.0 - geo);
+        assert!((both - expected).abs() < 1e-4 && both > volume, "{both}");
+        // A note adds nothing.
+        let note = raise(Signal::Hours, 12_100, 9.0, Some(Severity::Info));
+        assert_eq!(note.1, both);
+        // What is less by now was as much within the hour.
+        let (less, still) = raise(Signal::Geo, 13_000, 7.0, None);
+        assert!(less < geo && still == both, "{still}");
+        // The first is over an hour old; what is told of another subject was never in it.
+        let mut other = finding(13_700, 30.0);
+        other.subject = Subject::Client(PrincipalKey(5));
+        let other_alert = AlertBook::default().raise(other, &limits).unwrap();
+        assert_eq!(other_alert.risk, other_alert.score);
+        let (agent, now) = raise(Signal::Agent, 13_700, 9.0, None);
+        let expected = 1.0 - (1.0 - agent) * (1.0 - geo);
+        assert!((now - expected).abs() < 1e-4, "{now}");
     }
 
     #[test]

@@ -129,7 +129,14 @@ fn alerts(page: &mut Page, names: &dyn Names, summary: &Summary) {
     page.table(
         "alerts",
         "Alerts",
-        &["time", "severity", "signal", "who", "what is unusual"],
+        &[
+            "time",
+            "severity",
+            "signal",
+            "who",
+            "risk",
+            "what is unusual",
+        ],
     );
     for alert in summary.alerts.iter().rev().take(ROWS) {
         let words = SubjectWords::of(alert, names);
@@ -144,6 +151,7 @@ fn alerts(page: &mut Page, names: &dyn Names, summary: &Summary) {
         ));
         page.cell(alert.signal.name());
         page.code(&who.unwrap_or_default());
+        page.number(alert.risk);
         page.cell(&explain::sentence(alert, names));
         page.raw("</tr>");
     }
@@ -490,7 +498,7 @@ pub(super) fn json(state: &OperatorState) -> String {
             let words = SubjectWords::of(alert, names);
             json!({
                 "time": alert.time.to_string(), "signal": alert.signal.name(), "severity": alert.severity.name(),
-                "score": alert.score, "token": words.token, "client": words.client, "endpoint": words.endpoint,
+                "score": alert.score, "risk": alert.risk, "token": words.token, "client": words.client, "endpoint": words.endpoint,
                 "explanation": explain::sentence(alert, names),
             })
         })

@@ -354,11 +354,15 @@ fn alerts(out: &mut String, alerts: &[Value]) {
         let subject = field(alert, field(alert, "subject"));
         writeln!(
             out,
-            "  {}  {:<6}  {:<16}  {}",
+            "  {}  {:<6}  {:<16}  {}  risk {:.2}",
             field(alert, "time"),
             field(alert, "severity"),
             field(alert, "signal"),
-            printable(subject)
+            printable(subject),
+            alert
+                .get("risk")
+                .and_then(Value::as_f64)
+                .unwrap_or_default()
         )
         .unwrap_or_default();
         writeln!(out, "    {}", printable(field(alert, "explanation"))).unwrap_or_default();

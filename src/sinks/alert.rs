@@ -45,6 +45,7 @@ impl AlertEncoder {
         object.word("signal", alert.signal.name());
         object.word("severity", alert.severity.name());
         object.float("score", alert.score);
+        object.float("risk", alert.risk);
         let who = Involved::of(alert);
         object.word("subject", who.subject);
         if let Some(token) = who.token {

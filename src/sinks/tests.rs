@@ -210,6 +210,7 @@ pub(crate) fn alert() -> Alert {
         signal: Signal::Volume,
         severity: Severity::High,
         score: 0.5,
+        risk: 0.75,
         subject: Subject::Token(PrincipalKey(7)),
         token: None,
         client: Some(PrincipalKey(9)),
