@@ -11,12 +11,13 @@ use smallvec::SmallVec;
 
 use super::keyed::KeyedMap;
 use super::shard::Users;
+use super::sums::KeyedSums;
 use super::table::Table;
 use crate::clock::Tick;
 use crate::observation::{Admitted, PrincipalKey, TextId};
 
 /// Changes of the number of principals behind texts, from one epoch.
-pub(super) type TextChanges = BTreeMap<TextId, i64>;
+pub(super) type TextChanges = KeyedSums<TextId, i64>;
 
 /// The texts of one shard that wait for admission.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl WaitingTexts {
         };
         if users.len() < self.k && !users.contains(&user) {
             users.push(user);
-            *changes.entry(text).or_default() += 1;
+            *changes.of(text) += 1;
         }
     }
 
@@ -76,7 +77,7 @@ impl WaitingTexts {
 }
 
 fn take_back(text: TextId, users: &Users, changes: &mut TextChanges) {
-    *changes.entry(text).or_default() -= i64::try_from(users.len()).unwrap_or(i64::MAX);
+    *changes.of(text) -= i64::try_from(users.len()).unwrap_or(i64::MAX);
 }
 
 /// The texts of all shards: how many principals used each, and which are admitted. Admission is for good.
@@ -90,11 +91,11 @@ pub(super) struct Admissions {
 const MAX_ADMITTED: usize = 65_536;
 
 impl Admissions {
-    /// Takes the changes of one epoch; returns whether anything was admitted.
-    pub(super) fn absorb(&mut self, changes: &TextChanges, k: usize) -> bool {
+    /// Takes the changes of one epoch and forgets them there; returns whether anything was admitted.
+    pub(super) fn absorb(&mut self, changes: &mut TextChanges, k: usize) -> bool {
         let before = self.admitted.len();
         let k = i64::try_from(k).unwrap_or(i64::MAX);
-        for (&text, &change) in changes {
+        for (text, change) in changes.drain() {
             let users = self.waiting.get(&text).copied().unwrap_or(0) + change;
             if self.admitted.binary_search(&text).is_ok() {
                 continue;
@@ -134,6 +135,11 @@ pub(super) struct AdmittedTexts {
 }
 
 impl AdmittedTexts {
+    /// Whether these are the very same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.index, &other.index)
+    }
+
     /// Whether users of this text need not be counted: there is none, it is known, or it is admitted.
     pub(super) fn settled(&self, text: TextId) -> bool {
         !text.is_some() || text.is_known() || self.index.get(text).is_some()
@@ -147,7 +153,7 @@ mod tests {
     const TEXT: TextId = TextId(77);
 
     fn note(shard: &mut WaitingTexts, user: u128) -> TextChanges {
-        let mut changes = TextChanges::new();
+        let mut changes = TextChanges::default();
         shard.note(TEXT, PrincipalKey(user), Tick(1), &mut changes);
         changes
     }
@@ -156,11 +162,14 @@ mod tests {
     fn k_principals_of_several_shards_admit_a_text() {
         let (mut a, mut b) = (WaitingTexts::new(10, 3), WaitingTexts::new(10, 3));
         let mut all = Admissions::default();
-        assert!(!all.absorb(&note(&mut a, 1), 3));
-        assert!(!all.absorb(&note(&mut a, 1), 3), "the same principal again");
-        assert!(!all.absorb(&note(&mut b, 2), 3));
+        assert!(!all.absorb(&mut note(&mut a, 1), 3));
+        assert!(
+            !all.absorb(&mut note(&mut a, 1), 3),
+            "the same principal again"
+        );
+        assert!(!all.absorb(&mut note(&mut b, 2), 3));
         assert!(!all.publish().settled(TEXT));
-        assert!(all.absorb(&note(&mut a, 3), 3));
+        assert!(all.absorb(&mut note(&mut a, 3), 3));
         assert!(all.publish().settled(TEXT));
         assert!(all.publish().list.admits(TEXT));
     }
@@ -170,7 +179,7 @@ mod tests {
         let mut shard = WaitingTexts::new(1, 2);
         let mut all = Admissions::default();
         for tick in 0..6 {
-            let mut changes = TextChanges::new();
+            let mut changes = TextChanges::default();
             shard.note(TEXT, PrincipalKey(1), Tick(2 * tick), &mut changes);
             shard.note(
                 TextId(5 + tick),
@@ -179,7 +188,7 @@ mod tests {
                 &mut changes,
             );
             shard.shrink(&mut changes);
-            assert!(!all.absorb(&changes, 2));
+            assert!(!all.absorb(&mut changes, 2));
         }
         assert!(!all.publish().settled(TEXT));
     }

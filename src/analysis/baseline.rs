@@ -10,6 +10,8 @@
     reason = "statistics of counts far below 2^24 and of bounded logarithms"
 )]
 
+use std::sync::LazyLock;
+
 use super::fixed::Moments;
 
 /// What is expected of somebody unknown: mean and standard deviation of a logarithm.
@@ -47,9 +49,11 @@ const LOG_UNITS: f64 = 2_048.0;
 /// No more than 60 squares; less than one unit of them is nothing beside [`SD_FLOOR`].
 const SQUARE_UNITS: f64 = 64.0;
 
-/// In whole units.
+/// In whole units, half a unit up.
 fn units(x: f64, of: f64) -> u16 {
-    libm::round(x * of).clamp(0.0, 65_535.0) as u16
+    let x = (x * of).clamp(0.0, 65_535.0);
+    let whole = x as u16;
+    whole + u16::from(x - f64::from(whole) >= 0.5)
 }
 
 /// What a baseline and a prior expect of the next value.
@@ -64,6 +68,57 @@ impl Expected {
     pub(super) fn surprise(&self, x: f64) -> f64 {
         normal_surprise((x - self.mean) / self.sd)
     }
+
+    /// The step of a calibration histogram that the surprise of `x` falls in.
+    pub(super) fn step(&self, x: f64) -> usize {
+        surprise_step((x - self.mean) / self.sd)
+    }
+}
+
+/// The natural logarithm of one more than a count: that of a small one is looked up.
+pub(super) fn log_count(n: u32) -> f64 {
+    static SMALL: LazyLock<[f64; 64]> =
+        LazyLock::new(|| std::array::from_fn(|n| libm::log1p(n as f64)));
+    let small = SMALL.get(n as usize).copied();
+    small.unwrap_or_else(|| libm::log1p(f64::from(n)))
+}
+
+/// Least step of a surprise above the mean: ln 2 in [`STEPS`].
+const FIRST_STEP: usize = 3;
+/// So near to a bound, in standard deviations, the surprise is worked out: far more than what it may be off by.
+const NEAR: f64 = 1e-9;
+
+/// The step of [`normal_surprise`]. Hardly any value is far out: the bounds of the lower steps are worked out once.
+fn surprise_step(z: f64) -> usize {
+    static BOUNDS: LazyLock<[f64; 37]> =
+        LazyLock::new(|| std::array::from_fn(|n| bound_of(FIRST_STEP + 1 + n)));
+    if z <= 0.0 {
+        return 0;
+    }
+    let above = BOUNDS.partition_point(|&bound| bound <= z);
+    let (lower, upper) = (above.checked_sub(1), Some(above));
+    let near = |at: Option<usize>| {
+        let bound = at.and_then(|at| BOUNDS.get(at));
+        bound.is_some_and(|bound| (z - bound).abs() < NEAR)
+    };
+    if above == BOUNDS.len() || near(lower) || near(upper) {
+        return calibration_step(normal_surprise(z));
+    }
+    FIRST_STEP + above
+}
+
+/// Where a step begins, in standard deviations: 10 are more than any of the lower steps needs.
+fn bound_of(step: usize) -> f64 {
+    let (mut below, mut above) = (0.0, 10.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(below, above);
+        if calibration_step(normal_surprise(middle)) < step {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    above
 }
 
 impl Baseline {
@@ -211,7 +266,11 @@ impl Calibration {
             return;
         }
         let (mut above, mut upper) = (0.0, None);
-        for (step, count) in self.histogram.iter().enumerate().rev() {
+        // Most of the high steps never see anything.
+        let is_empty = |steps: &&[f64]| steps.iter().fold(0, |any, n| any | n.to_bits()) == 0;
+        let empty = 8 * self.histogram.rchunks_exact(8).take_while(is_empty).count();
+        let used = self.histogram.iter().enumerate();
+        for (step, count) in used.rev().skip(empty) {
             if *count == 0.0 {
                 continue;
             }
@@ -394,6 +453,30 @@ mod tests {
         assert!((libm::exp(-normal_surprise(1.644_854)) - 0.05).abs() < 1e-6);
         assert!((normal_surprise(4.753_424) - 13.815_51).abs() < 1e-4);
         assert_eq!(normal_surprise(-1.0), 0.0);
+    }
+
+    #[test]
+    fn steps_looked_up_are_those_worked_out() {
+        for n in -1_000..120_000 {
+            let z = f64::from(n) / 10_000.0;
+            assert_eq!(
+                surprise_step(z),
+                calibration_step(normal_surprise(z)),
+                "{z}"
+            );
+        }
+        for step in FIRST_STEP + 1..40 {
+            for off in [-2e-9, -1e-10, -1e-15, 0.0, 1e-15, 1e-10, 2e-9] {
+                let z = bound_of(step) + off;
+                assert_eq!(
+                    surprise_step(z),
+                    calibration_step(normal_surprise(z)),
+                    "{z}"
+                );
+            }
+        }
+        assert_eq!(log_count(7).to_bits(), libm::log1p(7.0).to_bits());
+        assert_eq!(log_count(900).to_bits(), libm::log1p(900.0).to_bits());
     }
 
     #[test]

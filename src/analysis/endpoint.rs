@@ -157,6 +157,13 @@ impl EndpointEpoch {
         }
     }
 
+    /// Forgets everything, if there is anything.
+    pub(super) fn clear(&mut self) {
+        if self.seen > 0 {
+            *self = Self::default();
+        }
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.seen += other.seen;
         self.calls += other.calls;

@@ -108,6 +108,7 @@ impl Shared {
                 settings,
                 outputs,
                 version: 0,
+                waiting: 0,
                 abandoned: false,
                 passed: vec![0; workers],
                 applied: vec![0; workers],
@@ -137,19 +138,25 @@ impl Shared {
     /// Tells waiting workers that `exchange` has changed.
     pub(super) fn announce(&self, mut exchange: MutexGuard<'_, Exchange>) {
         exchange.version += 1;
+        let awaited = exchange.waiting > 0;
         drop(exchange);
-        self.changed.notify_all();
+        // To tell nobody would be a system call all the same.
+        if awaited {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until something changed since `version`.
     pub(super) fn wait_beyond(&self, version: u64) -> Result<(), Abandoned> {
         let mut exchange = self.lock();
+        exchange.waiting += 1;
         while exchange.version == version && !exchange.abandoned {
             exchange = self
                 .changed
                 .wait(exchange)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        exchange.waiting -= 1;
         if exchange.abandoned {
             Err(Abandoned)
         } else {
@@ -174,6 +181,8 @@ pub(super) struct Exchange {
     settings: Arc<Settings>,
     outputs: Sender<Output>,
     pub(super) version: u64,
+    /// Workers that wait for another version.
+    waiting: usize,
     pub(super) abandoned: bool,
     /// Markers that each worker has passed.
     passed: Vec<u64>,

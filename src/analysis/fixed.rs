@@ -30,7 +30,8 @@ impl Moments {
         };
         self.n += 1;
         self.sum += fixed;
-        self.squares += i128::from(fixed) * i128::from(fixed);
+        // Below 2^52.
+        self.squares += i128::from(fixed * fixed);
     }
 
     /// Adds a whole sample.
@@ -61,13 +62,21 @@ impl Moments {
     /// The sum of squared distances from the mean.
     pub(super) fn spread(&self) -> f64 {
         let mean = self.mean();
-        (self.squares as f64 / (SCALE * SCALE) - self.n as f64 * mean * mean).max(0.0)
+        let squares = i64::try_from(self.squares).map_or_else(|_| many(self.squares), |n| n as f64);
+        (squares / (SCALE * SCALE) - self.n as f64 * mean * mean).max(0.0)
     }
 
     /// The largest.
     pub(super) fn max(&self) -> f64 {
         self.max as f64 / SCALE
     }
+}
+
+/// The same as from 64 bits, which the processor does by itself: apart, or it would be done each time.
+#[cold]
+#[inline(never)]
+fn many(squares: i128) -> f64 {
+    squares as f64
 }
 
 #[cfg(test)]

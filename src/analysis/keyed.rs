@@ -34,6 +34,10 @@ impl<K: Copy + Eq + Hash> KeyedMap<K> {
         self.0.get(&key).map(|&number| number as usize)
     }
 
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(super) fn insert(&mut self, key: K, number: usize) {
         self.0
             .insert(key, u32::try_from(number).unwrap_or(u32::MAX));
@@ -70,6 +74,11 @@ impl Places {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         let hash_at = |&at: &u32| of(at as usize).map_or(0, hash);
         self.0.insert_unique(hash(key), at, hash_at);
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Forgets a key; returns its place.

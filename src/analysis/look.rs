@@ -1,7 +1,5 @@
 //! One observation before all signals about its principal.
 
-use smallvec::SmallVec;
-
 use super::book::Finding;
 use super::population::Snapshot;
 use super::principal::{Firsts, Principal};
@@ -17,7 +15,8 @@ pub(super) struct Look<'a, 'b> {
     pub(super) scene: &'b Scene<'a>,
     pub(super) snapshot: &'a Snapshot,
     pub(super) epoch: &'b mut EpochSums,
-    pub(super) findings: SmallVec<[Finding; 2]>,
+    /// Mostly none, so that they are cheap to hand on.
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Look<'_, '_> {
@@ -61,9 +60,7 @@ impl Look<'_, '_> {
                 reach::adopt(number, principal.endpoints(), &mut self.epoch.crowd);
             }
         }
-        let [place, program] = own.origin.observe(scene);
-        self.find(place);
-        self.find(program);
+        own.origin.observe(scene, &mut self.findings);
         let sums = &mut self.epoch.crowd;
         let order = own.sequence.observe(scene, sums);
         let skips = own.skips.observe(scene, firsts.calls, sums);

@@ -55,6 +55,7 @@ mod shard;
 mod share;
 mod short;
 mod summarize;
+mod sums;
 mod table;
 mod toplist;
 

@@ -62,7 +62,9 @@ pub(super) struct Snapshot {
     pub(super) templates: (Templates, u64),
     /// What all tokens together have taught, hourly.
     pub(super) crowd: Arc<CrowdNorms>,
-    endpoints: Arc<[EndpointNorm]>,
+    endpoints: Vec<EndpointNorm>,
+    /// Of an endpoint of which nothing is known.
+    unknown: EndpointNorm,
     numbers: Arc<KeyedMap<EndpointId>>,
     ids: Arc<[EndpointId]>,
 }
@@ -70,8 +72,8 @@ pub(super) struct Snapshot {
 /// What is known about an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EndpointNorm {
-    /// Sizes of bodies: request, response.
-    pub(super) sizes: [SizeModel; 2],
+    /// Sizes of bodies: request, response. Each with the most that is learned.
+    pub(super) sizes: [(SizeModel, f64); 2],
     /// How long answers take.
     pub(super) latency: LatencyNorm,
     /// The share of calls that are refused for a field.
@@ -90,11 +92,12 @@ impl Default for EndpointNorm {
 
 impl Snapshot {
     /// What is known about an endpoint.
-    pub(super) fn norm(&self, place: Place) -> EndpointNorm {
-        match place {
-            Place::Known(number) => self.endpoints.get(number).copied().unwrap_or_default(),
-            Place::Newcomer(_) => EndpointNorm::default(),
-        }
+    pub(super) fn norm(&self, place: Place) -> &EndpointNorm {
+        let known = match place {
+            Place::Known(number) => self.endpoints.get(number),
+            Place::Newcomer(_) => None,
+        };
+        known.unwrap_or(&self.unknown)
     }
 
     /// The number of an endpoint that is told apart.
@@ -162,8 +165,6 @@ pub(super) struct Population {
     ids: Vec<EndpointId>,
     numbers: KeyedMap<EndpointId>,
     endpoints: Vec<EndpointModel>,
-    /// What they say, for the next snapshot.
-    norms: Vec<EndpointNorm>,
     sums: Vec<EndpointEpoch>,
     /// Endpoints that ever answered with success.
     born: usize,
@@ -176,12 +177,20 @@ pub(super) struct Population {
     told: Told,
     shadows: Shadows,
     schema: SchemaNorms,
-    touched: BTreeSet<usize>,
+    /// Numbers of the endpoints called in the open epoch, in any order.
+    touched: Vec<usize>,
     newcomers: BTreeMap<EndpointId, EndpointEpoch>,
     texts: Admissions,
     routes: Learner,
     epoch: EpochSums,
     snapshot: Arc<Snapshot>,
+    /// The snapshot before: nobody needs it any more, so it is brought up to date and becomes the next one.
+    spare: Option<Arc<Snapshot>>,
+    /// What this epoch changed, and the last one, which the spare lacks.
+    changed: ByEndpoint,
+    lately: ByEndpoint,
+    /// Nothing put off.
+    nothing: Arc<[Deferred]>,
     encrypted: bool,
     history: Option<Keeper>,
 }
@@ -202,8 +211,12 @@ impl Population {
         share.drain_endpoints(|place, epoch| match place {
             Place::Known(number) => {
                 if let Some(sum) = sums.get_mut(number) {
-                    sum.merge(epoch);
-                    touched.insert(number);
+                    if sum.seen == 0 {
+                        std::mem::swap(sum, epoch);
+                    } else {
+                        sum.merge(epoch);
+                    }
+                    touched.push(number);
                 }
             }
             Place::Newcomer(endpoint) => newcomers.entry(endpoint).or_default().merge(epoch),
@@ -213,9 +226,8 @@ impl Population {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        for (text, change) in std::mem::take(&mut more.texts) {
-            *self.epoch.texts.entry(text).or_default() += change;
-        }
+        let texts = &mut self.epoch.texts;
+        texts.drain_from(&mut more.texts, |sum, change| *sum += change);
         self.epoch.deferred.append(&mut more.deferred);
         self.epoch.crowd.drain_from(&mut more.crowd);
         self.epoch.exposures.absorb(&mut more.exposures);
@@ -226,7 +238,9 @@ impl Population {
             note_path(&mut self.epoch.made, endpoint, path);
         }
         self.encrypted |= std::mem::take(&mut more.encrypted);
-        self.epoch.history.append(std::mem::take(&mut more.history));
+        if self.history.is_some() {
+            self.epoch.history.append(std::mem::take(&mut more.history));
+        }
     }
 
     /// The history so far, if one is kept.
@@ -266,16 +280,16 @@ impl Population {
         self.started = self.started.or(self.epoch.first.take());
         let known = self.ids.len();
         self.admit_newcomers(settings, end, tally);
-        let texts = std::mem::take(&mut self.epoch.texts);
-        let texts_changed = self.texts.absorb(&texts, settings.k);
-        let touched = std::mem::take(&mut self.touched);
+        let texts_changed = self.texts.absorb(&mut self.epoch.texts, settings.k);
         self.tell_shadows(&settings.thresholds, end, alerts);
-        self.schema.learn(&mut self.epoch.schema, end);
-        self.learn_endpoints(&touched, end, &settings.thresholds, alerts);
-        let mut lessons = std::mem::take(&mut self.epoch.routes);
+        let schema = &mut self.epoch.schema;
+        self.schema.learn(schema, end, &mut self.changed.rules);
+        self.learn_endpoints(end, &settings.thresholds, alerts);
+        let lessons = &mut self.epoch.routes;
         let templates = if settings.learn_templates {
-            self.routes.learn(&mut lessons, (settings.k, last), tally)
+            self.routes.learn(lessons, (settings.k, last), tally)
         } else {
+            lessons.clear();
             None
         };
         self.crowd.learn(&mut self.epoch.crowd);
@@ -283,23 +297,30 @@ impl Population {
         for finding in exposed {
             alerts.extend(self.raise(finding, &settings.thresholds));
         }
-        let history = std::mem::take(&mut self.epoch.history);
         if let Some(keeper) = &mut self.history {
+            let history = std::mem::take(&mut self.epoch.history);
             tally.add(Tally::LimitHistory, keeper.close_epoch(history, end));
         }
         self.publish(Changes {
             endpoints: self.ids.len() != known,
-            sizes: !touched.is_empty(),
             texts: texts_changed,
             templates,
             end,
         });
-        let mut deferred = std::mem::take(&mut self.epoch.deferred);
-        deferred.sort_unstable_by_key(|deferred| deferred.observation.order());
         Closed {
             snapshot: Arc::clone(&self.snapshot),
-            deferred: deferred.into(),
+            deferred: self.put_off(),
         }
+    }
+
+    /// What was put off to the next epoch, in order.
+    fn put_off(&mut self) -> Arc<[Deferred]> {
+        if self.epoch.deferred.is_empty() {
+            return Arc::clone(&self.nothing);
+        }
+        let mut deferred = std::mem::take(&mut self.epoch.deferred);
+        deferred.sort_unstable_by_key(|deferred| deferred.observation.order());
+        deferred.into()
     }
 
     fn tell_shadows(&mut self, thresholds: &Thresholds, end: EventTime, alerts: &mut Vec<Alert>) {
@@ -325,6 +346,9 @@ impl Population {
     }
 
     fn admit_newcomers(&mut self, settings: &Settings, end: EventTime, tally: &TallySheet) {
+        if self.newcomers.is_empty() {
+            return;
+        }
         let mut newcomers: Vec<_> = std::mem::take(&mut self.newcomers).into_iter().collect();
         // The first to succeed find room first: scans for paths that do not exist must not fill the table.
         newcomers.sort_by_key(|(endpoint, epoch)| {
@@ -341,7 +365,7 @@ impl Population {
             };
             if let Some(sum) = self.sums.get_mut(number) {
                 sum.merge(&epoch);
-                self.touched.insert(number);
+                self.touched.push(number);
             }
         }
     }
@@ -363,7 +387,6 @@ impl Population {
             service: ServiceId::default(),
             path,
         };
-        self.norms.push(model.norm());
         self.endpoints.push(model);
         number
     }
@@ -371,7 +394,6 @@ impl Population {
     /// Scores and learns what the epoch brought, in the order of endpoint numbers.
     fn learn_endpoints(
         &mut self,
-        touched: &BTreeSet<usize>,
         end: EventTime,
         thresholds: &Thresholds,
         alerts: &mut Vec<Alert>,
@@ -382,34 +404,37 @@ impl Population {
             endpoints: self.born,
             thresholds,
         };
-        let numbers: Vec<_> = touched.union(&self.watched).copied().collect();
-        for number in numbers {
+        let mut numbers = std::mem::take(&mut self.touched);
+        numbers.extend(&self.watched);
+        numbers.sort_unstable();
+        numbers.dedup();
+        for &number in &numbers {
             let id = self.ids.get(number).copied();
             let model = self.endpoints.get_mut(number);
-            let sum = self.sums.get_mut(number).map(std::mem::take);
-            let (Some(id), Some(model), Some(sum)) = (id, model, sum) else {
+            let (Some(id), Some(model), Some(sum)) = (id, model, self.sums.get_mut(number)) else {
                 continue;
             };
             if id == OTHER_ENDPOINT {
+                sum.clear();
                 continue;
             }
             self.born += usize::from(model.newness == Newness::Unborn && sum.first_call.is_some());
-            let findings = model.learn(id, &sum, around);
-            if let Some(norm) = self.norms.get_mut(number) {
-                *norm = model.norm();
-            }
+            let findings = model.learn(id, sum, around);
+            sum.clear();
             if model.newness.is_watched() {
                 self.watched.insert(number);
-            } else {
+            } else if !self.watched.is_empty() {
                 self.watched.remove(&number);
             }
             // What no document has is no news again as a new endpoint.
             let shadow = self.shadows.has(id);
             let told = |finding: &Finding| shadow && finding.signal == Signal::NewEndpoint;
-            for finding in findings.into_iter().flatten().filter(|f| !told(f)) {
+            for finding in findings.into_iter().filter(|f| !told(f)) {
                 alerts.extend(self.raise(finding, thresholds));
             }
         }
+        self.changed.norms.append(&mut numbers);
+        self.touched = numbers;
     }
 
     /// What all tokens together have taught so far.
@@ -417,21 +442,37 @@ impl Population {
         let users = |model: &EndpointModel| u32::try_from(model.users).unwrap_or(u32::MAX);
         let endpoints = self.endpoints.iter();
         let endpoints: Vec<_> = endpoints.map(|model| (users(model), model.born)).collect();
-        self.crowd.norms(&endpoints)
+        self.crowd.norms(&self.snapshot.crowd, &endpoints)
     }
 
     fn publish(&mut self, changes: Changes) {
-        let hour = changes.end.secs() / 3_600;
-        let mut snapshot = Snapshot::clone(&self.snapshot);
+        let mut next = self.spare.take();
+        let spare = next.as_mut().and_then(Arc::get_mut);
+        match spare {
+            Some(spare) => spare.follow(&self.snapshot, &self.lately),
+            None => next = Some(Arc::new(Snapshot::clone(&self.snapshot))),
+        }
+        let mut next = next.unwrap_or_default();
+        // Nobody else has it.
+        let snapshot = Arc::make_mut(&mut next);
         snapshot.started = self.started;
         snapshot.encrypted = self.encrypted;
-        snapshot.schema = self.schema.clone();
+        for &endpoint in &self.changed.rules {
+            snapshot.schema.follow(endpoint, &self.schema);
+        }
         if changes.endpoints {
             snapshot.ids = self.ids.clone().into();
             snapshot.numbers = Arc::new(self.numbers.clone());
+            let known = snapshot.endpoints.len();
+            let new = self.endpoints.iter().skip(known);
+            snapshot.endpoints.extend(new.map(EndpointModel::norm));
         }
-        if changes.sizes {
-            snapshot.endpoints = self.norms.as_slice().into();
+        for &number in &self.changed.norms {
+            if let Some(norm) = snapshot.endpoints.get_mut(number)
+                && let Some(model) = self.endpoints.get(number)
+            {
+                *norm = model.norm();
+            }
         }
         if changes.texts {
             snapshot.texts = self.texts.publish();
@@ -439,6 +480,7 @@ impl Population {
         if let Some(templates) = changes.templates {
             snapshot.templates = (templates, snapshot.templates.1 + 1);
         }
+        let hour = changes.end.secs() / 3_600;
         if self.hour != Some(hour) {
             snapshot.crowd = Arc::new(self.crowd_norms());
             if self.hour.is_some_and(|before| before / 24 != hour / 24) {
@@ -446,7 +488,9 @@ impl Population {
             }
             self.hour = Some(hour);
         }
-        self.snapshot = Arc::new(snapshot);
+        self.spare = Some(std::mem::replace(&mut self.snapshot, next));
+        std::mem::swap(&mut self.changed, &mut self.lately);
+        self.changed.clear();
     }
 }
 
@@ -454,17 +498,65 @@ impl Population {
 #[derive(Debug)]
 struct Changes {
     endpoints: bool,
-    sizes: bool,
     texts: bool,
     templates: Option<Templates>,
     end: EventTime,
+}
+
+/// Of which endpoints an epoch changed what is known: numbers, and those whose document has rules.
+#[derive(Debug, Default)]
+struct ByEndpoint {
+    norms: Vec<usize>,
+    rules: Vec<EndpointId>,
+}
+
+impl ByEndpoint {
+    fn clear(&mut self) {
+        self.norms.clear();
+        self.rules.clear();
+    }
+}
+
+impl Snapshot {
+    /// Becomes the same as `now`, which is one epoch ahead: `changed` says by what.
+    fn follow(&mut self, now: &Self, changed: &ByEndpoint) {
+        self.started = now.started;
+        self.encrypted = now.encrypted;
+        for &endpoint in &changed.rules {
+            self.schema.follow(endpoint, &now.schema);
+        }
+        if self.templates.1 != now.templates.1 {
+            self.templates = now.templates.clone();
+        }
+        if !self.texts.is(&now.texts) {
+            self.texts = now.texts.clone();
+        }
+        follow(&mut self.crowd, &now.crowd);
+        follow(&mut self.numbers, &now.numbers);
+        follow(&mut self.ids, &now.ids);
+        let new = now.endpoints.iter().skip(self.endpoints.len());
+        self.endpoints.extend(new);
+        for &number in &changed.norms {
+            if let Some(norm) = self.endpoints.get_mut(number)
+                && let Some(now) = now.endpoints.get(number)
+            {
+                *norm = *now;
+            }
+        }
+    }
+}
+
+fn follow<T: ?Sized>(part: &mut Arc<T>, now: &Arc<T>) {
+    if !Arc::ptr_eq(part, now) {
+        *part = Arc::clone(now);
+    }
 }
 
 impl EndpointModel {
     fn norm(&self) -> EndpointNorm {
         let [calls, refused] = self.refusals;
         EndpointNorm {
-            sizes: self.sizes,
+            sizes: self.sizes.map(|model| (model, model.most_learned())),
             latency: self.latency.norm(),
             refused: refused / calls,
         }
@@ -481,7 +573,7 @@ impl EndpointModel {
         id: EndpointId,
         sum: &EndpointEpoch,
         around: Surroundings<'_>,
-    ) -> [Option<Finding>; 3] {
+    ) -> Vec<Finding> {
         let thresholds = around.thresholds;
         self.logins.0 += u64::from(sum.seen);
         self.logins.1 += u64::from(sum.logins);
@@ -499,28 +591,27 @@ impl EndpointModel {
             endpoint: Some(id),
             ..Involved::default()
         };
-        let mut incident = |class: usize| {
-            let errors = sum.errors.get(class).copied().unwrap_or(0);
-            let counts = (sum.calls, errors);
-            let model = self.errors.get_mut(class)?;
-            let incident = model.observe(class, counts, around.now, thresholds)?;
-            warm.then(|| incident.finding(id, involved, around.now))
-        };
-        let (client, server) = (incident(0), incident(1));
-        let new = self.newness.observe(id, sum.first_call, self.users, around);
-        let slow =
-            self.latency
-                .observe(id, &sum.latency, (around.now, warm), (involved, thresholds));
-        // Errors of clients where they log in are attempts to get in.
-        let client = client.map(|finding| Finding {
-            signal: if self.is_login() {
-                Signal::AuthFailures
-            } else {
-                finding.signal
-            },
-            ..finding
-        });
-        // One incident an endpoint: failures of the server say more.
-        [server.or(client), new, slow]
+        let mut findings = Vec::new();
+        let is_login = self.is_login();
+        for (class, (model, errors)) in self.errors.iter_mut().zip(sum.errors).enumerate() {
+            let incident = model.observe(class, (sum.calls, errors), around.now, thresholds);
+            if let Some(incident) = incident.filter(|_| warm) {
+                let mut finding = incident.finding(id, involved, around.now);
+                // Errors of clients where they log in are attempts to get in.
+                if class == 0 && is_login {
+                    finding.signal = Signal::AuthFailures;
+                }
+                // One incident an endpoint: failures of the server say more.
+                findings.clear();
+                findings.push(finding);
+            }
+        }
+        findings.extend(self.newness.observe(id, sum.first_call, self.users, around));
+        let (now, latency) = ((around.now, warm), &sum.latency);
+        let slow = self
+            .latency
+            .observe(id, latency, now, (involved, thresholds));
+        findings.extend(slow);
+        findings
     }
 }

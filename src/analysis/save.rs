@@ -224,11 +224,11 @@ impl Kept {
     /// Drops whatever is known of a principal.
     pub fn forget(&mut self, key: PrincipalKey) -> Forgotten {
         let mut gone = Forgotten::default();
-        let mut changes = TextChanges::new();
+        let mut changes = TextChanges::default();
         for shard in &mut self.shards {
             shard.forget(key, &mut gone, &mut changes);
         }
-        self.population.forget(key, &mut gone, &changes);
+        self.population.forget(key, &mut gone, &mut changes);
         self.picture.forget(key, &mut gone);
         gone
     }

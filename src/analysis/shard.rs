@@ -25,8 +25,6 @@ use super::signals::refusals::Teaches;
 use super::signals::{Scene, hygiene, payload};
 use super::table::Table;
 use super::window::Window;
-use smallvec::SmallVec;
-
 use crate::clock::Tick;
 use crate::observation::{
     EndpointId, FieldNote, Finding, Observation, PrincipalKey, Proof, SHARDS,
@@ -180,9 +178,9 @@ impl Shard {
 
     /// Brings tables back to their limits. To be called at the end of a tick that brought observations.
     fn end_tick(&mut self, cx: &mut Context<'_>) {
-        self.keep_all_saved();
-        let gone = self.tokens.shrink() + self.clients.shrink();
-        if gone > 0 {
+        if self.tokens.is_over() || self.clients.is_over() {
+            self.keep_all_saved();
+            let gone = self.tokens.shrink() + self.clients.shrink();
             cx.tally.add(Tally::LimitTokens, gone as u64);
         }
         let forgotten = self.texts.shrink(&mut cx.share.epoch.texts);
@@ -265,7 +263,7 @@ impl Shard {
             scene: &scene,
             snapshot: cx.snapshot,
             epoch,
-            findings: SmallVec::new(),
+            findings: Vec::new(),
         };
         look.at_source(principal);
         look.at_documents(principal, endpoint, cx.settings.has_documents);
@@ -352,23 +350,25 @@ impl Shard {
         cx: &mut Context<'_>,
     ) {
         let observation = seen.observation;
-        let candidates = [
-            Some(observation.host),
-            Some(observation.operation),
-            Some(observation.server),
-            Some(observation.refused_field),
-            // Those in the principal's own list were counted when they came there.
-            Some(observation.agent).filter(|_| firsts.agent),
-            Some(observation.release).filter(|_| firsts.release),
-        ];
-        let paths = seen.real().map(|finding| finding.path);
-        let paths = paths.chain(seen.notes.iter().map(|note| note.field));
-        for text in candidates.into_iter().flatten().chain(paths) {
+        let mut note = |text| {
             if !cx.snapshot.texts.settled(text) {
                 self.texts
                     .note(text, user, cx.tick, &mut cx.share.epoch.texts);
             }
+        };
+        note(observation.host);
+        note(observation.operation);
+        note(observation.server);
+        note(observation.refused_field);
+        // Those in the principal's own list were counted when they came there.
+        if firsts.agent {
+            note(observation.agent);
         }
+        if firsts.release {
+            note(observation.release);
+        }
+        seen.real().for_each(|finding| note(finding.path));
+        seen.notes.iter().for_each(|found| note(found.field));
     }
 }
 

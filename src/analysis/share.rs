@@ -13,6 +13,7 @@ use super::signals::exposure::Exposures;
 use super::signals::schema::SchemaSums;
 use super::signals::shadow::ShadowCalls;
 use super::summary::TransactionCounts;
+use super::sums::KeyedSums;
 use crate::clock::{EventTime, Tick};
 use crate::observation::{Country, EndpointId, Finding, Observation, Protocol, Route, RuleId};
 
@@ -24,7 +25,7 @@ pub(super) struct Share {
     /// By number of the endpoint in the snapshot; 0 is [`OTHER_ENDPOINT`].
     endpoints: Vec<(EndpointTotals, EndpointEpoch)>,
     /// Endpoints that are not in the snapshot yet.
-    newcomers: BTreeMap<EndpointId, (EndpointTotals, EndpointEpoch)>,
+    newcomers: KeyedSums<EndpointId, (EndpointTotals, EndpointEpoch)>,
     /// Numbers of the endpoints called in this epoch.
     touched: Vec<usize>,
     /// What this epoch adds besides endpoints.
@@ -101,7 +102,7 @@ impl Share {
     /// The sums of an endpoint.
     pub(super) fn endpoint(&mut self, place: Place) -> &mut (EndpointTotals, EndpointEpoch) {
         match place {
-            Place::Newcomer(endpoint) => self.newcomers.entry(endpoint).or_default(),
+            Place::Newcomer(endpoint) => self.newcomers.of(endpoint),
             Place::Known(number) => {
                 let sums = slot(&mut self.endpoints, number);
                 if sums.1.seen == 0 {
@@ -113,22 +114,22 @@ impl Share {
     }
 
     /// Hands over what the epoch adds about endpoints and forgets it.
-    pub(super) fn drain_endpoints(&mut self, mut take: impl FnMut(Place, &EndpointEpoch)) {
+    pub(super) fn drain_endpoints(&mut self, mut take: impl FnMut(Place, &mut EndpointEpoch)) {
         for number in self.touched.drain(..) {
             if let Some((_, epoch)) = self.endpoints.get_mut(number) {
                 take(Place::Known(number), epoch);
-                *epoch = EndpointEpoch::default();
+                epoch.clear();
             }
         }
-        for (&endpoint, (_, epoch)) in &mut self.newcomers {
+        for (endpoint, (_, epoch)) in self.newcomers.iter_mut() {
             take(Place::Newcomer(endpoint), epoch);
-            *epoch = EndpointEpoch::default();
+            epoch.clear();
         }
     }
 
     /// Files newcomers under the numbers that `snapshot` gave them, or under the overflow if it gave none.
     pub(super) fn settle(&mut self, snapshot: &Snapshot) {
-        for (endpoint, (totals, _)) in std::mem::take(&mut self.newcomers) {
+        for (endpoint, (totals, _)) in self.newcomers.drain() {
             let number = snapshot.endpoint_number(endpoint).unwrap_or(0);
             slot(&mut self.endpoints, number).0.merge(&totals);
         }
@@ -169,7 +170,7 @@ impl Share {
                     totals,
                 )
             });
-        let new = self.newcomers.iter().map(|(&id, (totals, _))| (id, totals));
+        let new = self.newcomers.iter().map(|(id, (totals, _))| (*id, totals));
         numbered
             .chain(new)
             .filter(|(_, totals)| totals.requests > 0)

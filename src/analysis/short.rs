@@ -105,27 +105,13 @@ impl<T: Copy, const N: usize> Few<T, N> {
         true
     }
 
-    /// Drops what `keep` does not name, in order.
-    pub(super) fn retain(&mut self, keep: impl Fn(T) -> bool) {
-        let mut kept = 0_u8;
-        for at in 0..usize::from(self.len) {
-            let Some(&item) = self.items.get(at) else {
-                break;
-            };
-            if keep(item)
-                && let Some(place) = self.items.get_mut(usize::from(kept))
-            {
-                *place = item;
-                kept += 1;
-            }
+    /// Drops the one at a place, if there is one: those behind it move up.
+    pub(super) fn remove(&mut self, at: usize) {
+        let len = usize::from(self.len);
+        if at < len {
+            self.items.copy_within(at + 1..len, at);
+            self.len -= 1;
         }
-        self.len = kept;
-    }
-
-    /// Drops the first.
-    pub(super) fn pop_first(&mut self) {
-        self.items.rotate_left(usize::from(self.len > 0).min(N));
-        self.len = self.len.saturating_sub(1);
     }
 
     /// Drops all.
@@ -300,9 +286,9 @@ mod tests {
         let mut few = Few::<u16, 4>::default();
         assert!((1..=4).all(|n| few.push(n)));
         assert!(!few.push(5));
-        few.retain(|n| n != 2);
+        few.remove(1);
         assert_eq!(*few, [1, 3, 4]);
-        few.pop_first();
+        few.remove(0);
         assert_eq!(*few, [3, 4]);
         let bytes = postcard::to_allocvec(&few).unwrap();
         let read: Few<u16, 4> = postcard::from_bytes(&bytes).unwrap();

@@ -5,7 +5,7 @@
 //! result does not depend on who carried what. A marker usually closes a second, but the capture thread may send
 //! several for one second, so that a burst does not pile up; only the sequence counts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -69,7 +69,8 @@ pub fn start_with(
             tally: tallies.sheet(),
             outgoing: (0..workers).map(|_| Batch::default()).collect(),
             spare: Vec::new(),
-            arrived: BTreeMap::new(),
+            arrived: VecDeque::new(),
+            lists: Vec::new(),
             markers: VecDeque::new(),
             passed: 0,
             applied: 0,
@@ -84,6 +85,7 @@ pub fn start_with(
             finished: false,
             save_due: false,
             saves: 0,
+            saved: 0,
             resumed: None,
         })
         .collect();
@@ -130,8 +132,10 @@ pub struct TickSink {
     /// By owner of the shard: what was pushed since the last marker.
     outgoing: Vec<Batch>,
     spare: Vec<Batch>,
-    /// By marker: what came for the shards of this worker.
-    arrived: BTreeMap<u64, Vec<Batch>>,
+    /// By marker, from `applied` on: what came for the shards of this worker.
+    arrived: VecDeque<Vec<Batch>>,
+    /// Lists without batches, to be used again.
+    lists: Vec<Vec<Batch>>,
     /// Ticks of the markers from `applied` on.
     markers: VecDeque<Tick>,
     passed: u64,
@@ -151,8 +155,9 @@ pub struct TickSink {
     finished: bool,
     /// Whether the end of the open epoch is one at which state is saved.
     save_due: bool,
-    /// Times that saving was begun.
+    /// Times that saving was begun, and how many of them are done.
     saves: u64,
+    saved: u64,
     /// Until the first marker: the last moment of the picture that it goes on with.
     resumed: Option<Tick>,
 }
@@ -243,7 +248,7 @@ impl TickSink {
 
     /// Observations that wait for other workers.
     pub fn backlog(&self) -> usize {
-        let batches = self.arrived.values().flatten();
+        let batches = self.arrived.iter().flatten();
         batches.map(|batch| batch.items.len()).sum()
     }
 
@@ -285,7 +290,7 @@ impl TickSink {
         }
         let mut batch = std::mem::replace(batch, self.spare.pop().unwrap_or_default());
         batch.marker = marker;
-        self.arrived.entry(marker).or_default().push(batch);
+        self.arrive(batch);
     }
 
     /// Gives the other workers their batches and takes own ones; returns how many markers all have passed.
@@ -320,7 +325,18 @@ impl TickSink {
 
     fn take_in(&mut self, batches: Vec<Batch>) {
         for batch in batches {
-            self.arrived.entry(batch.marker).or_default().push(batch);
+            self.arrive(batch);
+        }
+    }
+
+    fn arrive(&mut self, batch: Batch) {
+        let at = batch.marker.saturating_sub(self.applied);
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        while self.arrived.len() <= at {
+            self.arrived.push_back(self.lists.pop().unwrap_or_default());
+        }
+        if let Some(list) = self.arrived.get_mut(at) {
+            list.push(batch);
         }
     }
 
@@ -340,20 +356,15 @@ impl TickSink {
 
     /// Moves the shards to `tick`, over the ends of windows and epochs; false if that is not possible yet.
     fn enter(&mut self, tick: Tick) -> bool {
-        let summary = self.settings.summary_seconds.unwrap_or(u64::MAX).max(1);
-        let save = self
-            .settings
-            .save
-            .map_or(u64::MAX, |save| save.every_seconds);
-        let save = save.max(1);
         let Some(place) = self.place else {
             self.check_resumed(tick);
+            let [summary, save] = self.spans_of(tick);
             self.place = Some(Place {
                 tick,
                 epoch: epoch_of(tick),
                 window: self.window_of(tick),
-                summary: tick.0 / summary,
-                save: tick.0 / save,
+                summary,
+                save,
             });
             return true;
         };
@@ -362,18 +373,19 @@ impl TickSink {
             self.end_window(window, false);
         }
         if epoch_of(tick) > place.epoch {
-            let due = tick.0 / summary > place.summary;
+            let [summary, save] = self.spans_of(tick);
+            let due = summary > place.summary;
             // Once: the end of an epoch is tried again until all have come there.
             if !self.contributed {
-                self.save_due = tick.0 / save > place.save;
+                self.save_due = save > place.save;
             }
             if !self.end_epoch(tick, due) {
                 return false;
             }
             if let Some(place) = &mut self.place {
                 place.epoch = epoch_of(tick);
-                place.summary = tick.0 / summary;
-                place.save = tick.0 / save;
+                place.summary = summary;
+                place.save = save;
             }
         }
         if let Some(place) = &mut self.place {
@@ -395,6 +407,13 @@ impl TickSink {
         }
         // Each worker does it before the first epoch closes, so it does not matter that it is done several times.
         self.shared.lock().resume(VecDeque::new(), None);
+    }
+
+    /// Spans between two summaries, and between two times that state is saved, before a tick.
+    fn spans_of(&self, tick: Tick) -> [u64; 2] {
+        let summary = self.settings.summary_seconds;
+        let save = self.settings.save.map(|save| save.every_seconds);
+        [summary, save].map(|seconds| seconds.map_or(0, |seconds| tick.0 / seconds.max(1)))
     }
 
     fn window_of(&self, tick: Tick) -> Option<Window> {
@@ -466,7 +485,9 @@ impl TickSink {
         let sums = &mut self.share.epoch;
         self.shards.for_touched(self.touched, |shard| {
             shard.routes.drain_lessons(&mut sums.routes);
-            sums.history.append(shard.ledger.take_delta());
+            if let Some(delta) = shard.ledger.take_delta() {
+                sums.history.append(delta);
+            }
         });
         let shared = Arc::clone(&self.shared);
         let epoch = self.place.map_or(0, |place| place.epoch);
@@ -505,6 +526,9 @@ impl TickSink {
 
     /// Goes on with saving, by at most `room` principals.
     fn step_save(&mut self, mut room: usize) {
+        if self.saved == self.saves {
+            return;
+        }
         let numbers = (self.worker..SHARDS).step_by(self.workers);
         let mut done = Vec::new();
         for (number, shard) in numbers.zip(self.shards.iter_mut()) {
@@ -512,6 +536,10 @@ impl TickSink {
             if room == 0 {
                 break;
             }
+        }
+        // With room to spare no shard has anything left.
+        if room > 0 {
+            self.saved = self.saves;
         }
         if !done.is_empty() {
             self.shared.lock().take_states(self.saves, done);
@@ -550,9 +578,13 @@ impl TickSink {
 
     /// Applies the observations of the first marker.
     fn apply(&mut self, tick: Tick) {
-        let Some(mut batches) = self.arrived.remove(&self.applied) else {
+        let Some(mut batches) = self.arrived.pop_front() else {
             return;
         };
+        if batches.is_empty() {
+            self.recycle(batches);
+            return;
+        }
         self.order.clear();
         for (b, batch) in batches.iter().enumerate() {
             let keys = batch.items.iter().enumerate().map(|(i, item)| {
@@ -622,8 +654,8 @@ impl TickSink {
         }
     }
 
-    fn recycle(&mut self, batches: Vec<Batch>) {
-        for mut batch in batches {
+    fn recycle(&mut self, mut batches: Vec<Batch>) {
+        for mut batch in batches.drain(..) {
             if self.spare.len() < self.workers {
                 batch.items.clear();
                 batch.findings.clear();
@@ -631,6 +663,9 @@ impl TickSink {
                 batch.texts.clear();
                 self.spare.push(batch);
             }
+        }
+        if self.lists.is_empty() {
+            self.lists.push(batches);
         }
     }
 

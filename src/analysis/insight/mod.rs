@@ -235,9 +235,9 @@ impl Ledger {
         self.partners.renumber(numbers);
     }
 
-    /// What the epoch adds to the history; the ledger forgets it.
-    pub(super) fn take_delta(&mut self) -> Delta {
-        self.delta.as_mut().map(std::mem::take).unwrap_or_default()
+    /// What the epoch adds to the history, if one is kept; the ledger forgets it.
+    pub(super) fn take_delta(&mut self) -> Option<Delta> {
+        self.delta.as_mut().map(std::mem::take)
     }
 
     /// What is known of a token, if it is among the busiest.

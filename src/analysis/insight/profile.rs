@@ -228,15 +228,18 @@ impl Use {
             .saturating_add(u32::from(is_error(observation.outcome())));
         self.latency_us += observation.duration_us.unwrap_or(0);
         self.bytes += observation.request_bytes + observation.response_bytes;
-        let windows = WINDOWS.iter().zip(&mut self.counts).zip(&mut self.peaks);
-        for ((length, count), peak) in windows {
-            if minute / length != self.minute / length {
-                *count = 0;
+        if minute != self.minute {
+            for (length, count) in WINDOWS.iter().zip(&mut self.counts) {
+                if minute / length != self.minute / length {
+                    *count = 0;
+                }
             }
+            self.minute = minute;
+        }
+        for (count, peak) in self.counts.iter_mut().zip(&mut self.peaks) {
             *count = count.saturating_add(1);
             *peak = (*peak).max(*count);
         }
-        self.minute = minute;
     }
 }
 

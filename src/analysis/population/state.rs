@@ -97,7 +97,6 @@ impl Population {
         restored.sums = state.ids.iter().map(|_| EndpointEpoch::default()).collect();
         restored.started = state.started;
         restored.ids = state.ids;
-        restored.norms = state.endpoints.iter().map(EndpointModel::norm).collect();
         restored.endpoints = state.endpoints;
         restored.born = state.born;
         restored.watched = state.watched;
@@ -113,6 +112,7 @@ impl Population {
         restored.hour = state.hour;
         restored.snapshot = Arc::new(Snapshot {
             crowd: Arc::new(state.crowd_norms),
+            schema: restored.schema.clone(),
             ..Snapshot::default()
         });
         // The norms in force stay until the next full hour.
@@ -121,7 +121,6 @@ impl Population {
         });
         restored.publish(Changes {
             endpoints: true,
-            sizes: true,
             texts: true,
             templates,
             end,
@@ -161,11 +160,11 @@ impl PopulationState {
         &mut self,
         key: PrincipalKey,
         gone: &mut Forgotten,
-        changes: &TextChanges,
+        changes: &mut TextChanges,
     ) {
         // Users only go: nothing can be admitted by it.
-        self.texts.absorb(changes, usize::MAX);
         gone.texts += changes.len();
+        self.texts.absorb(changes, usize::MAX);
         gone.alerts += self.book.forget(key);
         for model in &mut self.endpoints {
             gone.endpoints += usize::from(model.newness.forget(key));

@@ -48,7 +48,7 @@ impl Learner {
     ) -> Option<Templates> {
         let (k, last) = settings;
         let mut lost = 0;
-        for (key, lesson) in std::mem::take(&mut lessons.0) {
+        for (key, lesson) in lessons.0.drain() {
             self.fresh = self.fresh.saturating_add(lesson.requests);
             if !self.insert(&key, lesson) {
                 lost += 1;

@@ -33,6 +33,7 @@ use super::insight::Call;
 use super::keyed::KeyedMap;
 use super::principal::Firsts;
 use super::summary::Learned;
+use super::sums::KeyedSums;
 use crate::observation::{EndpointId, Method, PrincipalKey, Route, ServiceId, Template, Templates};
 use crate::tally::{Tally, TallySheet};
 
@@ -49,7 +50,7 @@ const MAX_BASES: usize = 32;
 
 /// A path with its method and service.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize,
 )]
 pub(super) struct RouteKey {
     pub(super) service: ServiceId,
@@ -70,6 +71,12 @@ impl RouteKey {
     }
 }
 
+impl std::hash::Hash for RouteKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(Self::hash(self));
+    }
+}
+
 /// What requests for one path teach.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Lesson {
@@ -87,14 +94,17 @@ impl Lesson {
 
 /// What one epoch teaches.
 #[derive(Debug, Default)]
-pub(super) struct Lessons(BTreeMap<RouteKey, Lesson>);
+pub(super) struct Lessons(KeyedSums<RouteKey, Lesson>);
 
 impl Lessons {
+    /// Drops all: where nothing is learned.
+    pub(super) fn clear(&mut self) {
+        drop(self.0.drain());
+    }
+
     /// Takes those of another; sums and unions, so the order does not matter.
     pub(super) fn absorb(&mut self, more: &mut Self) {
-        for (key, lesson) in std::mem::take(&mut more.0) {
-            self.0.entry(key).or_default().add(lesson);
-        }
+        self.0.drain_from(&mut more.0, Lesson::add);
     }
 }
 
@@ -177,11 +187,12 @@ impl RouteBook {
             method: observation.method,
             route: observation.route,
         };
+        let hash = raw.hash();
         // What does not exist teaches nothing: scans would.
         if observation.status.0 != 404 {
-            self.teach(raw, who, tally);
+            self.teach((raw, hash), who, tally);
         }
-        let at = self.place(&raw, templates, tally);
+        let at = self.place((&raw, hash), templates, tally);
         let Some((key, slot)) = self.slots.get_mut(at) else {
             return;
         };
@@ -201,9 +212,9 @@ impl RouteBook {
 
     /// Hands over what the open epoch teaches.
     pub(super) fn drain_lessons(&mut self, into: &mut Lessons) {
-        self.taught = KeyedMap::default();
+        self.taught.clear();
         for (key, lesson) in self.lessons.drain(..) {
-            into.0.entry(key).or_default().add(lesson);
+            into.0.of(key).add(lesson);
         }
     }
 
@@ -212,8 +223,7 @@ impl RouteBook {
         self.slots.iter()
     }
 
-    fn teach(&mut self, key: RouteKey, who: PrincipalKey, tally: &TallySheet) {
-        let hash = key.hash();
+    fn teach(&mut self, (key, hash): (RouteKey, u64), who: PrincipalKey, tally: &TallySheet) {
         let at = self.taught.get(hash).unwrap_or_else(|| {
             if self.lessons.len() < MAX_LESSONS {
                 self.taught.insert(hash, self.lessons.len());
@@ -235,8 +245,12 @@ impl RouteBook {
     }
 
     /// Where a path counts. The templates are walked once for each path.
-    fn place(&mut self, raw: &RouteKey, templates: &Templates, tally: &TallySheet) -> usize {
-        let hash = raw.hash();
+    fn place(
+        &mut self,
+        (raw, hash): (&RouteKey, u64),
+        templates: &Templates,
+        tally: &TallySheet,
+    ) -> usize {
         if let Some(at) = self.routed.get(hash) {
             return at;
         }

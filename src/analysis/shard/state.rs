@@ -112,11 +112,9 @@ impl Shard {
         }
     }
 
-    /// Principals are about to be evicted, if there are too many.
+    /// Principals are about to be evicted.
     pub(super) fn keep_all_saved(&mut self) {
-        if let Some(saving) = &mut self.saving
-            && (self.tokens.is_over() || self.clients.is_over())
-        {
+        if let Some(saving) = &mut self.saving {
             saving.tokens.step(&self.tokens, usize::MAX);
             saving.clients.step(&self.clients, usize::MAX);
         }
@@ -180,7 +178,7 @@ impl ShardState {
             let before = users.len();
             users.retain(|user| *user != key);
             if users.len() < before {
-                *changes.entry(text).or_default() -= 1;
+                *changes.of(text) -= 1;
             }
         }
     }

@@ -2,7 +2,10 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::rhythm::{STRATA, Stratum};
 use super::surprises::{Calibrations, Curves, SurpriseSums};
@@ -10,6 +13,7 @@ use super::volume;
 use crate::analysis::baseline::{Prior, Spread};
 use crate::analysis::fixed::Moments;
 use crate::analysis::keyed::KeyedMap;
+use crate::analysis::sums::KeyedSums;
 use crate::observation::CollectionKey;
 
 /// Pairs of endpoints that are told apart, of either kind; later ones are not counted.
@@ -34,49 +38,36 @@ pub(in crate::analysis) struct CrowdSums {
     /// Windows with calls, by length: logarithms of counts.
     pub(in crate::analysis) windows: [Moments; 3],
     /// Objects never touched before by hour (0) and day (1): logarithms of counts.
-    pub(in crate::analysis) objects: BTreeMap<(CollectionKey, u8), Moments>,
+    pub(in crate::analysis) objects: KeyedSums<(CollectionKey, u8), Moments>,
     /// Of objects never touched before: all, and those next to one just touched.
-    pub(in crate::analysis) steps: BTreeMap<CollectionKey, (u32, u32)>,
+    pub(in crate::analysis) steps: KeyedSums<CollectionKey, (u32, u32)>,
     /// Tokens that came to use both endpoints.
-    pub(in crate::analysis) together: BTreeMap<Pair, u32>,
+    pub(in crate::analysis) together: KeyedSums<Pair, u32>,
     /// Tokens that went from one endpoint to another for the first time, by kind of program.
-    pub(in crate::analysis) follows: BTreeMap<(bool, Number, Number), u32>,
+    pub(in crate::analysis) follows: KeyedSums<(bool, Number, Number), u32>,
     /// Calls of an endpoint by kind of program, of each token the first few only.
-    pub(in crate::analysis) reached: BTreeMap<(bool, Number), u32>,
+    pub(in crate::analysis) reached: KeyedSums<(bool, Number), u32>,
     /// Those of them that came after a call of another endpoint.
-    pub(in crate::analysis) before: BTreeMap<(bool, Number, Number), u32>,
+    pub(in crate::analysis) before: KeyedSums<(bool, Number, Number), u32>,
     /// Tokens that have become active.
     pub(in crate::analysis) active: u32,
     /// Principals with a first call on their day.
     pub(in crate::analysis) present: u32,
     /// By stratum: silent hours, and those of them in which a token spoke after all.
-    pub(in crate::analysis) silences: BTreeMap<Stratum, (u32, u32)>,
+    pub(in crate::analysis) silences: KeyedSums<Stratum, (u32, u32)>,
     /// Calls that named an object, and those refused.
     pub(in crate::analysis) named: (u64, u64),
     /// Accounts that somebody tried to log in to, and those given up.
     pub(in crate::analysis) accounts: (u32, u32),
 }
 
-fn add_all<K: Ord>(to: &mut BTreeMap<K, u32>, from: &mut BTreeMap<K, u32>) {
-    for (key, n) in std::mem::take(from) {
-        *to.entry(key).or_default() += n;
-    }
+fn add(sum: &mut u32, more: u32) {
+    *sum += more;
 }
 
-fn add_bounded<K: Ord>(to: &mut BTreeMap<K, u32>, from: &mut BTreeMap<K, u32>) {
-    for (key, n) in std::mem::take(from) {
-        if to.len() < MAX_PAIRS || to.contains_key(&key) {
-            *to.entry(key).or_default() += n;
-        }
-    }
-}
-
-fn add_pairs<K: Ord>(to: &mut BTreeMap<K, (u32, u32)>, from: &mut BTreeMap<K, (u32, u32)>) {
-    for (key, (n, m)) in std::mem::take(from) {
-        let sum = to.entry(key).or_default();
-        sum.0 += n;
-        sum.1 += m;
-    }
+fn add_both(sum: &mut (u32, u32), more: (u32, u32)) {
+    sum.0 += more.0;
+    sum.1 += more.1;
 }
 
 impl CrowdSums {
@@ -84,17 +75,18 @@ impl CrowdSums {
     pub(in crate::analysis) fn drain_from(&mut self, other: &mut Self) {
         self.surprises.drain_from(&mut other.surprises);
         for (sum, more) in self.windows.iter_mut().zip(&mut other.windows) {
-            sum.merge(&std::mem::take(more));
+            if more.count() > 0 {
+                sum.merge(&std::mem::take(more));
+            }
         }
-        for (key, moments) in std::mem::take(&mut other.objects) {
-            self.objects.entry(key).or_default().merge(&moments);
-        }
-        add_pairs(&mut self.steps, &mut other.steps);
-        add_all(&mut self.together, &mut other.together);
-        add_all(&mut self.follows, &mut other.follows);
-        add_all(&mut self.reached, &mut other.reached);
-        add_all(&mut self.before, &mut other.before);
-        add_pairs(&mut self.silences, &mut other.silences);
+        let add_moments = |sum: &mut Moments, more: Moments| sum.merge(&more);
+        self.objects.drain_from(&mut other.objects, add_moments);
+        self.steps.drain_from(&mut other.steps, add_both);
+        self.together.drain_from(&mut other.together, add);
+        self.follows.drain_from(&mut other.follows, add);
+        self.reached.drain_from(&mut other.reached, add);
+        self.before.drain_from(&mut other.before, add);
+        self.silences.drain_from(&mut other.silences, add_both);
         self.active += std::mem::take(&mut other.active);
         self.present += std::mem::take(&mut other.present);
         let (calls, denied) = std::mem::take(&mut other.named);
@@ -111,16 +103,22 @@ pub(in crate::analysis) struct Crowd {
     windows: [Spread; 3],
     objects: BTreeMap<(CollectionKey, u8), Spread>,
     steps: BTreeMap<CollectionKey, (f64, f64)>,
-    together: BTreeMap<Pair, u32>,
-    follows: BTreeMap<(bool, Number, Number), u32>,
-    reached: BTreeMap<(bool, Number), u32>,
-    before: BTreeMap<(bool, Number, Number), u32>,
+    together: Counted<Pair>,
+    follows: Counted<(bool, Number, Number)>,
+    reached: Counted<(bool, Number)>,
+    before: Counted<(bool, Number, Number)>,
     active: u32,
     present: u32,
     #[serde(with = "crate::analysis::save::array")]
     silences: [(f64, f64); STRATA],
     named: (f64, f64),
     accounts: (f64, f64),
+    /// What came before the calls of each endpoint, of all that was told.
+    #[serde(skip)]
+    befores: BTreeMap<(bool, Number), Vec<Number>>,
+    /// Whether the norms in force were made here: then those that follow are made of them.
+    #[serde(skip)]
+    told: bool,
 }
 
 impl Default for Crowd {
@@ -130,16 +128,18 @@ impl Default for Crowd {
             windows: [Spread::default(); 3],
             objects: BTreeMap::new(),
             steps: BTreeMap::new(),
-            together: BTreeMap::new(),
-            follows: BTreeMap::new(),
-            reached: BTreeMap::new(),
-            before: BTreeMap::new(),
+            together: Counted::default(),
+            follows: Counted::default(),
+            reached: Counted::default(),
+            before: Counted::default(),
             active: 0,
             present: 0,
             silences: [(0.0, 0.0); STRATA],
             // What is usual anywhere: one in 200 calls names nothing, one account in 50 is given up.
             named: (4_000.0, 20.0),
             accounts: (50.0, 1.0),
+            befores: BTreeMap::new(),
+            told: false,
         }
     }
 }
@@ -149,9 +149,11 @@ impl Crowd {
     pub(in crate::analysis) fn learn(&mut self, sums: &mut CrowdSums) {
         self.calibrations.learn(&mut sums.surprises);
         for (spread, windows) in self.windows.iter_mut().zip(&mut sums.windows) {
-            spread.absorb(&std::mem::take(windows), volume::PRIOR_MEMORY);
+            if windows.count() > 0 {
+                spread.absorb(&std::mem::take(windows), volume::PRIOR_MEMORY);
+            }
         }
-        for (key, moments) in std::mem::take(&mut sums.objects) {
+        for (key, moments) in sums.objects.drain() {
             if self.objects.len() < MAX_COLLECTIONS || self.objects.contains_key(&key) {
                 self.objects
                     .entry(key)
@@ -159,18 +161,18 @@ impl Crowd {
                     .absorb(&moments, MEMORY);
             }
         }
-        for (key, (new, steps)) in std::mem::take(&mut sums.steps) {
+        for (key, (new, steps)) in sums.steps.drain() {
             if self.steps.len() < MAX_COLLECTIONS || self.steps.contains_key(&key) {
                 let sum = self.steps.entry(key).or_default();
                 sum.0 += f64::from(new);
                 sum.1 += f64::from(steps);
             }
         }
-        add_bounded(&mut self.together, &mut sums.together);
-        add_bounded(&mut self.follows, &mut sums.follows);
-        add_bounded(&mut self.reached, &mut sums.reached);
-        add_bounded(&mut self.before, &mut sums.before);
-        for (Stratum(stratum), (hours, broken)) in std::mem::take(&mut sums.silences) {
+        self.together.learn(&mut sums.together);
+        self.follows.learn(&mut sums.follows);
+        self.reached.learn(&mut sums.reached);
+        self.before.learn(&mut sums.before);
+        for (Stratum(stratum), (hours, broken)) in sums.silences.drain() {
             if let Some(sum) = self.silences.get_mut(usize::from(stratum)) {
                 sum.0 += f64::from(hours);
                 sum.1 += f64::from(broken);
@@ -199,21 +201,42 @@ impl Crowd {
         }
     }
 
-    /// Once an hour: what applies from now on. `endpoints`: successful users and first second of each.
-    pub(in crate::analysis) fn norms(&mut self, endpoints: &[(u32, u64)]) -> CrowdNorms {
-        let mut norms = CrowdNorms {
-            curves: self.calibrations.fit(),
-            windows: volume::priors(&self.windows),
-            users: endpoints.iter().map(|&(users, _)| users).collect(),
-            born: endpoints.iter().map(|&(_, born)| born).collect(),
-            all_users: endpoints.iter().map(|&(users, _)| f64::from(users)).sum(),
-            active: f64::from(self.active.max(1)),
-            silences: self.silences,
-            denied_rate: self.named.1 / self.named.0,
-            given_up_rate: self.accounts.1 / self.accounts.0,
-            from: [vec![0; endpoints.len()], vec![0; endpoints.len()]],
-            ..CrowdNorms::default()
+    /// Once an hour: what applies from now on, in place of `before`. `endpoints`: successful users and first second of each.
+    ///
+    /// The pairs of endpoints are many, and few of them change in an hour: only those are gone through.
+    pub(in crate::analysis) fn norms(
+        &mut self,
+        before: &CrowdNorms,
+        endpoints: &[(u32, u64)],
+    ) -> CrowdNorms {
+        let mut norms = if std::mem::replace(&mut self.told, true) {
+            before.clone()
+        } else {
+            CrowdNorms::default()
         };
+        norms.curves = self.calibrations.fit();
+        norms.windows = volume::priors(&self.windows);
+        norms.users = endpoints.iter().map(|&(users, _)| users).collect();
+        norms.born = endpoints.iter().map(|&(_, born)| born).collect();
+        norms.all_users = endpoints.iter().map(|&(users, _)| f64::from(users)).sum();
+        norms.active = f64::from(self.active.max(1));
+        norms.silences = self.silences;
+        norms.denied_rate = self.named.1 / self.named.0;
+        norms.given_up_rate = self.accounts.1 / self.accounts.0;
+        self.tell_objects(&mut norms);
+        let together = &mut norms.together;
+        self.together
+            .tell(|pair, _, n| together.insert(pair, n as usize));
+        self.tell_needs(&mut norms.needs);
+        self.tell_follows(&mut norms, endpoints.len());
+        norms
+    }
+
+    fn tell_objects(&self, norms: &mut CrowdNorms) {
+        norms.objects.clear();
+        norms.priors.clear();
+        norms.steps.clear();
+        norms.step_rates.clear();
         for (&key, spread) in &self.objects {
             if spread.n > MIN_VALUES {
                 norms.objects.insert(key, norms.priors.len());
@@ -227,19 +250,103 @@ impl Crowd {
             norms.steps.insert(key, norms.step_rates.len());
             norms.step_rates.push((steps + 0.4) / (new + 20.0));
         }
-        for (&pair, &n) in &self.together {
-            norms.together.insert(pair, n as usize);
+    }
+
+    fn tell_follows(&mut self, norms: &mut CrowdNorms, endpoints: usize) {
+        for row in &mut norms.from {
+            row.resize(endpoints.max(row.len()), 0);
         }
-        norms.needs = [self.needs(false), self.needs(true)];
-        for (&(human, from, to), &n) in &self.follows {
+        self.follows.tell(|(human, from, to), told, n| {
             norms.follows.insert((human, from, to), n as usize);
             let [tools, humans] = &mut norms.from;
             let row = if human { humans } else { tools };
             if let Some(sum) = row.get_mut(usize::from(from)) {
-                *sum += n;
+                *sum += n - told;
+            }
+        });
+    }
+}
+
+/// Counts that norms are made of, and which of them have changed since.
+#[derive(Clone, Debug)]
+struct Counted<K> {
+    sums: KeyedSums<K, Count>,
+    /// Places of those that are others than was told.
+    changed: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    n: u32,
+    /// What the norms in force say.
+    told: u32,
+}
+
+impl<K> Default for Counted<K> {
+    fn default() -> Self {
+        Self {
+            sums: KeyedSums::default(),
+            changed: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord + Hash> Counted<K> {
+    /// Takes the counts of an epoch, of new keys as many as there is room for.
+    fn learn(&mut self, epoch: &mut KeyedSums<K, u32>) {
+        if epoch.is_empty() {
+            return;
+        }
+        for (key, n) in epoch.drain() {
+            if self.sums.len() < MAX_PAIRS || self.sums.place(key).is_some() {
+                self.add(key, n);
             }
         }
-        norms
+    }
+
+    fn add(&mut self, key: K, n: u32) {
+        let known = self.sums.place(key);
+        let at = known.unwrap_or_else(|| self.sums.begin(key, Count::default()));
+        if let Some((_, count)) = self.sums.at(at) {
+            if count.n == count.told {
+                self.changed.push(at);
+            }
+            count.n += n;
+        }
+    }
+
+    fn get(&self, key: K) -> u32 {
+        self.sums.get(key).map_or(0, |count| count.n)
+    }
+
+    /// Tells what has changed: what was said before, and what is true now.
+    fn tell(&mut self, mut tell: impl FnMut(K, u32, u32)) {
+        for at in self.changed.drain(..) {
+            if let Some((key, count)) = self.sums.at(at) {
+                tell(*key, count.told, count.n);
+                count.told = count.n;
+            }
+        }
+    }
+}
+
+/// The counts, by key. What was told is not kept: all of it is told anew.
+impl<K: Copy + Ord + Hash + Serialize> Serialize for Counted<K> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let counts = self.sums.iter().map(|(key, count)| (*key, count.n));
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_unstable();
+        to.collect_map(counts)
+    }
+}
+
+impl<'de, K: Copy + Ord + Hash + Deserialize<'de>> Deserialize<'de> for Counted<K> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut counted = Self::default();
+        for (key, n) in BTreeMap::<K, u32>::deserialize(from)? {
+            counted.add(key, n);
+        }
+        Ok(counted)
     }
 }
 
@@ -250,31 +357,55 @@ const NEED_SHARE: f64 = 0.03;
 /// What an endpoint needs at most.
 const MAX_NEEDS: usize = 6;
 
+/// By endpoint: what hardly ever is not called before it, and the information in its absence.
+type Needs = Vec<Vec<(Number, f64)>>;
+
 impl Crowd {
-    /// By endpoint: what hardly ever is not called before it, and the information in its absence.
-    fn needs(&self, human: bool) -> Vec<Vec<(Number, f64)>> {
-        let mut needs: Vec<Vec<(Number, f64)>> = Vec::new();
-        for (&(kind, before, to), &n) in &self.before {
-            let all = self.reached.get(&(kind, to)).copied().unwrap_or(0);
-            if kind != human || all < MIN_REACHED {
-                continue;
+    /// Of tools, then of humans.
+    fn tell_needs(&mut self, needs: &mut [Needs; 2]) {
+        let mut changed = BTreeSet::new();
+        self.reached.tell(|key, _, _| {
+            changed.insert(key);
+        });
+        let befores = &mut self.befores;
+        self.before.tell(|(human, before, to), told, _| {
+            if told == 0 {
+                befores.entry((human, to)).or_default().push(before);
             }
+            changed.insert((human, to));
+        });
+        let [tools, humans] = needs;
+        for (human, to) in changed {
+            let lists = if human { &mut *humans } else { &mut *tools };
+            let list = self.needs(human, to);
+            let place = usize::from(to);
+            if place >= lists.len() && !list.is_empty() {
+                lists.resize_with(place + 1, Vec::new);
+            }
+            if let Some(known) = lists.get_mut(place) {
+                *known = list;
+            }
+        }
+        for lists in needs {
+            while lists.pop_if(|list| list.is_empty()).is_some() {}
+        }
+    }
+
+    fn needs(&self, human: bool, to: Number) -> Vec<(Number, f64)> {
+        let all = self.reached.get((human, to));
+        if all < MIN_REACHED {
+            return Vec::new();
+        }
+        let befores = self.befores.get(&(human, to)).into_iter().flatten();
+        let needed = befores.filter_map(|&before| {
+            let n = self.before.get((human, before, to));
             let without = (f64::from(all) - f64::from(n) + 0.5) / (f64::from(all) + 1.0);
-            if without <= NEED_SHARE {
-                let place = usize::from(to);
-                if place >= needs.len() {
-                    needs.resize_with(place + 1, Vec::new);
-                }
-                if let Some(list) = needs.get_mut(place) {
-                    list.push((before, -libm::log2(without)));
-                }
-            }
-        }
-        for list in &mut needs {
-            list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            list.truncate(MAX_NEEDS);
-        }
-        needs
+            (without <= NEED_SHARE).then(|| (before, -libm::log2(without)))
+        });
+        let mut list: Vec<_> = needed.collect();
+        list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        list.truncate(MAX_NEEDS);
+        list
     }
 }
 
@@ -291,7 +422,7 @@ pub(in crate::analysis) struct CrowdNorms {
     together: KeyedMap<Pair>,
     follows: KeyedMap<(bool, Number, Number)>,
     from: [Vec<u32>; 2],
-    needs: [Vec<Vec<(Number, f64)>>; 2],
+    needs: [Needs; 2],
     objects: KeyedMap<(CollectionKey, u8)>,
     priors: Vec<Prior>,
     steps: KeyedMap<CollectionKey>,

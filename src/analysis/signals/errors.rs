@@ -149,8 +149,13 @@ impl ErrorModel {
             .max(usual + if class == 1 { 0.035 } else { 0.12 })
             .min(0.95);
         let fine = f64::from(calls - errors.min(calls));
-        self.sum += f64::from(errors) * libm::log(raised / usual)
-            + fine * libm::log((1.0 - raised) / (1.0 - usual));
+        // Mostly there are no errors: nothing, whatever its weight.
+        let for_errors = if errors == 0 {
+            0.0
+        } else {
+            f64::from(errors) * libm::log(raised / usual)
+        };
+        self.sum += for_errors + fine * libm::log((1.0 - raised) / (1.0 - usual));
         if self.sum <= 0.0 {
             self.sum = 0.0;
             (self.run_calls, self.run_errors, self.run_since) = (0, 0, now);

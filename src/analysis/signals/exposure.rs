@@ -72,6 +72,9 @@ impl Exposures {
 
     /// Takes in what another worker counted, and clears it there.
     pub(in crate::analysis) fn absorb(&mut self, other: &mut Self) {
+        if other.0.is_empty() {
+            return;
+        }
         for (key, sum) in std::mem::take(&mut other.0) {
             self.0
                 .entry(key)
@@ -96,6 +99,9 @@ impl Told {
         started: Option<EventTime>,
         now: EventTime,
     ) -> Vec<Finding> {
+        if exposures.0.is_empty() {
+            return Vec::new();
+        }
         let day = SECONDS_PER_DAY.saturating_mul(NANOS_PER_SECOND);
         let mut findings: BTreeMap<EndpointId, Gravest> = BTreeMap::new();
         for (key, sum) in std::mem::take(&mut exposures.0) {

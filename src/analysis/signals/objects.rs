@@ -19,7 +19,7 @@ use super::surprises::Model;
 use super::touched::Touched;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
-use crate::analysis::baseline::Baseline;
+use crate::analysis::baseline::{Baseline, log_count};
 use crate::analysis::book::Finding;
 use crate::analysis::short::{Use, Uses};
 use crate::observation::{CollectionKey, IdStep, ObjectMark, ObjectRef};
@@ -116,19 +116,15 @@ impl ObjectHabit {
         let collection = self.collections.of(key, || Collection::new(key));
         let before = std::mem::replace(&mut collection.last, now);
         collection.turn(scene, before, sums);
-        let found = if new {
-            [
-                collection.walk(scene, &object, before, sums),
-                collection.hour_test(scene),
-                collection.day_test(scene),
-            ]
-        } else {
-            [None, None, None]
-        };
+        let mut found = None;
+        if new {
+            hear(&mut found, collection.walk(scene, &object, before, sums));
+            hear(&mut found, collection.hour_test(scene));
+            hear(&mut found, collection.day_test(scene));
+        }
         collection.remember(object.mark());
-        let mut all = found.into_iter().flatten().chain(denied);
-        let first = all.next()?;
-        Some(all.fold(first, |a, b| if b.surprise > a.surprise { b } else { a }))
+        hear(&mut found, denied);
+        found
     }
 
     /// Heap bytes held.
@@ -157,8 +153,11 @@ impl ObjectHabit {
         now: u32,
         sums: &mut CrowdSums,
     ) -> Option<Finding> {
-        let fading = f64::from(now.saturating_sub(self.denied_at)) / 86_400.0;
-        let mut denied = f64::from(self.denied) * libm::exp(-fading);
+        let mut denied = f64::from(self.denied);
+        if denied > 0.0 {
+            let fading = f64::from(now.saturating_sub(self.denied_at)) / 86_400.0;
+            denied *= libm::exp(-fading);
+        }
         self.denied_at = now;
         let refused = matches!(scene.observation.outcome().0, 403 | 404);
         denied += f64::from(u8::from(refused));
@@ -198,6 +197,17 @@ impl ObjectHabit {
             ],
             ..scene.finding(Signal::DeniedObjects, surprise, 86_400)
         })
+    }
+}
+
+/// Of several findings the most unusual speaks, and the first of those that are alike.
+fn hear(loudest: &mut Option<Finding>, found: Option<Finding>) {
+    if let Some(found) = found
+        && !loudest
+            .as_ref()
+            .is_some_and(|f| found.surprise <= f.surprise)
+    {
+        *loudest = Some(found);
     }
 }
 
@@ -250,12 +260,12 @@ impl Collection {
             }
             if before > 0 && (number == 0 || count.n > 0) {
                 let expected = count.baseline.expect(scene.crowd.objects(key, number));
-                let x = libm::log1p(f64::from(count.n));
+                let x = log_count(u32::from(count.n));
                 if scene.days >= days && count.n >= 3 {
-                    sums.surprises.add(model, expected.surprise(x));
+                    sums.surprises.add_step(model, expected.step(x));
                 }
                 count.baseline.learn(x, expected);
-                sums.objects.entry((key, number)).or_default().add(x);
+                sums.objects.of((key, number)).add(x);
                 count.most = count.most.max(count.n);
             }
             (count.n, count.next) = (0, 0);
@@ -295,7 +305,7 @@ impl Collection {
             .recent
             .iter()
             .any(|&recent| next(mark.step_from(recent)));
-        let sum = sums.steps.entry(self.key).or_default();
+        let sum = sums.steps.of(self.key);
         sum.0 += 1;
         if self.last.saturating_sub(before) > WALK_SECONDS {
             (self.walk, self.run) = (0, 0);

@@ -96,8 +96,8 @@ impl Origin {
     pub(in crate::analysis) const MOST_BYTES: usize =
         Values::<Country>::MOST_BYTES + Values::<Kind>::MOST_BYTES;
 
-    /// Looks at a call; returns what is unusual about where it comes from.
-    pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>) -> [Option<Finding>; 2] {
+    /// Looks at a call; adds what is unusual about where it comes from.
+    pub(in crate::analysis) fn observe(&mut self, scene: &Scene<'_>, findings: &mut Vec<Finding>) {
         let (now, seen) = (scene.seconds(), scene.observation);
         let kind = Kind::new(seen.agent_class, seen.agent);
         let days = u16::try_from(scene.days).unwrap_or(u16::MAX);
@@ -108,16 +108,18 @@ impl Origin {
         };
         let kind_news = note(&mut self.kinds, kind, now, days);
         let turns = self.turn((seen.country, kind), now);
-        let concurrent = turns
-            .filter(|&turns| turns >= 3 && scene.ripe())
-            .filter(|_| self.is_new(seen.country, kind, now) || self.other_is_new(now))
-            .map(|turns| concurrent(scene, turns));
-        if concurrent.is_some() {
-            return [concurrent, None];
+        if let Some(turns) = turns.filter(|&turns| turns >= 3 && scene.ripe())
+            && (self.is_new(seen.country, kind, now) || self.other_is_new(now))
+        {
+            findings.push(concurrent(scene, turns));
+            return;
         }
-        let geo = country_news.and_then(|news| judge(scene, &news, Signal::Geo));
-        let agent = kind_news.and_then(|news| judge(scene, &news, Signal::Agent));
-        [geo, agent]
+        if let Some(news) = country_news {
+            findings.extend(judge(scene, &news, Signal::Geo));
+        }
+        if let Some(news) = kind_news {
+            findings.extend(judge(scene, &news, Signal::Agent));
+        }
     }
 
     /// Changes of place in the last hour, if this call is one.

@@ -47,15 +47,21 @@ impl SizeModel {
         self.most = self.most.max(most);
     }
 
+    /// As how much the logarithm of a size is learned at most.
+    pub(in crate::analysis) fn most_learned(&self) -> f64 {
+        self.spread.mean + CLIP * self.sd()
+    }
+
     fn sd(&self) -> f64 {
         self.spread.sd().max(SD_FLOOR)
     }
 }
 
-/// Looks at both bodies of an exchange: adds their sizes to the epoch, and returns the more unusual of them.
+/// Looks at both bodies of an exchange: adds their sizes to the epoch, and returns the more unusual of them. `models`: each
+/// with its [`SizeModel::most_learned`].
 pub(in crate::analysis) fn observe(
     scene: &Scene<'_>,
-    models: &[SizeModel; 2],
+    models: &[(SizeModel, f64); 2],
     epoch: &mut EndpointEpoch,
 ) -> Option<Finding> {
     let observation = scene.observation;
@@ -70,7 +76,7 @@ pub(in crate::analysis) fn observe(
         (Signal::PayloadResponse, response),
     ];
     let mut finding: Option<Finding> = None;
-    for (((signal, bytes), model), (sizes, most)) in bodies
+    for (((signal, bytes), (model, most_learned)), (sizes, most)) in bodies
         .into_iter()
         .zip(models)
         .zip(epoch.sizes.iter_mut().zip(&mut epoch.most_bytes))
@@ -84,9 +90,12 @@ pub(in crate::analysis) fn observe(
             sizes.add(x);
             continue;
         }
-        sizes.add(x.min(model.spread.mean + CLIP * model.sd()));
-        let found = scene.warm.then(|| test(scene, signal, bytes, model));
-        let found = found.flatten();
+        sizes.add(x.min(*most_learned));
+        // Most bodies end here.
+        if !scene.warm || bytes <= scene.thresholds.payload_min_bytes {
+            continue;
+        }
+        let found = test(scene, signal, (bytes, x), model);
         if found.as_ref().map(|f| f.surprise) > finding.as_ref().map(|f| f.surprise) {
             finding = found;
         }
@@ -94,14 +103,19 @@ pub(in crate::analysis) fn observe(
     finding
 }
 
-fn test(scene: &Scene<'_>, signal: Signal, bytes: u64, model: &SizeModel) -> Option<Finding> {
+/// Of a body of so many bytes, of which `x` is the logarithm.
+fn test(
+    scene: &Scene<'_>,
+    signal: Signal,
+    (bytes, x): (u64, f64),
+    model: &SizeModel,
+) -> Option<Finding> {
     let thresholds = scene.thresholds;
-    let x = libm::log(bytes as f64);
+    if x <= model.max + thresholds.payload_above_max {
+        return None;
+    }
     let z = (x - model.spread.mean) / model.sd();
-    let unusual = z > thresholds.payload_z + 6.0 / model.spread.n.sqrt()
-        && x > model.max + thresholds.payload_above_max
-        && bytes > thresholds.payload_min_bytes;
-    if !unusual {
+    if z <= thresholds.payload_z + 6.0 / model.spread.n.sqrt() {
         return None;
     }
     let days = scene.now.nanos_since(model.since) as f64 / 86_400e9;

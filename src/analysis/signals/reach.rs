@@ -128,7 +128,7 @@ pub(in crate::analysis) fn adopt(
 ) {
     for other in known.filter(|&other| other != number) {
         let pair = (number.min(other), number.max(other));
-        *sums.together.entry(pair).or_default() += 1;
+        *sums.together.of(pair) += 1;
     }
 }
 

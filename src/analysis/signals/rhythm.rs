@@ -32,7 +32,7 @@ const MIN_EACH: f64 = 3.0;
 const MAX_HOURS: u32 = 14 * 24;
 
 /// Length, depth and regularity of a silence.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(in crate::analysis) struct Stratum(pub(in crate::analysis) u8);
 
 impl Stratum {
@@ -156,8 +156,9 @@ impl Rhythm {
         if !matches!(self.calls, 8 | 14 | 25 | 50) || !scene.ripe() || self.days < 6 {
             return None;
         }
-        let stratum = self.stratum(hour)?;
-        if self.total() < 3.0 * f64::from(self.days) {
+        let total = self.total();
+        let stratum = self.stratum(hour, total)?;
+        if total < 3.0 * f64::from(self.days) {
             return None;
         }
         let p = scene.crowd.silence_broken(stratum);
@@ -190,11 +191,14 @@ impl Rhythm {
             return None;
         }
         let order = order();
-        let known = self.days >= 6 && self.total() >= 3.0 * f64::from(self.days);
-        if order < MIN_EACH || !known {
+        if order < MIN_EACH || self.days < 6 {
             return None;
         }
-        let p = scene.crowd.silence_broken(self.stratum(self.hour)?);
+        let total = self.total();
+        if total < 3.0 * f64::from(self.days) {
+            return None;
+        }
+        let p = scene.crowd.silence_broken(self.stratum(self.hour, total)?);
         let surprise = order - libm::log(p);
         if -libm::log(p) < MIN_EACH || surprise < -libm::log(scene.thresholds.hours_joint_p) {
             return None;
@@ -221,13 +225,12 @@ impl Rhythm {
     /// Counts the hours since the last one, and learns it.
     fn catch_up(&mut self, now: u32, known: bool, sums: &mut CrowdSums) {
         let from = self.hour.max(now.saturating_sub(MAX_HOURS));
+        let known = known && self.days >= 5;
+        let mut total = self.total();
         for hour in from..now {
-            if known
-                && self.days >= 5
-                && let Some(stratum) = self.stratum(hour)
-            {
+            if known && let Some(stratum) = self.stratum(hour, total) {
                 let broken = hour == self.hour && self.calls >= BREAK_CALLS && !self.noted;
-                let sum = sums.silences.entry(stratum).or_default();
+                let sum = sums.silences.of(stratum);
                 sum.0 += 1;
                 sum.1 += u32::from(broken);
             }
@@ -236,16 +239,17 @@ impl Rhythm {
                 let share = (f64::from(self.calls) / 3.0).min(1.0) * UNIT;
                 let bin = at + if weekend { 24 } else { 0 };
                 self.bins.add(bin, share as u16);
+                total = self.total();
             }
             if hour % 24 == 23 {
                 self.bins.fade();
+                total = self.total();
             }
         }
     }
 
-    /// The silence that an hour lies in; none if it lies in none or too little is known.
-    fn stratum(&self, hour: u32) -> Option<Stratum> {
-        let total = self.total();
+    /// The silence that an hour lies in; none if it lies in none or too little is known. `total`: of all bins.
+    fn stratum(&self, hour: u32, total: f64) -> Option<Stratum> {
         if total < 12.0 {
             return None;
         }
@@ -263,9 +267,11 @@ impl Rhythm {
     fn silence(&self, hour: u32, total: f64) -> Option<(u8, u8)> {
         let (at, weekend) = place(hour);
         let bin = |n: usize| f64::from(self.bins.get(n)) / UNIT;
-        let of_weekend: f64 = (24..48).map(bin).sum();
-        if weekend && of_weekend < 0.003 * total && total >= 20.0 {
-            return Some((WEEKEND, 0));
+        if weekend && total >= 20.0 {
+            let of_weekend: f64 = (24..48).map(bin).sum();
+            if of_weekend < 0.003 * total {
+                return Some((WEEKEND, 0));
+            }
         }
         let limit = (0.012 * total).max(0.25);
         let silent = |at: usize| bin(at % 24) + bin(24 + at % 24) < limit;

@@ -8,7 +8,6 @@
 #![allow(clippy::cast_precision_loss, reason = "numbers of requests")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::{Scene, evidence};
 use crate::analysis::alert::{Severity, Signal};
@@ -16,6 +15,7 @@ use crate::analysis::book::Finding;
 use crate::analysis::look::Look;
 use crate::analysis::principal::Principal;
 use crate::analysis::short::{self, Uses};
+use crate::analysis::sums::KeyedSums;
 use crate::clock::{EventTime, NANOS_PER_SECOND, SECONDS_PER_DAY};
 use crate::observation::EndpointId;
 
@@ -158,7 +158,7 @@ impl SchemaHabit {
         let used = self.0.of(key, || Use::new(key, now));
         used.fade(now);
         used.calls += 1.0;
-        let sum = epoch.0.entry(endpoint).or_default();
+        let sum = epoch.0.of(endpoint);
         if used.admits(broken) {
             sum.calls += 1;
             sum.broken += u32::from(broken);
@@ -226,7 +226,7 @@ impl Look<'_, '_> {
 
 /// What one epoch adds by endpoint.
 #[derive(Clone, Debug, Default)]
-pub(in crate::analysis) struct SchemaSums(BTreeMap<EndpointId, Sum>);
+pub(in crate::analysis) struct SchemaSums(KeyedSums<EndpointId, Sum>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
@@ -238,12 +238,11 @@ struct Sum {
 impl SchemaSums {
     /// Takes in what another worker counted, and clears it there.
     pub(in crate::analysis) fn absorb(&mut self, other: &mut Self) {
-        for (endpoint, more) in std::mem::take(&mut other.0) {
-            let sum = self.0.entry(endpoint).or_default();
+        self.0.drain_from(&mut other.0, |sum, more| {
             sum.calls += more.calls;
             sum.broken += more.broken;
             sum.breakers += more.breakers;
-        }
+        });
     }
 }
 
@@ -299,23 +298,32 @@ impl Norm {
     }
 }
 
-/// What is usual at each endpoint: learned in epochs, shared as a snapshot.
+/// What is usual at each endpoint: learned in epochs. Endpoints are few: only those of documents have rules.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(in crate::analysis) struct SchemaNorms(Arc<BTreeMap<EndpointId, Norm>>);
+pub(in crate::analysis) struct SchemaNorms(BTreeMap<EndpointId, Norm>);
 
 impl SchemaNorms {
     fn of(&self, endpoint: EndpointId) -> Norm {
         self.0.get(&endpoint).copied().unwrap_or_default()
     }
 
-    /// Learns an epoch that ended at `now`. Endpoints are few: only those of documents have rules.
-    pub(in crate::analysis) fn learn(&mut self, sums: &mut SchemaSums, now: EventTime) {
-        if sums.0.is_empty() {
-            return;
+    /// Learns an epoch that ended at `now`; the endpoints of which something else is usual now go to `changed`.
+    pub(in crate::analysis) fn learn(
+        &mut self,
+        sums: &mut SchemaSums,
+        now: EventTime,
+        changed: &mut Vec<EndpointId>,
+    ) {
+        for (endpoint, sum) in sums.0.drain() {
+            self.0.entry(endpoint).or_default().learn(sum, now);
+            changed.push(endpoint);
         }
-        let norms = Arc::make_mut(&mut self.0);
-        for (endpoint, sum) in std::mem::take(&mut sums.0) {
-            norms.entry(endpoint).or_default().learn(sum, now);
+    }
+
+    /// Takes over what is usual at an endpoint.
+    pub(in crate::analysis) fn follow(&mut self, endpoint: EndpointId, other: &Self) {
+        if let Some(norm) = other.0.get(&endpoint) {
+            self.0.insert(endpoint, *norm);
         }
     }
 }

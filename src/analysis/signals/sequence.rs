@@ -116,9 +116,10 @@ impl SequenceHabit {
         if gap >= APART_SECONDS {
             self.sum *= 0.3;
         } else if before != 0 {
-            let bits = self.bits(number, human, scene.crowd);
+            let places = [before, number].map(|number| self.place(number));
+            let bits = self.bits(number, places, human, scene.crowd);
             found = self.add(scene, bits, gap);
-            self.learn((before, number), bits, human, sums);
+            self.learn((before, number), places, (bits, human), sums);
         }
         self.recent = if gap > RUN_SECONDS {
             [number, 0, 0]
@@ -135,19 +136,25 @@ impl SequenceHabit {
         -libm::log(crowd.curves.p(Model::Order, sum).max(1e-300))
     }
 
-    /// The information in a call of `to`, given the last calls.
-    fn bits(&self, to: Number, human: bool, crowd: &CrowdNorms) -> f64 {
+    /// The information in a call of `to`, given the last calls; the places of the last and of this one are known.
+    fn bits(
+        &self,
+        to: Number,
+        [before, place]: [Option<Place>; 2],
+        human: bool,
+        crowd: &CrowdNorms,
+    ) -> f64 {
         let weights = [1.0, 0.1, 0.03];
         let mut best = 1e-9_f64;
         let share = (crowd.users(to) + 0.5) / (crowd.all_users + crowd.endpoints() + 1.0);
-        let place = self.place(to);
         let known = self.recent.iter().take_while(|&&from| from != 0);
-        for (&from, weight) in known.zip(weights) {
+        for (at, (&from, weight)) in known.zip(weights).enumerate() {
             // Nothing is likelier than certain.
             if weight <= best {
                 break;
             }
-            let (these, all) = self.steps_from(from, place);
+            let own = if at == 0 { before } else { self.place(from) };
+            let (these, all) = self.steps_from(own, place);
             let (others, tokens) = crowd.follows(human, from, to);
             let population = (others + 3.0 * share) / (tokens + 3.0);
             let chance = (these + BACK_OFF * population) / (all.min(60.0).max(these) + BACK_OFF);
@@ -157,13 +164,14 @@ impl SequenceHabit {
     }
 
     /// Its own steps from an endpoint: those to a place, and all.
-    fn steps_from(&self, from: Number, to: Option<Place>) -> (f64, f64) {
-        let Some(from) = self.place(from) else {
+    fn steps_from(&self, from: Option<Place>, to: Option<Place>) -> (f64, f64) {
+        let Some(from) = from else {
             return (0.0, 0.0);
         };
         let start = self.steps.partition_point(|step| step.from < from);
+        let steps = self.steps.get(start..).unwrap_or_default();
         let (mut these, mut all) = (0, 0);
-        for step in self.steps.iter().skip(start).take_while(|s| s.from == from) {
+        for step in steps.iter().take_while(|step| step.from == from) {
             all += u32::from(step.n);
             if Some(step.to) == to {
                 these = step.n;
@@ -173,7 +181,17 @@ impl SequenceHabit {
     }
 
     fn place(&self, number: Number) -> Option<Place> {
-        let at = self.places.iter().position(|&known| known == number)?;
+        // Eight at once.
+        let (chunks, rest) = self.places.as_chunks::<8>();
+        let holds = |chunk: &[Number; 8]| chunk.iter().filter(|&&n| n == number).count() > 0;
+        let at = match chunks.iter().position(holds) {
+            Some(chunk) => {
+                let start = chunk * 8;
+                let chunk = chunks.get(chunk)?;
+                start + chunk.iter().position(|&n| n == number)?
+            }
+            None => chunks.len() * 8 + rest.iter().position(|&n| n == number)?,
+        };
         Place::try_from(at).ok()
     }
 
@@ -247,8 +265,8 @@ impl SequenceHabit {
     fn learn(
         &mut self,
         (from, to): (Number, Number),
-        bits: f64,
-        human: bool,
+        places: [Option<Place>; 2],
+        (bits, human): (f64, bool),
         sums: &mut CrowdSums,
     ) {
         self.learned = self.learned.saturating_add(1);
@@ -258,9 +276,15 @@ impl SequenceHabit {
             return;
         }
         self.most = self.most.max(self.sum);
-        let before = self.place_for(from, None);
-        let (Some(before), Some(after)) = (before, self.place_for(to, before)) else {
-            return;
+        let (before, after) = if let [Some(before), Some(after)] = places {
+            (before, after)
+        } else {
+            // A place found for one may be that which the other had: it is looked for again.
+            let before = self.place_for(from, None);
+            let (Some(before), Some(after)) = (before, self.place_for(to, before)) else {
+                return;
+            };
+            (before, after)
         };
         let place = |step: &Step| (step.from, step.to);
         let known = self.steps.binary_search_by_key(&(before, after), place);
@@ -286,7 +310,7 @@ impl SequenceHabit {
             }
         };
         if n < MAX_COUNTED {
-            *sums.follows.entry((human, from, to)).or_default() += 1;
+            *sums.follows.of((human, from, to)) += 1;
         }
     }
 

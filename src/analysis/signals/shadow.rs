@@ -68,6 +68,9 @@ impl ShadowCalls {
 
     /// Takes in what another worker saw, and clears it there.
     pub(in crate::analysis) fn absorb(&mut self, other: &mut Self) {
+        if other.0.is_empty() {
+            return;
+        }
         for (endpoint, sum) in std::mem::take(&mut other.0) {
             self.add(endpoint, sum);
         }
@@ -88,6 +91,9 @@ impl Shadows {
         learned: bool,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
+        if calls.0.is_empty() {
+            return findings;
+        }
         for (endpoint, calls) in std::mem::take(&mut calls.0) {
             let is_news = self.0.len() < MOST_TOLD && self.0.insert(endpoint);
             if !is_news || !calls.is_use {

@@ -77,7 +77,7 @@ impl SkipHabit {
         while let Some(&first) = self.recent.first()
             && age(first) >= BEFORE_SECONDS
         {
-            self.recent.pop_first();
+            self.recent.remove(0);
         }
         let human = is_human(scene);
         // A call that was not let through skipped nothing.
@@ -87,15 +87,16 @@ impl SkipHabit {
             None
         };
         if calls <= MAX_TAUGHT && found.is_none() && self.bits < 12.0 {
-            *sums.reached.entry((human, number)).or_default() += 1;
+            *sums.reached.of((human, number)) += 1;
             let before = self.recent.iter().map(|call| call.number());
             for before in before.filter(|&before| before != number) {
-                *sums.before.entry((human, before, number)).or_default() += 1;
+                *sums.before.of((human, before, number)) += 1;
             }
         }
-        self.recent.retain(|call| call.number() != number);
-        if self.recent.len() == MAX_RECENT {
-            self.recent.pop_first();
+        // Each endpoint is there once.
+        let known = self.recent.iter().position(|call| call.number() == number);
+        if let Some(at) = known.or((self.recent.len() == MAX_RECENT).then_some(0)) {
+            self.recent.remove(at);
         }
         self.recent.push(Recent {
             number: number.to_le_bytes(),

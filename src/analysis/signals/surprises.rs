@@ -37,10 +37,12 @@ pub(in crate::analysis) struct SurpriseSums {
 
 impl SurpriseSums {
     pub(in crate::analysis) fn add(&mut self, model: Model, surprise: f64) {
-        self.add_at(
-            model as usize * CALIBRATION_STEPS + calibration_step(surprise),
-            1,
-        );
+        self.add_step(model, calibration_step(surprise));
+    }
+
+    /// As [`Self::add`], of a surprise that falls in that step.
+    pub(in crate::analysis) fn add_step(&mut self, model: Model, step: usize) {
+        self.add_at(model as usize * CALIBRATION_STEPS + step, 1);
     }
 
     fn add_at(&mut self, at: usize, n: u32) {

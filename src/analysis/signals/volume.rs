@@ -16,7 +16,7 @@ use super::crowd::CrowdSums;
 use super::surprises::Model;
 use super::{Scene, evidence};
 use crate::analysis::alert::Signal;
-use crate::analysis::baseline::{Baseline, Prior, Spread};
+use crate::analysis::baseline::{Baseline, Prior, Spread, log_count};
 use crate::analysis::book::Finding;
 use crate::clock::SECONDS_PER_DAY;
 
@@ -47,6 +47,32 @@ const TESTED: [u32; 144] = {
     }
     counts
 };
+
+/// Those below 4,096 as bits.
+const TESTED_BITS: [u64; 64] = {
+    let mut bits = [0; 64];
+    let mut at = 0;
+    while at < TESTED.len() {
+        #[allow(clippy::indexing_slicing, reason = "below the length")]
+        let n = TESTED[at] as usize;
+        if n < 4_096 {
+            #[allow(clippy::indexing_slicing, reason = "below 4,096")]
+            {
+                bits[n / 64] |= 1 << (n % 64);
+            }
+        }
+        at += 1;
+    }
+    bits
+};
+
+/// Whether an open window with so many calls is tested.
+fn is_tested(calls: u32) -> bool {
+    match TESTED_BITS.get((calls / 64) as usize) {
+        Some(bits) => bits >> (calls % 64) & 1 == 1,
+        None => TESTED.binary_search(&calls).is_ok(),
+    }
+}
 
 /// A token's calls by window.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -84,7 +110,7 @@ impl VolumeHabit {
             }
             scale.calls = scale.calls.saturating_add(1);
             let enough = scale.calls >= scene.thresholds.volume_min_calls;
-            if enough && TESTED.binary_search(&scale.calls).is_ok() && scene.ripe() {
+            if enough && scene.ripe() && is_tested(scale.calls) {
                 let found = scale.test(scene, (model, seconds), scene.crowd.calls(at));
                 // The scale on which it is least likely speaks.
                 if found.as_ref().map(|f| f.surprise) > finding.as_ref().map(|f| f.surprise) {
@@ -103,12 +129,12 @@ impl Scale {
         if calls == 0 {
             return;
         }
-        let x = libm::log1p(f64::from(calls));
+        let x = log_count(calls);
         let expected = self.baseline.expect(scene.crowd.calls(at));
         if self.baseline.count() >= 3
             && let Some((model, _)) = SCALES.get(at)
         {
-            sums.surprises.add(*model, expected.surprise(x));
+            sums.surprises.add_step(*model, expected.step(x));
         }
         if let Some(windows) = sums.windows.get_mut(at) {
             windows.add(x);
@@ -180,5 +206,6 @@ mod tests {
         assert_eq!(TESTED[..6], [8, 10, 12, 14, 17, 20]);
         assert_eq!(TESTED[143], u32::MAX);
         assert!(TESTED.is_sorted());
+        assert!((0..20_000).all(|n| is_tested(n) == TESTED.contains(&n)));
     }
 }
