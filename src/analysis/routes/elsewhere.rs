@@ -95,6 +95,11 @@ pub(super) struct Sharing<'a> {
 }
 
 impl Sharing<'_> {
+    /// Whether there is no such place: then nothing is said about any piece.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.pools.is_empty()
+    }
+
     /// How much more likely a piece is a name, as it stands at those places or does not (logarithm).
     pub(super) fn for_name(&self, value: &Value) -> f64 {
         let element: Element = value.element;

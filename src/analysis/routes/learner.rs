@@ -1,9 +1,10 @@
 //! The tree of paths, and what it says about their templates. One writer, at the end of an epoch.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::elsewhere::{Elsewhere, Path};
-use super::verdict::{self, Place, Value};
+use super::verdict::{self, Known, Place, Value};
 use super::{Lesson, Lessons};
 use crate::observation::templates::{Node as Named, NodeId};
 use crate::observation::{Class, Element, Method, ServiceId, Shape, Templates};
@@ -127,17 +128,24 @@ impl Learner {
 
     /// Walked twice: what stands at one place says something about the same pieces at another.
     fn templates(&self, k: usize) -> (Templates, Elsewhere) {
-        let (_, seen) = self.walk(k, &Elsewhere::default());
-        let (templates, _) = self.walk(k, &seen);
+        let known = RefCell::default();
+        let (_, seen) = self.walk(k, &Elsewhere::default(), &known);
+        let (templates, _) = self.walk(k, &seen, &known);
         (templates, seen)
     }
 
-    fn walk(&self, k: usize, elsewhere: &Elsewhere) -> (Templates, Elsewhere) {
+    fn walk(
+        &self,
+        k: usize,
+        elsewhere: &Elsewhere,
+        known: &RefCell<Known>,
+    ) -> (Templates, Elsewhere) {
         let mut tree = Tree {
             context: Context {
                 learner: self,
                 k,
                 elsewhere,
+                known,
             },
             seen: Elsewhere::default(),
             nodes: Vec::new(),
@@ -157,6 +165,7 @@ impl Learner {
             learner: self,
             k,
             elsewhere,
+            known: &RefCell::default(),
         };
         for (service, root) in &self.roots {
             let root = small.copy(context, &BTreeSet::from([*root]), Spot::root(*service));
@@ -240,6 +249,8 @@ pub(super) struct Context<'a> {
     pub(super) learner: &'a Learner,
     pub(super) k: usize,
     pub(super) elsewhere: &'a Elsewhere,
+    /// What was found at places that share nothing with others: it is the same however often they are walked.
+    pub(super) known: &'a RefCell<Known>,
 }
 
 /// A place, by what stands before it.

@@ -42,41 +42,58 @@ const GET: u64 = 1 + Method::Get as u64;
 /// A word at a level behind a place.
 type Key = (u64, u64);
 
+/// The words behind one piece.
+pub(super) struct Words {
+    /// Those that are names there by themselves.
+    local: BTreeSet<u64>,
+    /// All of them, and how often each was seen.
+    seen: BTreeMap<Key, u64>,
+    requests: f64,
+}
+
+impl Words {
+    pub(super) fn of(value: &Value, learner: &Learner) -> Self {
+        let mut seen: BTreeMap<Key, u64> = BTreeMap::new();
+        let mut note = |level, element: Element, n| {
+            if element.has_text() {
+                *seen.entry((level, element.hash())).or_default() += n;
+            }
+        };
+        for (first, child) in nodes(value, learner).flat_map(|n| children(n, learner)) {
+            note(1, first, child.lesson.requests);
+            for (second, child) in children(child, learner) {
+                note(2, second, child.lesson.requests);
+            }
+        }
+        Self {
+            local: local(value, learner),
+            seen,
+            requests: number(value.requests()),
+        }
+    }
+}
+
 /// The words that stand behind many siblings: wherever they would if they did not depend on them.
+#[derive(PartialEq, Eq)]
 pub(super) struct Shared(BTreeSet<Key>);
 
 impl Shared {
     /// Of siblings, and whether each is held to be a value.
-    pub(super) fn of<'a>(
-        siblings: impl Iterator<Item = (&'a Value, bool)>,
-        learner: &Learner,
-    ) -> Self {
+    pub(super) fn of<'a>(siblings: impl Iterator<Item = (&'a Words, bool)>) -> Self {
         let mut requests = Vec::new();
         let mut names = BTreeSet::new();
         let mut behind: BTreeMap<Key, (u64, u64)> = BTreeMap::new();
-        for (value, is_value) in siblings {
-            names.extend(local(value, learner).into_iter().map(|hash| (2, hash)));
+        for (words, is_value) in siblings {
+            names.extend(words.local.iter().map(|hash| (2, *hash)));
             if !is_value {
                 continue;
             }
-            let mut own: BTreeMap<Key, u64> = BTreeMap::new();
-            let mut note = |level, element: Element, n| {
-                if element.has_text() {
-                    *own.entry((level, element.hash())).or_default() += n;
-                }
-            };
-            for (first, child) in nodes(value, learner).flat_map(|n| children(n, learner)) {
-                note(1, first, child.lesson.requests);
-                for (second, child) in children(child, learner) {
-                    note(2, second, child.lesson.requests);
-                }
-            }
-            for (key, n) in own {
-                let (siblings, all) = behind.entry(key).or_default();
+            for (key, n) in &words.seen {
+                let (siblings, all) = behind.entry(*key).or_default();
                 *siblings += 1;
                 *all += n;
             }
-            requests.push(number(value.requests()));
+            requests.push(words.requests);
         }
         let whole: f64 = requests.iter().sum();
         let least = if requests.len() < 4 { 2 } else { 3 };
@@ -105,18 +122,46 @@ impl Shared {
 /// Requests by what follows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suffixes {
-    kinds: BTreeMap<Kind, f64>,
+    kinds: Weights<Kind>,
     /// By the first level alone, and by what follows it.
-    heads: BTreeMap<u64, f64>,
-    tails: BTreeMap<u64, f64>,
+    heads: Weights<u64>,
+    tails: Weights<u64>,
     total: f64,
+}
+
+/// How much there is of each of a few things, in their order. They are made by the hundred: a list is cheaper than a tree.
+#[derive(Clone, Debug)]
+struct Weights<K>(Vec<(K, f64)>);
+
+impl<K> Default for Weights<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Copy + Ord> Weights<K> {
+    fn add(&mut self, key: K, n: f64) {
+        match self.0.binary_search_by_key(&key, |(known, _)| *known) {
+            Ok(at) => {
+                if let Some((_, sum)) = self.0.get_mut(at) {
+                    *sum += n;
+                }
+            }
+            Err(at) => self.0.insert(at, (key, n)),
+        }
+    }
+
+    fn get(&self, key: K) -> Option<f64> {
+        let at = self.0.binary_search_by_key(&key, |(known, _)| *known);
+        self.0.get(at.ok()?).map(|(_, n)| *n)
+    }
 }
 
 impl Suffixes {
     /// Of one piece. Requests of one principal do not say it all anew.
     pub(super) fn of(value: &Value, learner: &Learner, shared: &Shared) -> Self {
-        let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
-        let mut add = |head, tail, n| *kinds.entry((head, tail)).or_default() += n;
+        let mut kinds: Vec<(Kind, u64)> = Vec::new();
+        let mut add = |head, tail, n| kinds.push(((head, tail), n));
         for node in nodes(value, learner) {
             ends(node, |tail, n| add(END, tail, n));
             for (first, child) in children(node, learner) {
@@ -130,7 +175,13 @@ impl Suffixes {
                 }
             }
         }
-        let requests = number(kinds.values().sum());
+        kinds.sort_unstable();
+        kinds.dedup_by(|(kind, n), (before, sum)| {
+            let same = kind == before;
+            *sum += if same { *n } else { 0 };
+            same
+        });
+        let requests = number(kinds.iter().map(|(_, n)| n).sum());
         let scale = if value.is_class() {
             1.0
         } else {
@@ -144,16 +195,16 @@ impl Suffixes {
     }
 
     fn note(&mut self, kind: Kind, n: f64) {
-        *self.kinds.entry(kind).or_default() += n;
-        *self.heads.entry(kind.0).or_default() += n;
-        *self.tails.entry(kind.1).or_default() += n;
+        self.kinds.add(kind, n);
+        self.heads.add(kind.0, n);
+        self.tails.add(kind.1, n);
         self.total += n;
     }
 
     /// Adds what follows a value to what follows all.
     pub(super) fn add(&mut self, value: &Value, own: &Self) {
         let scale = own.weight(value);
-        for (kind, n) in &own.kinds {
+        for (kind, n) in &own.kinds.0 {
             self.note(*kind, n * scale);
         }
     }
@@ -174,18 +225,18 @@ impl Suffixes {
     /// [`Suffixes::for_name`].
     pub(super) fn is_among(&self, around: &Self, added: Option<&Value>) -> bool {
         let mine = added.map_or(0.0, |value| self.weight(value));
-        let follows_others = |(kind, own): (&Kind, &f64)| {
-            let seen = around.kinds.get(kind).copied().unwrap_or(0.0);
+        let follows_others = |(kind, own): &(Kind, f64)| {
+            let seen = around.kinds.get(*kind).unwrap_or(0.0);
             seen - mine * own > LEAST
         };
-        self.kinds.len() >= SEVERAL && self.kinds.iter().all(follows_others)
+        self.kinds.0.len() >= SEVERAL && self.kinds.0.iter().all(follows_others)
     }
 
     /// How much more likely this is of a name than of a value, where this follows the values around (logarithm). `added`:
     /// it is held to be one of these itself.
     pub(super) fn for_name(&self, around: &Self, added: Option<&Value>) -> f64 {
-        let single = match (self.kinds.len(), self.kinds.keys().next()) {
-            (1, Some(kind)) => libm::log(0.5 * only(*kind)),
+        let single = match *self.kinds.0 {
+            [(kind, _)] => libm::log(0.5 * only(kind)),
             _ => f64::MIN,
         };
         let name = self.likelihood(OWN, |kind| anywhere(*kind)).max(single);
@@ -200,30 +251,29 @@ impl Suffixes {
     /// piece itself does not count, as far as it was added.
     fn share(&self, around: &Self, mine: f64, kind: Kind) -> f64 {
         let total = (around.total - mine * self.total).max(0.0);
-        let of = |seen: Option<&f64>, own: Option<&f64>, known: f64, usual: f64| {
-            let number = |n: Option<&f64>| n.copied().unwrap_or(0.0);
-            let seen = (number(seen) - mine * number(own)).max(0.0);
+        let of = |seen: Option<f64>, own: Option<f64>, known: f64, usual: f64| {
+            let seen = (seen.unwrap_or(0.0) - mine * own.unwrap_or(0.0)).max(0.0);
             (seen + known * usual) / (total + known)
         };
         let (a, b) = kind;
-        let heads = (around.heads.get(&a), self.heads.get(&a));
+        let heads = (around.heads.get(a), self.heads.get(a));
         let head = of(heads.0, heads.1, ANYWHERE, head(kind));
-        let tails = (around.tails.get(&b), self.tails.get(&b));
+        let tails = (around.tails.get(b), self.tails.get(b));
         let tail = of(tails.0, tails.1, ANYWHERE, tail(kind));
-        let kinds = (around.kinds.get(&kind), self.kinds.get(&kind));
+        let kinds = (around.kinds.get(kind), self.kinds.get(kind));
         of(kinds.0, kinds.1, APART + total / 4.0, head * tail)
     }
 
     /// The share of the requests whose path goes on with a word that several share.
     pub(super) fn by_words(&self) -> f64 {
-        let word = |(kind, _): &(&Kind, &f64)| kind.0 > PARTS || kind.1 > PARTS;
-        let worded: f64 = self.kinds.iter().filter(word).map(|(_, n)| n).sum();
+        let word = |(kind, _): &&(Kind, f64)| kind.0 > PARTS || kind.1 > PARTS;
+        let worded: f64 = self.kinds.0.iter().filter(word).map(|(_, n)| n).sum();
         worded / self.total.max(1.0)
     }
 
     /// Of drawing this where shares are known as well as by so many requests (Dirichlet-multinomial).
     fn likelihood(&self, known: f64, share: impl Fn(&Kind) -> f64) -> f64 {
-        let kinds = self.kinds.iter().map(|(kind, n)| {
+        let kinds = self.kinds.0.iter().map(|(kind, n)| {
             let prior = known * share(kind);
             libm::lgamma(prior + n) - libm::lgamma(prior)
         });

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lesson;
+use super::elsewhere::Sharing;
 use super::learner::{Context, Learner, Node, Spot};
-use super::suffix::{Shared, Suffixes};
+use super::suffix::{Shared, Suffixes, Words};
 use super::writing::{Writing, as_values};
 use crate::observation::{Class, Element, Shape};
 
@@ -56,7 +57,7 @@ pub(super) fn settle_numbers(all: Vec<Value>, k: usize, place: Place) -> Vec<Val
 }
 
 /// What stands before a place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Place {
     /// Nothing.
     Root,
@@ -140,7 +141,11 @@ const ROUNDS: usize = 5;
 const MAX_SEEDED: usize = 64;
 const MAX_SEEDS: usize = 12;
 
+/// What was found, by where paths have come to and what stands before it.
+pub(super) type Known = BTreeMap<(BTreeSet<usize>, Place), Standing>;
+
 /// What stands at one place, put together.
+#[derive(Clone)]
 pub(super) struct Standing {
     names: BTreeSet<Element>,
     /// Distinct values.
@@ -154,13 +159,34 @@ impl Standing {
         group: &BTreeSet<usize>,
         spot: Spot,
     ) -> Self {
-        let Context { learner, k, .. } = context;
         let apart = || all.iter().filter(|value| !value.element.is_joined());
         let sharing = context.elsewhere.sharing(spot.path, apart());
+        if !sharing.is_nothing() {
+            return Self::beside(&sharing, all, context, group, spot);
+        }
+        let place = (group.clone(), spot.place);
+        if let Some(known) = context.known.borrow().get(&place) {
+            return known.clone();
+        }
+        let found = Self::beside(&sharing, all, context, group, spot);
+        let mut known = context.known.borrow_mut();
+        known.insert(place, found.clone());
+        found
+    }
+
+    fn beside(
+        sharing: &Sharing<'_>,
+        all: &[Value],
+        context: Context<'_>,
+        group: &BTreeSet<usize>,
+        spot: Spot,
+    ) -> Self {
+        let Context { learner, k, .. } = context;
+        let apart = || all.iter().filter(|value| !value.element.is_joined());
         let elsewhere = |value: &&Value| sharing.for_name(value);
         let elsewhere = apart().map(|value| (value, elsewhere(&value))).collect();
-        let mut pool = Pool::new(elsewhere, shares(group, learner), spot.place);
-        pool.part(learner, k);
+        let mut pool = Pool::new(context, elsewhere, shares(group, learner), spot.place);
+        pool.part(k);
         let values = pool.writing.count();
         let mut names = pool.names();
         // Where so few ever came, nothing is to be learned: the words of the vocabulary are names as anywhere else.
@@ -200,9 +226,13 @@ struct Sibling<'a> {
     value: &'a Value,
     /// What other places say for a name.
     elsewhere: f64,
+    words: Words,
     suffixes: Suffixes,
     is_name: bool,
 }
+
+/// Which siblings are names.
+type Parted = Vec<bool>;
 
 /// How often values are used.
 #[derive(Default)]
@@ -235,7 +265,14 @@ impl Use {
 
 /// The siblings at a place, and of those that are held to be values of one parameter what is common to them.
 struct Pool<'a> {
+    learner: &'a Learner,
     siblings: Vec<Sibling<'a>>,
+    /// Whether the rest is of the siblings as they are parted now.
+    is_gathered: bool,
+    shared: Option<Shared>,
+    /// Parted so before: how they are parted next, and what speaks for the values. One seed often leads where another did.
+    next: BTreeMap<Parted, Parted>,
+    scores: BTreeMap<Parted, f64>,
     beginnings: Vec<f64>,
     place: Place,
     use_: Use,
@@ -246,15 +283,27 @@ struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    fn new(values: Vec<(&'a Value, f64)>, beginnings: Vec<f64>, place: Place) -> Self {
+    fn new(
+        context: Context<'a>,
+        values: Vec<(&'a Value, f64)>,
+        beginnings: Vec<f64>,
+        place: Place,
+    ) -> Self {
+        let learner = context.learner;
         let sibling = |(value, elsewhere)| Sibling {
             value,
             elsewhere,
+            words: Words::of(value, learner),
             suffixes: Suffixes::default(),
             is_name: false,
         };
         Self {
+            learner,
             siblings: values.into_iter().map(sibling).collect(),
+            is_gathered: false,
+            shared: None,
+            next: BTreeMap::new(),
+            scores: BTreeMap::new(),
             beginnings,
             place,
             use_: Use::default(),
@@ -265,30 +314,48 @@ impl<'a> Pool<'a> {
     }
 
     /// Tells names from values.
-    fn part(&mut self, learner: &Learner, k: usize) {
-        self.settle(learner, k);
-        let mut best = self.for_parameter(learner);
+    fn part(&mut self, k: usize) {
+        self.settle(k);
+        let mut best = self.score();
         if best.is_infinite() {
+            self.gather();
             return;
         }
         let mut names = self.names();
         for seed in self.seeds() {
-            for sibling in &mut self.siblings {
-                sibling.is_name = sibling.value.element != seed;
-            }
-            self.settle(learner, k);
-            let found = self.for_parameter(learner);
+            let all = self.siblings.iter();
+            let parted = all.map(|sibling| sibling.value.element != seed);
+            self.become_parted(&parted.collect::<Parted>());
+            self.settle(k);
+            let found = self.score();
             if found > best {
                 best = found;
                 names = self.names();
             }
         }
-        for sibling in &mut self.siblings {
+        let all = self.siblings.iter().map(|sibling| {
             let value = sibling.value;
             let shown = !value.is_class() && (value.element.is_known() || value.users() >= k);
-            sibling.is_name = shown && (best <= 0.0 || names.contains(&value.element));
+            shown && (best <= 0.0 || names.contains(&value.element))
+        });
+        self.become_parted(&all.collect::<Parted>());
+        self.gather();
+    }
+
+    /// How the siblings are parted.
+    fn parted(&self) -> Parted {
+        self.siblings.iter().map(|s| s.is_name).collect()
+    }
+
+    /// Parts them so; returns whether that changes anything.
+    fn become_parted(&mut self, parted: &[bool]) -> bool {
+        let mut changed = false;
+        for (sibling, is_name) in self.siblings.iter_mut().zip(parted) {
+            changed |= sibling.is_name != *is_name;
+            sibling.is_name = *is_name;
         }
-        self.gather(learner);
+        self.is_gathered &= !changed;
+        changed
     }
 
     /// Pieces of which the values may be found if they are few beside names: one by one, those most used.
@@ -306,24 +373,33 @@ impl<'a> Pool<'a> {
     }
 
     /// Parts again by what is common to those that are values now, until nothing changes.
-    fn settle(&mut self, learner: &Learner, k: usize) {
+    fn settle(&mut self, k: usize) {
         for _ in 0..ROUNDS {
-            self.gather(learner);
-            let found: Vec<bool> = self
-                .siblings
-                .iter()
-                .map(|sibling| self.is_name(sibling, learner, k))
-                .collect();
-            let mut changed = false;
-            for (sibling, is_name) in self.siblings.iter_mut().zip(found) {
-                changed |= sibling.is_name != is_name;
-                sibling.is_name = is_name;
-            }
-            if !changed {
+            let now = self.parted();
+            let next = self.next.get(&now).cloned();
+            let next = next.unwrap_or_else(|| {
+                self.gather();
+                let all = self.siblings.iter();
+                let next: Parted = all.map(|sibling| self.is_name(sibling, k)).collect();
+                self.next.insert(now, next.clone());
+                next
+            });
+            if !self.become_parted(&next) {
                 break;
             }
         }
-        self.gather(learner);
+    }
+
+    /// What speaks for those held to be values.
+    fn score(&mut self) -> f64 {
+        let now = self.parted();
+        if let Some(score) = self.scores.get(&now) {
+            return *score;
+        }
+        self.gather();
+        let score = self.for_parameter();
+        self.scores.insert(now, score);
+        score
     }
 
     fn names(&self) -> BTreeSet<Element> {
@@ -332,15 +408,25 @@ impl<'a> Pool<'a> {
     }
 
     /// What is common to the values.
-    fn gather(&mut self, learner: &Learner) {
-        let values = self.siblings.iter().map(|s| (s.value, !s.is_name));
-        let shared = Shared::of(values, learner);
+    fn gather(&mut self) {
+        if self.is_gathered {
+            return;
+        }
+        self.is_gathered = true;
+        let words = self.siblings.iter().map(|s| (&s.words, !s.is_name));
+        let shared = Some(Shared::of(words));
+        if self.shared != shared {
+            self.shared = shared;
+            let shared = self.shared.iter();
+            for (sibling, shared) in self.siblings.iter_mut().zip(shared.cycle()) {
+                sibling.suffixes = Suffixes::of(sibling.value, self.learner, shared);
+            }
+        }
         self.use_ = Use::default();
         self.suffixes = Suffixes::default();
         self.texts = Suffixes::default();
         self.writing = Writing::default();
-        for sibling in &mut self.siblings {
-            sibling.suffixes = Suffixes::of(sibling.value, learner, &shared);
+        for sibling in &self.siblings {
             if !sibling.is_name {
                 self.suffixes.add(sibling.value, &sibling.suffixes);
                 if !sibling.value.is_class() {
@@ -366,7 +452,7 @@ impl<'a> Pool<'a> {
                 .for_name(sibling.value.element, !sibling.is_name)
     }
 
-    fn is_name(&self, sibling: &Sibling<'_>, learner: &Learner, k: usize) -> bool {
+    fn is_name(&self, sibling: &Sibling<'_>, k: usize) -> bool {
         let value = sibling.value;
         if value.is_class() || (!value.element.is_known() && value.users() < k) {
             return false;
@@ -384,14 +470,14 @@ impl<'a> Pool<'a> {
         let prior = libm::log(0.5 / others.max(1.0)).max(-4.5);
         let score = self.by_siblings(sibling)
             + self.by_use(sibling)
-            + self.by_beginnings(value, learner)
+            + self.by_beginnings(value)
             + sibling.elsewhere
             + prior;
         score > 0.0
     }
 
     /// Whether those held to be values are, all of them together: above 0 if so.
-    fn for_parameter(&self, learner: &Learner) -> f64 {
+    fn for_parameter(&self) -> f64 {
         let values = || self.siblings.iter().filter(|s| !s.is_name);
         if values().any(|sibling| sibling.value.is_class()) {
             return f64::INFINITY;
@@ -418,7 +504,7 @@ impl<'a> Pool<'a> {
                 } else {
                     rarity(value)
                 }
-                + self.by_beginnings(value, learner)
+                + self.by_beginnings(value)
                 + sibling.elsewhere.min(0.0);
             suffixes.add(value, &sibling.suffixes);
             writing.add(value.element, 1.0);
@@ -452,11 +538,11 @@ impl<'a> Pool<'a> {
 
     /// Behind how many values of the parameter before it the piece was seen: a name stands behind all of them, but so do
     /// the values of an independent parameter. That behind which it was seen most does not count: it may be a class.
-    fn by_beginnings(&self, value: &Value, learner: &Learner) -> f64 {
+    fn by_beginnings(&self, value: &Value) -> f64 {
         if self.place != Place::Parameter || self.beginnings.len() < 4 {
             return 0.0;
         }
-        let nodes = value.nodes.iter().filter_map(|at| learner.node(*at));
+        let nodes = value.nodes.iter().filter_map(|at| self.learner.node(*at));
         let most = nodes.map(|node| node.lesson.requests).max().unwrap_or(0);
         let requests = number(value.requests() - most);
         let whole: f64 = self.beginnings.iter().sum();
