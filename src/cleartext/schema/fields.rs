@@ -76,12 +76,11 @@ impl<'a> Undocumented<'a> {
         Self { book }
     }
 
-    /// Whether a value of this schema may have a field of that name.
-    pub(super) fn may_have(&self, id: SchemaId, name: &str) -> bool {
-        self.book.expanded(&[id]).is_none_or(|schemas| {
-            schemas.iter().any(|schema| schema.is_open())
-                || !matches!(said(&schemas, name), Said::Nothing)
-        })
+    /// The fields that a value of this schema may have; none where it may have any.
+    pub(super) fn known(&self, id: SchemaId) -> Option<Known<'a>> {
+        let schemas = self.book.expanded(&[id])?;
+        let is_open = schemas.iter().any(|schema| schema.is_open());
+        (!is_open).then_some(Known(schemas))
     }
 
     /// Adds those of a value that has these schemas.
@@ -136,6 +135,16 @@ impl<'a> Undocumented<'a> {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+}
+
+/// The schemas of a value, references and combinations followed: one walk through the document serves all of its fields.
+pub(super) struct Known<'a>(Vec<&'a Schema>);
+
+impl Known<'_> {
+    /// Whether there may be a field of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        !matches!(said(&self.0, name), Said::Nothing)
     }
 }
 

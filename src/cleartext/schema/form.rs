@@ -5,7 +5,7 @@
 
 use super::check::{Broken, MAX_BROKEN};
 use super::fields::Undocumented;
-use super::model::{Book, SchemaId};
+use super::model::{Book, Schema, SchemaId};
 use super::parameters::{self, MAX_PARAMETERS};
 use super::trail::Trail;
 use crate::observation::{JsonTypes, SchemaRule};
@@ -42,13 +42,14 @@ pub(super) fn check(book: &Book, id: SchemaId, form: &Form) -> Broken {
                 tell(&mut broken, SchemaRule::Required, name.as_bytes(), true);
             }
         }
+        let closed = book.is_closed(id);
         for (name, value) in form {
             let text = std::str::from_utf8(name).unwrap_or_default();
             if let Some(property) = schema.properties.get(text) {
                 if let Some(rule) = parameters::check(book, *property, value) {
                     tell(&mut broken, rule, name, true);
                 }
-            } else if book.is_closed(id) && !has_stem(schema.properties.keys(), name) {
+            } else if closed && !has_stem(schema, name) {
                 tell(&mut broken, SchemaRule::UnknownField, name, false);
             }
         }
@@ -62,12 +63,14 @@ pub(super) fn undocumented<'a>(
     id: SchemaId,
     form: &'a Form,
 ) -> impl Iterator<Item = Trail> + 'a {
-    let walk = Undocumented::new(book);
-    let names = form.iter().map(|(name, _)| name);
+    let known = Undocumented::new(book).known(id);
+    let names = form.iter().map(|(name, _)| name.as_slice());
     let unknown = names.filter(move |name| {
-        let may_have =
-            |name: &[u8]| walk.may_have(id, std::str::from_utf8(name).unwrap_or_default());
-        !may_have(name) && !may_have(parameters::stem(name))
+        let has = |name: &[u8]| {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            known.as_ref().is_none_or(|known| known.has(name))
+        };
+        !has(name) && !has(parameters::stem(name))
     });
     unknown.map(|name| Trail::of(parameters::stem(name), false))
 }
@@ -81,8 +84,9 @@ pub(super) fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-fn has_stem<'a>(mut names: impl Iterator<Item = &'a Box<str>>, name: &[u8]) -> bool {
-    names.any(|known| known.as_bytes() == parameters::stem(name))
+fn has_stem(schema: &Schema, name: &[u8]) -> bool {
+    let stem = std::str::from_utf8(parameters::stem(name));
+    stem.is_ok_and(|stem| schema.properties.contains_key(stem))
 }
 
 fn tell(broken: &mut Broken, rule: SchemaRule, name: &[u8], documented: bool) {

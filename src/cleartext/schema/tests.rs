@@ -644,7 +644,7 @@ proptest! {
 }
 
 #[test]
-fn nothing_breaks_the_reader() {
+fn mutations_of_bodies_against_documents() {
     let document = serde_json::to_string(&json!({"openapi": "3.0.0", "paths": {"/a": {"post": {
         "parameters": [{"name": "q", "in": "query", "schema": {"type": "array", "items": {"type": "integer"}}}],
         "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
