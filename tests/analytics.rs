@@ -563,6 +563,7 @@ paths:
     get:
       deprecated: true
       parameters: [{name: id, in: path, required: true, schema: {type: string, enum: [none]}}]
+      responses: {404: {description: there are none}}
   /v1/nothing:
     get: {}
 ";
@@ -581,6 +582,7 @@ fn documents_and_traffic_are_compared_while_it_runs() {
         "shadow",
         "unused",
         "deprecated",
+        "undocumented_statuses",
         "schema_violations",
     ] {
         assert_eq!(live[list], report["inventory"][list], "{list}");
@@ -591,6 +593,7 @@ fn documents_and_traffic_are_compared_while_it_runs() {
     assert_eq!(live["schema_violations"][0]["rule"], "enum");
     let (_, page) = daemon.get("/", &daemon.token);
     assert!(page.contains("Against the OpenAPI documents"), "{page}");
+    assert!(page.contains("Statuses that the documents do not list"));
     assert!(page.contains("GET /v1/nothing") && page.contains("request.path:id"));
     // Without a document there is nothing to compare.
     drop(daemon);

@@ -250,6 +250,21 @@ fn the_inventory_knows_what_is_documented_and_what_breaks_it() {
         ["POST /v1/orders", "response.body:$.zqprice"],
     ];
     assert_eq!(undocumented, expected);
+    // Each was asked for wrongly once; of other operations 422 is listed.
+    let statuses = inventory["undocumented_statuses"].as_array().unwrap();
+    let statuses: Vec<_> = statuses
+        .iter()
+        .map(|row| (&row["endpoint"], &row["status"], &row["count"]))
+        .collect();
+    let expected = ["GET /v1/orders", "GET /v1/orders/{order_id}"].map(Value::from);
+    let (status, once) = (422.into(), 1.into());
+    assert_eq!(
+        statuses,
+        expected
+            .iter()
+            .map(|one| (one, &status, &once))
+            .collect::<Vec<_>>()
+    );
     let broken = names(
         &inventory["schema_violations"],
         &["endpoint", "where", "rule"],

@@ -135,6 +135,8 @@ pub enum Remark {
     SeenInForm(JsonTypes),
     /// The request was answered so; of no field.
     Answered,
+    /// It was answered with a status that the document does not list; of no field.
+    UndocumentedStatus,
 }
 
 impl Remark {
@@ -144,7 +146,9 @@ impl Remark {
         match self {
             Self::Seen(types) => (Self::Seen(JsonTypes::NONE), types),
             Self::SeenInForm(types) => (Self::SeenInForm(JsonTypes::NONE), types),
-            Self::Breaks(_) | Self::Undocumented | Self::Answered => (self, JsonTypes::NONE),
+            Self::Breaks(_) | Self::Undocumented | Self::Answered | Self::UndocumentedStatus => {
+                (self, JsonTypes::NONE)
+            }
         }
     }
 }

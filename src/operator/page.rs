@@ -8,7 +8,7 @@ use crate::analysis::explain;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
 use crate::observation::{Names, Status, TokenKind};
 use crate::tally::{Group, Tally};
-use crate::views::inventory::InventoryView;
+use crate::views::inventory::{InventoryView, StatusView};
 use crate::views::{AdviceView, IntegrationView, ShareView, Words};
 
 /// Seconds between two loads of the page.
@@ -249,6 +249,43 @@ fn inventory(page: &mut Page, view: &InventoryView) {
         view.documented.len(),
         all.min(ROWS)
     ));
+    statuses(page, &view.undocumented_statuses);
+    violations(page, view);
+}
+
+fn statuses(page: &mut Page, views: &[StatusView]) {
+    if views.is_empty() {
+        return;
+    }
+    let columns = ["endpoint", "#status", "#answers"];
+    page.table(
+        "statuses",
+        "Statuses that the documents do not list",
+        &columns,
+    );
+    let mut busiest: Vec<_> = views.iter().collect();
+    busiest.sort_by_key(|one| std::cmp::Reverse(one.count));
+    for one in busiest.iter().take(ROWS) {
+        page.raw("<tr>");
+        page.code(&one.endpoint);
+        page.number(one.status);
+        page.number(one.count);
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table>");
+    more(page, views.len());
+}
+
+/// Says how many rows are not shown.
+fn more(page: &mut Page, all: usize) {
+    if all > ROWS {
+        page.raw(&format!(
+            "<p class=\"note\">{ROWS} of {all} shown; /api/inventory has them all.</p>"
+        ));
+    }
+}
+
+fn violations(page: &mut Page, view: &InventoryView) {
     if view.schema_violations.is_empty() {
         return;
     }
@@ -266,6 +303,7 @@ fn inventory(page: &mut Page, view: &InventoryView) {
         page.raw("</tr>");
     }
     page.raw("</tbody></table>");
+    more(page, view.schema_violations.len());
 }
 
 /// Integrations, releases, heaviest operations and advice.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::table::{Align, Table, grouped, printable};
-use crate::views::inventory::{InventoryView, UndocumentedView, ViolationView};
+use crate::views::inventory::{InventoryView, StatusView, UndocumentedView, ViolationView};
 
 /// Rows of each list; the JSON report has all.
 const ROWS: usize = 30;
@@ -32,6 +32,10 @@ pub(super) fn text(out: &mut String, inventory: &InventoryView) {
         .unwrap_or_default();
         undocumented(out, &inventory.undocumented_fields);
     }
+    if !inventory.undocumented_statuses.is_empty() {
+        writeln!(out, "\nStatuses that the documents do not list").unwrap_or_default();
+        statuses(out, &inventory.undocumented_statuses);
+    }
     if !inventory.schema_violations.is_empty() {
         writeln!(out, "\nRequests that break the documents").unwrap_or_default();
         violations(out, &inventory.schema_violations);
@@ -53,6 +57,25 @@ fn undocumented(out: &mut String, views: &[UndocumentedView]) {
             grouped(view.fields),
             view.endpoint.clone(),
             view.place.clone(),
+        ]);
+    }
+    table.write(out);
+    more(out, views.len());
+}
+
+fn statuses(out: &mut String, views: &[StatusView]) {
+    let mut busiest: Vec<_> = views.iter().collect();
+    busiest.sort_by_key(|view| std::cmp::Reverse(view.count));
+    let mut table = Table::new(&[
+        ("answers", Align::Right),
+        ("status", Align::Right),
+        ("endpoint", Align::Left),
+    ]);
+    for view in busiest.into_iter().take(ROWS) {
+        table.row(&[
+            grouped(view.count),
+            view.status.to_string(),
+            view.endpoint.clone(),
         ]);
     }
     table.write(out);

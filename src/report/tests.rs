@@ -195,7 +195,12 @@ fn inventory() -> Vec<InventoryEntry> {
         count: 7,
         accepted: 2,
     };
+    let teapot = InventoryEntry {
+        status: Status(418),
+        ..entry(TextId::NONE, Remark::UndocumentedStatus)
+    };
     vec![
+        teapot,
         entry(TextId(1), Remark::Undocumented),
         entry(TextId(2), Remark::Undocumented),
         entry(TextId(4).known(), Remark::Breaks(SchemaRule::Enum)),

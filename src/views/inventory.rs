@@ -21,6 +21,8 @@ pub(crate) struct InventoryView {
     pub(crate) deprecated: Vec<String>,
     /// Parameters and fields that are not described, of endpoints that are.
     pub(crate) undocumented_fields: Vec<UndocumentedView>,
+    /// Statuses that answers had and that are not described.
+    pub(crate) undocumented_statuses: Vec<StatusView>,
     /// Rules that requests broke.
     pub(crate) schema_violations: Vec<ViolationView>,
 }
@@ -34,6 +36,15 @@ pub(crate) struct UndocumentedView {
     /// How many: more than one where their names may not be shown.
     pub(crate) fields: u64,
     /// Transactions, counted once a field.
+    pub(crate) count: u64,
+}
+
+/// A status that the documents do not list for an endpoint.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StatusView {
+    pub(crate) endpoint: String,
+    pub(crate) status: u16,
+    /// Answers.
     pub(crate) count: u64,
 }
 
@@ -78,8 +89,25 @@ pub(crate) fn of(documents: &[Documented], summary: &Summary, names: &dyn Names)
                 .filter(is_seen),
         ),
         undocumented_fields,
+        undocumented_statuses: statuses(summary, names),
         schema_violations,
     }
+}
+
+fn statuses(summary: &Summary, names: &dyn Names) -> Vec<StatusView> {
+    let mut sums: BTreeMap<(String, u16), u64> = BTreeMap::new();
+    let entries = summary.inventory.iter();
+    for entry in entries.filter(|entry| entry.remark == Remark::UndocumentedStatus) {
+        let endpoint = super::named(summary.endpoint_name(entry.endpoint, names)).1;
+        *sums.entry((endpoint, entry.status.0)).or_default() += entry.count;
+    }
+    let sums = sums.into_iter();
+    sums.map(|((endpoint, status), count)| StatusView {
+        endpoint,
+        status,
+        count,
+    })
+    .collect()
 }
 
 /// Whether it ever answered with success: what never did may be anybody's guess.
@@ -102,7 +130,10 @@ fn fields(summary: &Summary, names: &dyn Names) -> (Vec<UndocumentedView>, Vec<V
         let sums = match entry.remark {
             Remark::Undocumented => undocumented.entry((endpoint, place)).or_default(),
             Remark::Breaks(rule) => broken.entry((endpoint, place, rule.name())).or_default(),
-            Remark::Seen(_) | Remark::SeenInForm(_) | Remark::Answered => continue,
+            Remark::Seen(_)
+            | Remark::SeenInForm(_)
+            | Remark::Answered
+            | Remark::UndocumentedStatus => continue,
         };
         sums.0.insert(entry.field);
         sums.1 += entry.count;

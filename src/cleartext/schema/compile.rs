@@ -113,6 +113,7 @@ impl<'a> Compiler<'a> {
             body_required: false,
             body: Content::default(),
             answers: Vec::new(),
+            any_status: false,
         };
         // Those of the operation come first: they replace those of the path.
         let lists = [described.get("parameters"), item.get("parameters")];
@@ -127,13 +128,18 @@ impl<'a> Compiler<'a> {
             operation.body = self.content(body);
         }
         let answers = described.get("responses").and_then(Value::as_object);
+        let extension = |status: &str| status.starts_with("x-");
         for (status, answer) in answers.into_iter().flatten() {
-            let (Some(kind), Some(answer)) = (answer_of(status), self.resolved(answer)) else {
-                continue;
-            };
-            let content = self.content(answer);
-            operation.answers.push((kind, content));
+            if let Some(kind) = answer_of(status) {
+                // Of one behind a reference that leads nowhere the status is known all the same.
+                let answer = self.resolved(answer);
+                let content = answer.map_or_else(Content::default, |answer| self.content(answer));
+                operation.answers.push((kind, content));
+            } else if !extension(status) {
+                operation.any_status = true;
+            }
         }
+        operation.any_status |= operation.answers.is_empty();
         operation
     }
 

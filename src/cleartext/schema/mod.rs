@@ -1,5 +1,5 @@
 //! Holds transactions against the OpenAPI documents, while their bytes are still there: rules that a request breaks,
-//! parameters and fields that the document does not have, and, where the API is to be described, all fields there are.
+//! parameters, fields and statuses that the document does not have, and, where the API is to be described, all there are.
 //!
 //! Owns the compiled rules ([`Book`]) and the walk over parameters, and bodies that are JSON or a form. What leaves are
 //! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to half a MiB, and the limits of
@@ -156,6 +156,7 @@ impl Surveyor {
             for (part, rule, trail) in broken {
                 self.note(part, &trail, Remark::Breaks(rule), Status::NONE);
             }
+            self.undocumented_status(rules, tx, status);
             // What was refused may be anything: only what was accepted is part of the API.
             if self.depth >= Depth::Inventory && (200..400).contains(&status.0) {
                 self.undocumented(rules, (tx, request), &sent);
@@ -269,6 +270,19 @@ impl Surveyor {
             let name = name.strip_prefix('{')?.strip_suffix('}')?;
             (!name.contains(['{', '}', '+', '*'])).then_some((name, value))
         })
+    }
+
+    /// Where the answer may be another request's, nothing is said.
+    fn undocumented_status(&mut self, rules: &Rules, tx: &Transaction, status: Status) {
+        let known = status == Status::NONE || rules.operation.lists(status.0);
+        if !known && !tx.notes.contains(Notes::PAIR_DOUBTFUL) && self.notes.len() < MAX_NOTES {
+            self.notes.push(FieldNote {
+                part: Part::ResponseBody,
+                field: TextId::NONE,
+                remark: Remark::UndocumentedStatus,
+                status,
+            });
+        }
     }
 
     fn undocumented(

@@ -128,6 +128,17 @@ pub(super) enum Answer {
     Default,
 }
 
+impl Answer {
+    /// How closely it means a status, the closest first; none if it does not (OpenAPI 3.0.3, "Responses Object").
+    fn rank(self, status: u16) -> Option<u8> {
+        match self {
+            Self::Exact(own) => (own == status).then_some(0),
+            Self::Class(own) => (Some(own) == status.checked_div(100)).then_some(1),
+            Self::Default => Some(2),
+        }
+    }
+}
+
 /// What a document says about one method on one path.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::cleartext) struct Operation {
@@ -137,20 +148,23 @@ pub(in crate::cleartext) struct Operation {
     pub(super) body_required: bool,
     pub(super) body: Content,
     pub(super) answers: Vec<(Answer, Content)>,
+    /// It may be answered with any status: the document lists none, or in a way that is not read.
+    pub(super) any_status: bool,
 }
 
 impl Operation {
     /// The schemas of the answer with that status.
     pub(super) fn answer(&self, status: u16) -> Option<&Content> {
-        let rank = |answer: &Answer| match answer {
-            Answer::Exact(own) => (*own == status).then_some(0),
-            Answer::Class(own) => (*own == status / 100).then_some(1),
-            Answer::Default => Some(2),
-        };
         let ranked = self.answers.iter();
-        let fitting = ranked.filter_map(|(answer, content)| Some((rank(answer)?, content)));
+        let fitting = ranked.filter_map(|(answer, content)| Some((answer.rank(status)?, content)));
         let best = fitting.min_by_key(|(rank, _)| *rank);
         best.map(|(_, content)| content)
+    }
+
+    /// Whether it may be answered with that status, as far as the document says.
+    pub(super) fn lists(&self, status: u16) -> bool {
+        let mut answers = self.answers.iter();
+        self.any_status || answers.any(|(answer, _)| answer.rank(status).is_some())
     }
 
     /// Whether it has a schema for the answer with that status.

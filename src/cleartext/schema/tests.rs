@@ -200,6 +200,7 @@ fn survey(depth: Depth, rules: Option<&Rules>, exchange: &Exchange<'_>) -> Vec<S
                     "form ".to_owned() + &types.names().collect::<Vec<_>>().join("|")
                 }
                 Remark::Answered => "answered".to_owned(),
+                Remark::UndocumentedStatus => "status ".to_owned() + &note.status.0.to_string(),
             };
             format!("{what} {}:{name}", note.part.name())
         })
@@ -521,6 +522,61 @@ fn fields_and_parameters_that_the_document_lacks() {
     };
     assert!(survey(Depth::Inventory, Some(&rules(V30)), &refused).is_empty());
     assert!(survey(Depth::Violations, Some(&rules(V30)), &exchange).is_empty());
+}
+
+#[test]
+fn statuses_that_the_document_does_not_list() {
+    let found = |responses: &str, status| {
+        let document = FORM.replace(
+            "      requestBody:",
+            &("      responses: ".to_owned() + responses + "\n      requestBody:"),
+        );
+        let exchange = Exchange {
+            target: "/logins",
+            fields: &[("Cookie", "csrf=1")],
+            body: "",
+            status,
+            answer: "",
+        };
+        let all = survey(Depth::Violations, Some(&rules(&document)), &exchange);
+        all.iter().any(|one| one.starts_with("status"))
+    };
+    let listed = "{200: {description: a}, '302': {description: b}, 4XX: {description: c}}";
+    for status in [200, 302, 400, 404, 499, 0] {
+        assert!(!found(listed, status), "{status}");
+    }
+    for status in [201, 301, 304, 500, 599] {
+        assert!(found(listed, status), "{status}");
+    }
+    // All others; nothing at all; a key that is none; one behind a reference that leads nowhere.
+    for responses in [
+        "{default: {description: a}}",
+        "{}",
+        "{x-note: a}",
+        "{20x: {description: a}}",
+        "{200: {description: a}, 418: {$ref: 'other.yaml#/teapot'}}",
+    ] {
+        assert!(!found(responses, 418), "{responses}");
+    }
+    assert!(found("{200: {description: a}, x-418: {}}", 418));
+}
+
+#[test]
+fn of_an_answer_that_may_be_another_requests_nothing_is_said() {
+    let rules = rules(&V30.replace("        default: {description: refused}\n", ""));
+    let mut surveyor = Surveyor::new(Depth::Violations, Box::new(|_, _| TextId::NONE));
+    let mut tx = transaction(&Exchange {
+        status: 500,
+        ..SOUND
+    });
+    for doubtful in [false, true] {
+        if doubtful {
+            tx.notes.insert(Notes::PAIR_DOUBTFUL);
+        }
+        surveyor.clear();
+        surveyor.survey(Some(&rules), &tx, Decoded::default());
+        assert_eq!(surveyor.notes().is_empty(), doubtful);
+    }
 }
 
 #[test]
