@@ -206,8 +206,10 @@ tallies! {
     LimitRoutes = "limit_routes" in Limit,
     /// Places not added to the sensitive-data map because it was full.
     LimitSensitiveMap = "limit_sensitive_map" in Limit,
-    /// Fields not added to the inventory because it was full.
+    /// Fields not added to the inventory because it was full, or added without their names because one endpoint had too many.
     LimitInventory = "limit_inventory" in Limit,
+    /// Answers not read for fields that no document has, because a sample of their endpoint was (live only).
+    LimitAnswers = "limit_answers" in Limit,
     /// Observations of unproven tokens left out of their client's habits because too many came at once.
     LimitDeferred = "limit_deferred" in Limit,
     /// Cells and segments of the history that found no room or went before their time.

@@ -42,6 +42,21 @@ impl InventoryEntry {
         )
     }
 
+    /// Where it counts as a name that somebody may have made up; none for all that documents and vocabulary know.
+    fn unknown_at(&self) -> Option<(EndpointId, Part, Remark)> {
+        let made_up = match self.remark {
+            Remark::Undocumented | Remark::Breaks(_) => {
+                self.field.is_some() && !self.field.is_known()
+            }
+            // A description of the API has to be whole.
+            Remark::Seen(_)
+            | Remark::SeenInForm(_)
+            | Remark::Answered
+            | Remark::UndocumentedStatus => false,
+        };
+        made_up.then_some((self.endpoint, self.part, self.remark))
+    }
+
     /// Adds another of the same line.
     pub(super) const fn add(&mut self, other: &Self) {
         self.types = self.types.or(other.types);
@@ -50,16 +65,22 @@ impl InventoryEntry {
     }
 }
 
+/// Most names that neither document nor vocabulary knows, of one endpoint, part and remark in one shard: what a client makes
+/// up shall not fill the inventory. More of them count together, nameless.
+const MAX_UNKNOWN: u32 = 64;
+
 /// The inventory of one shard; full means that new lines are not added.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Inventory {
     #[serde(skip)]
     index: KeyedMap<Line>,
     entries: Vec<InventoryEntry>,
+    #[serde(skip)]
+    unknown: BTreeMap<(EndpointId, Part, Remark), u32>,
 }
 
 impl Inventory {
-    /// Counts a note; false if there was no room for its line.
+    /// Counts a note; false if there was no room for its line, or none for its name.
     pub(super) fn add(
         &mut self,
         endpoint: EndpointId,
@@ -68,7 +89,7 @@ impl Inventory {
         limit: usize,
     ) -> bool {
         let (remark, types) = note.remark.split();
-        let entry = InventoryEntry {
+        let mut entry = InventoryEntry {
             endpoint,
             part: note.part,
             field: note.field,
@@ -78,24 +99,47 @@ impl Inventory {
             count: 1,
             accepted: u64::from(observation.outcome().class_index() == 1),
         };
-        let line = entry.line();
-        let known = self.index.get(line);
-        if let Some(known) = known.and_then(|at| self.entries.get_mut(at)) {
-            known.add(&entry);
+        if self.count(&entry) {
             return true;
         }
-        if self.entries.len() >= limit {
-            return false;
+        let unknown = entry.unknown_at();
+        let held = unknown.and_then(|place| self.unknown.get(&place).copied());
+        let crowded = held.is_some_and(|held| held >= MAX_UNKNOWN);
+        if crowded {
+            entry.field = TextId::NONE;
         }
-        self.index.insert(line, self.entries.len());
+        if !self.count(&entry) {
+            if self.entries.len() >= limit {
+                return false;
+            }
+            self.push(entry);
+        }
+        !crowded
+    }
+
+    /// Adds to a line that is there; false if it is not.
+    fn count(&mut self, entry: &InventoryEntry) -> bool {
+        let known = self.index.get(entry.line());
+        let known = known.and_then(|at| self.entries.get_mut(at));
+        known.map(|known| known.add(entry)).is_some()
+    }
+
+    fn push(&mut self, entry: InventoryEntry) {
+        self.index.insert(entry.line(), self.entries.len());
+        self.note_unknown(&entry);
         self.entries.push(entry);
-        true
+    }
+
+    fn note_unknown(&mut self, entry: &InventoryEntry) {
+        if let Some(place) = entry.unknown_at() {
+            *self.unknown.entry(place).or_default() += 1;
+        }
     }
 
     /// What was kept, as it was.
     pub(super) fn restored(mut self) -> Self {
-        for (at, entry) in self.entries.iter().enumerate() {
-            self.index.insert(entry.line(), at);
+        for entry in std::mem::take(&mut self.entries) {
+            self.push(entry);
         }
         self
     }
@@ -124,5 +168,56 @@ impl Sum {
             named.add(&entry);
         }
         named.0.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(field: TextId, remark: Remark) -> FieldNote {
+        FieldNote {
+            part: Part::RequestQuery,
+            field,
+            remark,
+            status: Status::NONE,
+        }
+    }
+
+    fn add(inventory: &mut Inventory, endpoint: u64, field: TextId, remark: Remark) -> bool {
+        let observation = Observation::blank();
+        let note = note(field, remark);
+        inventory.add(EndpointId(endpoint), &observation, &note, 1_000)
+    }
+
+    #[test]
+    fn made_up_names_take_no_room_from_others() {
+        let mut inventory = Inventory::default();
+        let named = (1..=500).filter(|n| add(&mut inventory, 1, TextId(*n), Remark::Undocumented));
+        assert_eq!(named.count(), MAX_UNKNOWN as usize);
+        // What is kept goes on where it was.
+        let mut inventory = inventory.restored();
+        assert!(!add(&mut inventory, 1, TextId(501), Remark::Undocumented));
+        assert!(add(&mut inventory, 1, TextId(1), Remark::Undocumented));
+        assert!(add(&mut inventory, 2, TextId(501), Remark::Undocumented));
+        for n in 1..=100 {
+            assert!(add(
+                &mut inventory,
+                1,
+                TextId(n).known(),
+                Remark::Undocumented
+            ));
+            assert!(add(
+                &mut inventory,
+                1,
+                TextId(n),
+                Remark::Seen(JsonTypes::NULL)
+            ));
+        }
+        let nameless = inventory
+            .entries()
+            .iter()
+            .find(|one| one.field == TextId::NONE);
+        assert_eq!(nameless.unwrap().count, 501 - u64::from(MAX_UNKNOWN));
     }
 }

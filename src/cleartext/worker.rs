@@ -13,7 +13,7 @@ use super::mask::{Bodies, Body, Exception, Masker, Render, RuleSet};
 use super::schema::{Decoded, Depth, Surveyed, Surveyor};
 use crate::masked::MaskedText;
 use crate::observation::{EndpointId, FieldNote, Finding, Names as _, Notes, Observation, TextId};
-use crate::tally::TallySheet;
+use crate::tally::{Tally, TallySheet};
 
 /// Endpoints whose exceptions a worker remembers.
 const MAX_REMEMBERED: usize = 4_096;
@@ -187,10 +187,15 @@ impl Worker {
         if rules.is_some() || self.surveyor.is_curious() {
             let decoded = decoded(&transaction, bodies);
             let surveyed = self.surveyor.survey(rules, &transaction, decoded);
+            let passed_over;
             Surveyed {
                 checked: facts.checked,
                 violations: facts.violations,
+                passed_over,
             } = surveyed;
+            if passed_over {
+                self.tally.one(Tally::LimitAnswers);
+            }
         }
         let text = self
             .masker

@@ -8,6 +8,7 @@ use super::{OperatorState, history, page};
 use crate::analysis::insight::view::WINDOWS;
 use crate::analysis::summary::{PrincipalSummary, Summary};
 use crate::serve::Reply;
+use crate::tally::Tally;
 use crate::views::{AdviceView, Words};
 
 /// The paths there are, for the answer to any other.
@@ -23,9 +24,10 @@ pub(super) fn respond(state: &OperatorState, path: &str, query: &str) -> Option<
         return Some(match state.inventory(&summary) {
             Some(inventory) => {
                 let mut found = json!(inventory);
-                // Answers are not read for fields here, only in a replay: that there are none says nothing.
+                // Requests are all read for fields, answers are not.
+                let passed_over = state.tallies.total(Tally::LimitAnswers);
                 if let Some(sections) = found.as_object_mut() {
-                    sections.remove("undocumented_fields");
+                    sections.insert("answers_passed_over".to_owned(), passed_over.into());
                 }
                 json_reply(found.to_string())
             }

@@ -8,7 +8,7 @@ use crate::analysis::explain;
 use crate::analysis::summary::{EndpointSummary, PrincipalSummary, Summary};
 use crate::observation::{Names, Status, TokenKind};
 use crate::tally::{Group, Tally};
-use crate::views::inventory::{InventoryView, StatusView};
+use crate::views::inventory::{InventoryView, StatusView, UndocumentedView};
 use crate::views::{AdviceView, IntegrationView, ShareView, Words};
 
 /// Seconds between two loads of the page.
@@ -249,8 +249,30 @@ fn inventory(page: &mut Page, view: &InventoryView) {
         view.documented.len(),
         all.min(ROWS)
     ));
+    undocumented(page, &view.undocumented_fields);
     statuses(page, &view.undocumented_statuses);
     violations(page, view);
+}
+
+fn undocumented(page: &mut Page, views: &[UndocumentedView]) {
+    if views.is_empty() {
+        return;
+    }
+    let columns = ["endpoint", "where", "#fields", "#seen"];
+    let title = "Parameters and fields that the documents do not have";
+    page.table("undocumented", title, &columns);
+    let mut busiest: Vec<_> = views.iter().collect();
+    busiest.sort_by_key(|one| std::cmp::Reverse(one.count));
+    for one in busiest.iter().take(ROWS) {
+        page.raw("<tr>");
+        page.code(&one.endpoint);
+        page.code(&one.place);
+        page.number(one.fields);
+        page.number(one.count);
+        page.raw("</tr>");
+    }
+    page.raw("</tbody></table><p class=\"note\">In answers: of a sample of each endpoint.</p>");
+    more(page, views.len());
 }
 
 fn statuses(page: &mut Page, views: &[StatusView]) {

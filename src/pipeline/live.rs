@@ -78,7 +78,7 @@ impl Daemon {
         let rooms = Rooms::build(
             config,
             &config.lasting_key()?,
-            (Render::Count, Depth::Violations),
+            (Render::Count, Depth::Sampled),
         )?;
         let (tallies, gauges) = (Tallies::default(), Gauges::default());
         let tally = tallies.sheet();

@@ -125,7 +125,12 @@ fn fields(summary: &Summary, names: &dyn Names) -> (Vec<UndocumentedView>, Vec<V
     let mut broken: BTreeMap<(String, String, &'static str), Sums> = BTreeMap::new();
     for entry in &summary.inventory {
         let endpoint = super::named(summary.endpoint_name(entry.endpoint, names)).1;
-        let text = names.text(entry.field, &summary.admitted);
+        let text = if entry.field.is_some() {
+            names.text(entry.field, &summary.admitted)
+        } else {
+            // One of those that count together.
+            "{field}".into()
+        };
         let place = format!("{}:{text}", entry.part.name());
         let sums = match entry.remark {
             Remark::Undocumented => undocumented.entry((endpoint, place)).or_default(),

@@ -12,6 +12,7 @@
 //! form              the same for bodies that are forms
 //! fields            which fields a body has
 //! sent              what of a transaction is read
+//! sample            which answers are read while the traffic runs
 //! trail             the path of names to a field, and which names may be written
 //! ```
 
@@ -23,6 +24,7 @@ mod form;
 pub mod fuzz;
 mod model;
 mod parameters;
+mod sample;
 mod sent;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use self::fields::{Fields, Undocumented};
 pub use self::model::Book;
 pub(in crate::cleartext) use self::model::Operation;
 use self::model::Place;
+use self::sample::Sample;
 use self::sent::{Body, Sent, is_own_header, json_body, text_field};
 use self::trail::Trail;
 use crate::cleartext::anonymize::endpoint::path::{Form, PathBuf};
@@ -50,6 +53,8 @@ pub enum Depth {
     /// Rules that requests break.
     #[default]
     Violations,
+    /// Also parameters and fields that are not in the document; those of answers from a sample.
+    Sampled,
     /// Also parameters and fields that are not in the document.
     Inventory,
     /// All parameters and fields, with or without a document.
@@ -65,6 +70,8 @@ pub(in crate::cleartext) struct Rules {
     pub(in crate::cleartext) operation: Operation,
     /// The template, base path included.
     pub(in crate::cleartext) template: String,
+    /// The number of the endpoint among those of all documents.
+    pub(in crate::cleartext) number: usize,
 }
 
 impl Rules {
@@ -90,6 +97,16 @@ pub(in crate::cleartext) struct Surveyed {
     pub(in crate::cleartext) checked: bool,
     /// Rules that it breaks, by field.
     pub(in crate::cleartext) violations: u8,
+    /// Whether the answer would have been read, but for the sample.
+    pub(in crate::cleartext) passed_over: bool,
+}
+
+/// What becomes of an answer.
+enum Reading {
+    Yes,
+    No,
+    /// The sample leaves it out.
+    PassedOver,
 }
 
 /// Gives a path of names its id; the flag says whether it is known beforehand.
@@ -101,6 +118,7 @@ pub(in crate::cleartext) struct Surveyor {
     names: NameIds,
     path: PathBuf,
     notes: Vec<FieldNote>,
+    sample: Sample,
 }
 
 impl Surveyor {
@@ -110,6 +128,7 @@ impl Surveyor {
             names,
             path: PathBuf::default(),
             notes: Vec::new(),
+            sample: Sample::default(),
         }
     }
 
@@ -143,12 +162,18 @@ impl Surveyor {
         let said = rules.is_some_and(|rules| !rules.operation.body.0.is_empty());
         let wanted = said || self.is_curious();
         let sent = Sent::of(tx, request, bodies.request.filter(|_| wanted));
-        let answer = tx.response.as_ref();
-        let described = rules.is_some_and(|rules| rules.operation.describes(status.0));
-        let asked = self.is_curious() || (described && self.depth == Depth::Inventory);
-        let answer = answer.filter(|_| asked);
-        let answer = answer.and_then(|message| json_body(tx, message, bodies.response));
+        // What was refused may be anything: only what was accepted is part of the API.
+        let accepted = (200..400).contains(&status.0);
         let mut out = Surveyed::default();
+        let answer = match self.reads_answer(rules.filter(|_| accepted), tx, bodies) {
+            Reading::Yes => tx.response.as_ref(),
+            Reading::No => None,
+            Reading::PassedOver => {
+                out.passed_over = true;
+                None
+            }
+        };
+        let answer = answer.and_then(|message| json_body(tx, message, bodies.response));
         if let Some(rules) = rules {
             let broken = self.broken(rules, tx, &sent);
             out.checked = sent.is_whole;
@@ -157,8 +182,7 @@ impl Surveyor {
                 self.note(part, &trail, Remark::Breaks(rule), Status::NONE);
             }
             self.undocumented_status(rules, tx, status);
-            // What was refused may be anything: only what was accepted is part of the API.
-            if self.depth >= Depth::Inventory && (200..400).contains(&status.0) {
+            if self.depth > Depth::Violations && accepted {
                 self.undocumented(rules, (tx, request), &sent);
                 self.undocumented_in_answer(rules, answer.as_ref(), status);
             }
@@ -174,6 +198,32 @@ impl Surveyor {
         self.notes.sort_unstable();
         self.notes.dedup();
         out
+    }
+
+    /// Whether the answer is read; `rules`: those that it is held against, should it be.
+    fn reads_answer(
+        &mut self,
+        rules: Option<&Rules>,
+        tx: &Transaction,
+        bodies: Decoded<'_>,
+    ) -> Reading {
+        if self.is_curious() {
+            return Reading::Yes;
+        }
+        let (Some(answer), Some(bytes)) = (&tx.response, bodies.response) else {
+            return Reading::No;
+        };
+        let rules = rules.filter(|rules| rules.operation.describes(answer.status));
+        let Some(rules) = rules.filter(|_| sent::is_json(tx, answer, bytes)) else {
+            return Reading::No;
+        };
+        match self.depth {
+            Depth::Violations => Reading::No,
+            Depth::Sampled if !self.sample.admits(rules.number, bytes.len(), tx.end) => {
+                Reading::PassedOver
+            }
+            Depth::Sampled | Depth::Inventory | Depth::Everything => Reading::Yes,
+        }
     }
 
     fn broken(
@@ -314,7 +364,9 @@ impl Surveyor {
                 }
             }
         }
-        for (name, _) in tx.fields(request) {
+        // Most fields are of HTTP itself: seen before anything is copied.
+        let own = |name: &[u8]| matches!(name, [b'x' | b'X', b'-', ..]);
+        for (name, _) in tx.fields(request).filter(|(name, _)| own(name)) {
             let name = name.to_ascii_lowercase();
             if is_own_header(&name) && !has(Place::Header, &name) {
                 let trail = Trail::of(&name, false);

@@ -61,13 +61,23 @@ pub(super) struct Body {
 
 /// Reads a body that says it is JSON. One that is cut or broken says nothing.
 pub(super) fn json_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<Body> {
-    let bytes = bytes.filter(|bytes| message.body_whole && bytes.len() <= MAX_BODY)?;
-    let media = media(tx.field(message, "content-type")?);
-    if media != "application/json" && !media.ends_with("+json") {
-        return None;
-    }
+    let bytes = bytes?;
+    let media = json_media(tx, message, bytes)?;
     let value = serde_json::from_slice(bytes).ok()?;
     Some(Body { media, value })
+}
+
+/// Whether a body says it is JSON, and is not too long to be read.
+pub(super) fn is_json(tx: &Transaction, message: &Message, bytes: &[u8]) -> bool {
+    json_media(tx, message, bytes).is_some()
+}
+
+fn json_media(tx: &Transaction, message: &Message, bytes: &[u8]) -> Option<String> {
+    if !message.body_whole || bytes.len() > MAX_BODY {
+        return None;
+    }
+    let media = media(tx.field(message, "content-type")?);
+    (media == "application/json" || media.ends_with("+json")).then_some(media)
 }
 
 /// Reads a body that says it is a form.

@@ -160,6 +160,7 @@ fn rules(document: &str) -> Rules {
     Rules {
         operation: found.unwrap().clone(),
         template: operation.template,
+        number: 0,
         book: document.book,
     }
 }
@@ -522,6 +523,35 @@ fn fields_and_parameters_that_the_document_lacks() {
     };
     assert!(survey(Depth::Inventory, Some(&rules(V30)), &refused).is_empty());
     assert!(survey(Depth::Violations, Some(&rules(V30)), &exchange).is_empty());
+}
+
+#[test]
+fn while_it_runs_requests_are_all_read_and_answers_from_a_sample() {
+    let answer = format!(r#"{{"zqcost":"{}"}}"#, "x".repeat(10_000));
+    let exchange = Exchange {
+        target: "/orders/7?status=open&zqdebug=1",
+        answer: &answer,
+        ..SOUND
+    };
+    let rules = rules(V30);
+    let mut surveyor = Surveyor::new(Depth::Sampled, Box::new(|_, _| TextId(1)));
+    let (mut asked, mut answered, mut passed_over) = (0, 0, 0);
+    for _ in 0..100 {
+        let tx = transaction(&exchange);
+        let bodies = Decoded {
+            request: Some(exchange.body.as_bytes()),
+            response: Some(answer.as_bytes()),
+        };
+        surveyor.clear();
+        let surveyed = surveyor.survey(Some(&rules), &tx, bodies);
+        let parts = surveyor.notes().iter().map(|note| note.part);
+        let parts: Vec<_> = parts.collect();
+        asked += usize::from(parts.contains(&Part::RequestQuery));
+        answered += usize::from(parts.contains(&Part::ResponseBody));
+        passed_over += usize::from(surveyed.passed_over);
+    }
+    // 256 KiB at once, and no time passes.
+    assert_eq!((asked, answered, passed_over), (100, 25, 75));
 }
 
 #[test]

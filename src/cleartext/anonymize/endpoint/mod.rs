@@ -142,6 +142,7 @@ impl Endpoints {
                     book: Arc::clone(&document.book),
                     operation: found.clone(),
                     template,
+                    number: place,
                 });
                 match slot {
                     None => *slot = own,
@@ -158,6 +159,11 @@ impl Endpoints {
             }
         }
         self.speak_for_all(&mut rules, &doubtful);
+        for (number, rules) in rules.iter_mut().enumerate() {
+            if let Some(rules) = rules {
+                rules.number = number;
+            }
+        }
         rules
     }
 
