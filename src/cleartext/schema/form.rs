@@ -1,4 +1,4 @@
-//! Bodies that are forms, and cookies, against the document: their values are text, as those of parameters are.
+//! Bodies that are forms (also those in parts), and cookies, against the document: their values are text, as those of parameters are.
 //!
 //! Said only where it is beyond doubt: what an alternative asks for may not be meant, a field that is an object may be
 //! written in several ways, and a form that is longer than is read may have what seems to be missing.

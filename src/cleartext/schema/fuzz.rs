@@ -8,6 +8,7 @@ use super::check::{Broken, Checker, MAX_BROKEN};
 use super::fields::{self, Fields, Undocumented};
 use super::form;
 use super::model::Book;
+use super::multipart;
 use super::parameters;
 use super::trail::Trail;
 
@@ -28,9 +29,12 @@ pub fn schema(data: &[u8]) {
             let mut trail = Trail::root();
             Checker::new(&book).check(&value, schema, &mut trail, &mut broken);
             Undocumented::new(&book).find(&value, &[schema], &mut trail, &mut fields);
-            let form = parameters::of_query(body).collect();
-            assert!(form::check(&book, schema, &form).len() <= MAX_BROKEN);
-            for _ in form::undocumented(&book, schema, &form) {}
+            let parts = multipart::read(b"multipart/form-data; boundary=b", body);
+            for form in [Some(parameters::of_query(body).collect()), parts] {
+                let form = form.unwrap_or_default();
+                assert!(form::check(&book, schema, &form).len() <= MAX_BROKEN);
+                for _ in form::undocumented(&book, schema, &form) {}
+            }
             assert!(trail == Trail::root());
             // A list of broken rules may go over its limit by those of one alternative.
             assert!(broken.len() <= MAX_BROKEN.saturating_mul(2));
@@ -42,4 +46,6 @@ pub fn schema(data: &[u8]) {
     let mut fields = Fields::new();
     fields::all(&value, &mut Trail::root(), &mut fields);
     for _ in form::cookies(body) {}
+    // What the body says of itself may be anything too.
+    multipart::read(body, body);
 }

@@ -10,6 +10,7 @@
 //! check             values against schemas
 //! parameters        path, query and header: values that are text
 //! form              the same for bodies that are forms
+//! multipart         reads those that come in parts
 //! fields            which fields a body has
 //! sent              what of a transaction is read
 //! sample            which answers are read while the traffic runs
@@ -23,6 +24,7 @@ mod form;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod model;
+mod multipart;
 mod parameters;
 mod sample;
 mod sent;
@@ -253,9 +255,9 @@ impl Surveyor {
             out.extend(found.map(|(rule, trail)| (Part::RequestBody, rule, trail)));
         }
         if let Some(form) = sent.form.as_ref()
-            && let Some(schema) = operation.body.of(form::MEDIA)
+            && let Some(schema) = operation.body.of(form.media)
         {
-            let found = form::check(&rules.book, schema, form).into_iter();
+            let found = form::check(&rules.book, schema, &form.fields).into_iter();
             out.extend(found.map(|(rule, trail)| (Part::RequestBody, rule, trail)));
         }
         out.truncate(check::MAX_BROKEN);
@@ -389,9 +391,9 @@ impl Surveyor {
             }
         }
         if let Some(form) = sent.form.as_ref()
-            && let Some(schema) = operation.body.of(form::MEDIA)
+            && let Some(schema) = operation.body.of(form.media)
         {
-            for trail in form::undocumented(book, schema, form) {
+            for trail in form::undocumented(book, schema, &form.fields) {
                 self.note(
                     Part::RequestBody,
                     &trail,
@@ -442,9 +444,10 @@ impl Surveyor {
             fields::all(&body.value, &mut Trail::root(), &mut fields);
         }
         self.seen(Part::RequestBody, &fields, false, Status::NONE);
-        if let Some(pairs) = &sent.form {
+        // One in parts would be described as what it is not.
+        if let Some(body) = sent.form.as_ref().filter(|body| body.media == form::MEDIA) {
             let mut form = Fields::new();
-            for (name, value) in pairs {
+            for (name, value) in &body.fields {
                 text_field(parameters::stem(name), value, &mut form);
             }
             self.seen(Part::RequestBody, &form, true, Status::NONE);

@@ -58,12 +58,18 @@ pub(super) fn check(book: &Book, id: SchemaId, value: &[u8]) -> Option<SchemaRul
     if schemas.iter().any(|schema| schema.open) {
         return None;
     }
-    let may_be = |kind| schemas.iter().any(|schema| schema.types.has(kind));
-    if may_be(JsonTypes::OBJECT) || schemas.iter().any(|s| !s.properties.is_empty()) {
+    if is_object(&schemas) {
         return None;
     }
-    if may_be(JsonTypes::ARRAY) {
+    if schemas
+        .iter()
+        .any(|schema| schema.types.has(JsonTypes::ARRAY))
+    {
         let items = items(&schemas)?;
+        // How an object is written as text is for client and server to agree.
+        if is_object(&book.expanded(&[items])?) {
+            return None;
+        }
         let mut elements = text.split(',').filter(|one| !one.is_empty());
         return elements
             .by_ref()
@@ -78,6 +84,12 @@ impl Parameter {
     pub(super) fn breaks(&self, book: &Book, value: &[u8]) -> Option<SchemaRule> {
         check(book, self.schema?, value)
     }
+}
+
+/// Whether a value of these schemas may be an object.
+fn is_object(schemas: &[&Schema]) -> bool {
+    let mut all = schemas.iter();
+    all.any(|schema| schema.types.has(JsonTypes::OBJECT) || !schema.properties.is_empty())
 }
 
 /// The one schema of the elements; none if there are several.

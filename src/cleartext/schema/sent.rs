@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::check::type_of;
 use super::fields::Fields;
 use super::form::{self, Form};
+use super::multipart;
 use super::parameters;
 use super::trail::Trail;
 use crate::cleartext::anonymize::endpoint::path::query_of;
@@ -22,7 +23,7 @@ pub(super) struct Sent<'a> {
     /// The body, where it is JSON.
     pub(super) body: Option<Body>,
     /// The body, where it is a form.
-    pub(super) form: Option<Form>,
+    pub(super) form: Option<FormBody>,
     /// Nothing of the head is missing.
     pub(super) is_whole: bool,
 }
@@ -80,11 +81,22 @@ fn json_media(tx: &Transaction, message: &Message, bytes: &[u8]) -> Option<Strin
     (media == "application/json" || media.ends_with("+json")).then_some(media)
 }
 
+/// A body that is a form, written in one of two ways.
+pub(super) struct FormBody {
+    pub(super) media: &'static str,
+    pub(super) fields: Form,
+}
+
 /// Reads a body that says it is a form.
-fn form_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<Form> {
+fn form_body(tx: &Transaction, message: &Message, bytes: Option<&[u8]>) -> Option<FormBody> {
     let bytes = bytes.filter(|bytes| message.body_whole && bytes.len() <= MAX_BODY)?;
-    let is_form = media(tx.field(message, "content-type")?) == form::MEDIA;
-    is_form.then(|| parameters::of_query(bytes).collect())
+    let kind = tx.field(message, "content-type")?;
+    let (media, fields) = match media(kind).as_str() {
+        form::MEDIA => (form::MEDIA, parameters::of_query(bytes).collect()),
+        multipart::MEDIA => (multipart::MEDIA, multipart::read(kind, bytes)?),
+        _ => return None,
+    };
+    Some(FormBody { media, fields })
 }
 
 /// The media type of a `Content-Type`, without parameters, in lower case.

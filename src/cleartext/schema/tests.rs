@@ -382,6 +382,74 @@ fn a_closed_form_has_no_other_fields() {
     );
 }
 
+/// A body in parts, as curl writes it: a text each, and a file.
+fn in_parts(fields: &[(&str, &str)]) -> String {
+    let mark = "------------------------d74496d66958873e";
+    let texts = fields.iter().map(|(name, value)| {
+        format!("--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    });
+    let file = "Content-Disposition: form-data; name=\"avatar\"; filename=\"zq.png\"\r\nContent-Type: image/png";
+    texts.collect::<String>() + &format!("--{mark}\r\n{file}\r\n\r\n\u{1}PNG\r\n--{mark}--\r\n")
+}
+
+fn sent_in_parts(document: &str, body: &str) -> Vec<String> {
+    let document = document.replace("application/x-www-form-urlencoded", "multipart/form-data");
+    let kind = "multipart/form-data; boundary=------------------------d74496d66958873e";
+    let exchange = Exchange {
+        target: "/logins",
+        fields: &[("Content-Type", kind), ("Cookie", "csrf=1")],
+        body,
+        ..SOUND
+    };
+    survey(Depth::Inventory, Some(&rules(&document)), &exchange)
+}
+
+#[test]
+fn bodies_in_parts_break_rules() {
+    let document = FORM.replace(
+        "age: {type: integer}",
+        "age: {type: integer}\n        avatar: {type: string, format: binary}",
+    );
+    let sound = [
+        ("grant_type", "code"),
+        ("scope", "read"),
+        ("choice", "[1]"),
+        ("tags", "1"),
+        ("tags", "2"),
+        ("address", "{\"city\":\"Rome\"}"),
+    ];
+    let found = sent_in_parts(&document, &in_parts(&sound));
+    assert!(found.is_empty(), "{found:?}");
+    let broken = [
+        ("scope", "all"),
+        ("age", "old"),
+        ("tags", "one"),
+        ("colour", "red"),
+        ("jane@example.com", "1"),
+    ];
+    let found = sent_in_parts(&document, &in_parts(&broken));
+    let expected = [
+        "enum request.body:scope!",
+        "required request.body:choice!",
+        "required request.body:grant_type!",
+        "type request.body:age!",
+        "type request.body:tags!",
+        "undocumented request.body:colour",
+        "undocumented request.body:{key}!",
+    ];
+    assert_eq!(found, expected);
+    // One that is cut says nothing, nor does one of another kind.
+    let cut = in_parts(&broken).replace("73e--", "73e");
+    assert!(sent_in_parts(&document, &cut).is_empty());
+    assert!(
+        sent_in_parts(
+            &FORM.replace("x-www-form-urlencoded", "json"),
+            &in_parts(&broken)
+        )
+        .is_empty()
+    );
+}
+
 #[test]
 fn bodies_break_rules() {
     let cases: [(&str, &[&str]); 8] = [
@@ -742,6 +810,7 @@ fn mutations_of_bodies_against_documents() {
         "[[[[1]]]]",
         "a=1&b[]=2",
         "7,8",
+        "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"b\"; filename=c\r\n\r\n2\r\n--b--\r\n",
     ]
     .iter()
     .map(|body| format!("{document}\n{body}"))
