@@ -601,6 +601,126 @@ fn documents_and_traffic_are_compared_while_it_runs() {
     assert_eq!(daemon.get("/api/inventory", &daemon.token).0, 404);
 }
 
+/// One operation with rules of every kind.
+const ORDERS: &str = r"
+openapi: 3.1.0
+paths:
+  /v1/orders:
+    post:
+      requestBody:
+        content:
+          application/json: {schema: {$ref: '#/components/schemas/Order'}}
+          multipart/form-data: {schema: {$ref: '#/components/schemas/Order'}}
+      responses:
+        200: {description: made, content: {application/json: {schema: {type: object, properties: {id: {type: integer}}}}}}
+components:
+  schemas:
+    Order:
+      type: object
+      required: [sku]
+      properties:
+        sku: {type: string, pattern: '^[a-z]+$'}
+        day: {type: string, format: date}
+        note: {type: string, maxLength: 4}
+";
+
+/// Orders of seven tokens, as JSON and in parts; each with a field, a parameter and an answer of which the document knows
+/// nothing. The first sends names of its own.
+fn orders() -> Vec<u8> {
+    let mut capture = Capture::new();
+    let json = format!(r#"{{"sku":"{CANARY}","day":"{CANARY}","note":"ok","zqextra":"{CANARY}"}}"#);
+    let part = |name: &str| {
+        format!("--{CANARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{CANARY}\r\n")
+    };
+    let parts = format!("{}{}--{CANARY}--\r\n", part("note"), part("zqpart"));
+    let answer = format!(r#"{{"id":1,"zqprice":"{CANARY}"}}"#);
+    let mut port = 20_000;
+    for token in 1..=7_u8 {
+        let own = if token == 1 {
+            "&c4n7ryt0k3nname=1&zqownname=1"
+        } else {
+            ""
+        };
+        for (kind, body) in [
+            ("application/json".to_owned(), &json),
+            (format!("multipart/form-data; boundary={CANARY}"), &parts),
+        ] {
+            port += 1;
+            let request = format!(
+                "POST /v1/orders?zqshared={CANARY}{own} HTTP/1.1\r\nHost: api.shop.test\r\nAuthorization: Bearer {CANARY}-{token}\r\n\
+                 Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            for status in ["200 OK", "202 Accepted"] {
+                port += 1;
+                let response = format!(
+                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+                    answer.len()
+                );
+                let second = START + u64::from(port - 20_000);
+                capture.exchange(second, token, port, [&request, &response]);
+            }
+        }
+    }
+    capture.0
+}
+
+#[test]
+fn fields_that_documents_lack_are_told_while_it_runs() {
+    let place = Place::new();
+    fs::write(place.path("in.pcap"), orders()).unwrap();
+    fs::write(place.path("api.yaml"), ORDERS).unwrap();
+    fs::write(place.path("hushtap.toml"), "[anonymize]\nk = 5\n").unwrap();
+    let flags = ["--speed", "max", "--openapi", "api.yaml"];
+    let daemon = Daemon::start_at(&place, &flags, "the capture has ended");
+    let live = daemon.json("/api/inventory");
+    let rows = |list: &str, keys: &[&str]| -> Vec<String> {
+        let rows = live[list].as_array().unwrap().iter();
+        rows.map(|row| keys.iter().map(|key| row[*key].to_string() + " ").collect())
+            .collect()
+    };
+    assert_eq!(
+        rows("undocumented_fields", &["where", "fields", "count"]),
+        [
+            r#""request.body:$.zqextra" 1 14 "#,
+            r#""request.body:zqpart" 1 14 "#,
+            r#""request.query:zqshared" 1 28 "#,
+            // One token's own name, and one that does not look like a name.
+            r#""request.query:{field}" 1 4 "#,
+            r#""request.query:{key}" 1 4 "#,
+            r#""response.body:$.zqprice" 1 14 "#,
+        ]
+    );
+    assert_eq!(
+        rows("schema_violations", &["where", "rule", "count"]),
+        [
+            r#""request.body:$.day" "format" 14 "#,
+            r#""request.body:$.sku" "pattern" 14 "#,
+            r#""request.body:note" "max_length" 14 "#,
+            r#""request.body:sku" "required" 14 "#,
+        ]
+    );
+    assert_eq!(
+        rows("undocumented_statuses", &["status", "count"]),
+        ["202 14 "]
+    );
+    assert_eq!(live["answers_passed_over"], 0);
+    let report = place.report(&["--report", "json", "--openapi", "api.yaml"]);
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    for list in [
+        "undocumented_fields",
+        "undocumented_statuses",
+        "schema_violations",
+    ] {
+        assert_eq!(live[list], report["inventory"][list], "{list}");
+    }
+    let (_, page) = daemon.get("/", &daemon.token);
+    assert!(page.contains("response.body:$.zqprice"), "{page}");
+    for text in [page, live.to_string(), report.to_string()] {
+        assert!(!text.to_ascii_lowercase().contains(CANARY), "{text}");
+    }
+}
+
 #[test]
 fn an_alert_comes_over_the_stream_as_it_happens() {
     let place = Place::new();

@@ -67,9 +67,9 @@ paths:
   /v1/users/{id}/orders:
     get: {parameters: [{name: id, in: path, required: true, schema: {type: integer}}]}
   /v1/search:
-    get: {parameters: [{name: q, in: query, schema: {enum: [a, b]}}, {name: email, in: query, schema: {type: boolean}}]}
+    get: {parameters: [{name: q, in: query, schema: {enum: [a, b], maxLength: 3, pattern: "^[a-z]$", format: date}}, {name: email, in: query, schema: {type: boolean}}]}
   /v1/x:
-    get: {parameters: [{name: X-API-Key, in: header, schema: {type: integer}}]}
+    get: {parameters: [{name: X-API-Key, in: header, schema: {type: string, pattern: "^[0-9]$", format: uuid}}]}
   /v1/json:
     post:
       requestBody:
@@ -79,8 +79,12 @@ paths:
               type: object
               required: [id]
               additionalProperties: false
-              properties: {email: {type: integer}, password: {enum: [a]}, card: {type: object}, list: {items: {properties: {deeper: {oneOf: [{type: string}, {type: number}]}}}}}
+              properties: {email: {type: integer}, password: {enum: [a]}, card: {type: string, maxLength: 4, pattern: "^x"}, list: {items: {properties: {deeper: {oneOf: [{type: string}, {type: number}]}}}}}
       responses: {200: {content: {application/json: {schema: {type: object, properties: {id: {}}}}}}}
+  /v1/form:
+    post: {requestBody: {content: {application/x-www-form-urlencoded: {schema: {type: object, properties: {password: {type: string, maxLength: 2}}}}}}}
+  /v1/upload:
+    post: {requestBody: {content: {multipart/form-data: {schema: {type: object, required: [name], properties: {password: {type: string, pattern: "^[0-9]$", maxLength: 2}}}}}}, responses: {418: {description: never}}}
   /v1/users/{id}:
     get:
       parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
@@ -227,7 +231,7 @@ def everything(work):
     described = ["--openapi", str(document)]
     out, _ = replay(work, capture, "--report", "json", *described)
     inventory = json.loads(out)["inventory"]
-    assert len(inventory["schema_violations"]) >= 6 and inventory["undocumented_fields"], f"nothing was held against the document: {inventory}"
+    assert len(inventory["schema_violations"]) >= 12 and inventory["undocumented_fields"] and inventory["undocumented_statuses"], f"nothing was held against the document: {inventory}"
     for name, flags in {"report text": ["--report", "text"], "report json": ["--report", "json"], "records": ["--records", "-"], "alerts": ["--alerts", "-"], "report html": ["--report", "html", *described], "report openapi": ["--report", "openapi"], "inventory text": ["--report", "text", *described], "inventory json": ["--report", "json", *described], "log json": ["--log-format", "json"]}.items():
         for which, file in (("", capture), ("damaged: ", cut)):
             out, log = replay(work, file, *flags)
@@ -257,7 +261,7 @@ def everything(work):
     time.sleep(4)
     for page in ("/metrics", "/", "/-/ready", "/-/healthy"):
         yield f"public {page}", daemon.get(page), False
-    for page in ("/metrics", "/", "/api/summary", "/style.css"):
+    for page in ("/metrics", "/", "/api/summary", "/api/inventory", "/style.css"):
         yield f"operator {page}", daemon.operator_get(page), False
     code, _ = daemon.stop()
     assert code == 0, f"the daemon ended with {code}"

@@ -34,8 +34,12 @@ fn checks(config: &Config) -> Result<Vec<String>, Error> {
             0 => String::new(),
             n => format!(", {n} path items behind a $ref passed over"),
         };
+        let patterns = match openapi.odd_patterns() {
+            0 => String::new(),
+            n => format!(", {n} patterns not held to"),
+        };
         lines.push(format!(
-            "ok  openapi: {}: {} operations, {} with rules{skipped}",
+            "ok  openapi: {}: {} operations, {} with rules{skipped}{patterns}",
             document.place,
             openapi.operations.len(),
             openapi.with_rules()

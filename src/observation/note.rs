@@ -18,11 +18,27 @@ pub enum SchemaRule {
     UnknownField,
     /// None of the alternatives (`oneOf`, `anyOf`) fits, each for another reason.
     NoAlternative,
+    /// A text has too few characters.
+    MinLength,
+    /// A text has too many characters.
+    MaxLength,
+    /// A number is too small.
+    Minimum,
+    /// A number is too large.
+    Maximum,
+    /// A list has too few elements.
+    MinItems,
+    /// A list has too many elements.
+    MaxItems,
+    /// A value is not of the form that `format` names.
+    Format,
+    /// A text does not fit its pattern.
+    Pattern,
 }
 
 impl SchemaRule {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 13;
     /// All, in their order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Type,
@@ -30,7 +46,33 @@ impl SchemaRule {
         Self::Enum,
         Self::UnknownField,
         Self::NoAlternative,
+        Self::MinLength,
+        Self::MaxLength,
+        Self::Minimum,
+        Self::Maximum,
+        Self::MinItems,
+        Self::MaxItems,
+        Self::Format,
+        Self::Pattern,
     ];
+
+    /// Whether it is about more than the kind of a value. Documents are less exact there, and servers may take what such a
+    /// rule forbids.
+    pub const fn is_facet(self) -> bool {
+        match self {
+            Self::Type | Self::Required | Self::Enum | Self::UnknownField | Self::NoAlternative => {
+                false
+            }
+            Self::MinLength
+            | Self::MaxLength
+            | Self::Minimum
+            | Self::Maximum
+            | Self::MinItems
+            | Self::MaxItems
+            | Self::Format
+            | Self::Pattern => true,
+        }
+    }
 
     /// The name in reports.
     pub const fn name(self) -> &'static str {
@@ -40,6 +82,14 @@ impl SchemaRule {
             Self::Enum => "enum",
             Self::UnknownField => "unknown_field",
             Self::NoAlternative => "no_alternative",
+            Self::MinLength => "min_length",
+            Self::MaxLength => "max_length",
+            Self::Minimum => "minimum",
+            Self::Maximum => "maximum",
+            Self::MinItems => "min_items",
+            Self::MaxItems => "max_items",
+            Self::Format => "format",
+            Self::Pattern => "pattern",
         }
     }
 }

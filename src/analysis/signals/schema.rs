@@ -1,9 +1,11 @@
 //! `schema_violation`: a token (or client) whose requests to an endpoint break the rules of its document far more often than
 //! is usual there and than it did itself.
 //!
-//! A broken rule by itself is counted, not told: documents are seldom exact. What many begin to break at the same time is a
-//! release or a wrong document, and is not told either. Requests of a principal count for half an hour (fading), and are
-//! held against the share that is usual at the endpoint by the tail of a beta-binomial.
+//! A broken rule by itself is counted, not told: documents are seldom exact. They are least exact about lengths, ranges,
+//! forms and patterns, so that requests which break no other rules come here as sound unless the server refused them. What
+//! many begin to break at the same time is a release or a wrong document, and is not told either. Requests of a principal
+//! count for half an hour (fading), and are held against the share that is usual at the endpoint by the tail of a
+//! beta-binomial.
 
 #![allow(clippy::cast_precision_loss, reason = "numbers of requests")]
 

@@ -15,6 +15,8 @@ const MAX_STEPS: u32 = 20_000;
 const MAX_DEPTH: u32 = 40;
 /// Most broken rules told of one request.
 pub(super) const MAX_BROKEN: usize = 32;
+/// Of them, those about more than the kind of a value leave this many to the others.
+const MAX_FACETS: usize = 16;
 
 /// A broken rule, and where.
 pub(super) type Broken = BTreeSet<(SchemaRule, Trail)>;
@@ -72,6 +74,11 @@ impl<'a> Checker<'a> {
         if !schema.values.is_empty() && !schema.values.iter().any(|one| is_same(one, value)) {
             tell(broken, SchemaRule::Enum, trail);
             return;
+        }
+        for rule in schema.facets.iter().flat_map(|facets| facets.broken(value)) {
+            if broken.len() < MAX_FACETS {
+                tell(broken, rule, trail);
+            }
         }
         match value {
             Value::Object(_) => self.object(value, (id, schema), trail, broken),
@@ -139,17 +146,29 @@ impl<'a> Checker<'a> {
         trail: &mut Trail,
         broken: &mut Broken,
     ) {
-        let mut common: Option<Broken> = None;
+        let (mut common, mut nearly): (Option<Broken>, Option<Broken>) = (None, None);
         for id in choice {
             let mut own = Broken::new();
             self.check(value, *id, trail, &mut own);
             if own.is_empty() || self.steps == 0 {
                 return;
             }
-            common = Some(match common {
+            // One that fits but for a length or a form is the one that was meant.
+            let fits_nearly = own.iter().all(|(rule, _)| rule.is_facet());
+            let slot = if fits_nearly {
+                &mut nearly
+            } else {
+                &mut common
+            };
+            *slot = Some(match slot.take() {
                 None => own,
                 Some(common) => common.intersection(&own).cloned().collect(),
             });
+        }
+        // If several were, and each lacks something else, nothing is beyond doubt.
+        if let Some(nearly) = nearly {
+            broken.extend(nearly);
+            return;
         }
         match common {
             Some(common) if common.is_empty() => {

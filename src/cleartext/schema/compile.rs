@@ -4,12 +4,15 @@
 //! can break it. Version 2.0 has no rules here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::facets::Facets;
 use super::model::{
     Additional, Answer, Book, Content, Media, Operation, Parameter, Place, Schema, SchemaId,
 };
+use super::pattern::Pattern;
 use crate::observation::{JsonTypes, Method};
 
 /// Most schemas of one document.
@@ -18,6 +21,8 @@ const MAX_SCHEMAS: usize = 200_000;
 const MAX_HOPS: usize = 16;
 /// Most values on one list of allowed values; a longer list says nothing.
 const MAX_VALUES: usize = 4_096;
+/// Most patterns that are compiled for one document; all others are left out.
+const MAX_PATTERNS: usize = 512;
 /// The schema that anything fits, in the first place of every book.
 const ANYTHING: SchemaId = SchemaId(0);
 
@@ -40,6 +45,7 @@ impl Book {
             is_31,
             book: Self::default(),
             named: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             waiting: Vec::new(),
         };
         compiler.book.schemas.push(Schema {
@@ -58,6 +64,8 @@ struct Compiler<'a> {
     book: Book,
     /// Schemas behind references, by pointer.
     named: BTreeMap<&'a str, SchemaId>,
+    /// Patterns by what they are written as; none where one is not understood.
+    patterns: BTreeMap<&'a str, Option<Arc<Pattern>>>,
     /// Schemas that have a place and are to be read.
     waiting: Vec<(SchemaId, &'a Value)>,
 }
@@ -273,6 +281,9 @@ impl<'a> Compiler<'a> {
         }
         self.read_values(map, &mut schema);
         self.read_object(map, &mut schema);
+        let pattern = map.get("pattern").and_then(Value::as_str);
+        let pattern = pattern.and_then(|source| self.pattern(source));
+        schema.facets = Facets::read(map, pattern);
         if let Some(items) = map
             .get("items")
             .filter(|_| !map.contains_key("prefixItems"))
@@ -291,6 +302,21 @@ impl<'a> Compiler<'a> {
             }
         }
         schema
+    }
+
+    fn pattern(&mut self, source: &'a str) -> Option<Arc<Pattern>> {
+        if let Some(known) = self.patterns.get(source) {
+            return known.clone();
+        }
+        let has_room = self.patterns.len() < MAX_PATTERNS;
+        let compiled = Some(source).filter(|_| has_room).and_then(Pattern::compile);
+        let pattern = compiled.map(Arc::new);
+        let odd = usize::from(pattern.is_none());
+        self.book.odd_patterns = self.book.odd_patterns.saturating_add(odd);
+        if has_room {
+            self.patterns.insert(source, pattern.clone());
+        }
+        pattern
     }
 
     fn read_values(&self, map: &'a Map<String, Value>, schema: &mut Schema) {

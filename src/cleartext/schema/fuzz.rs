@@ -10,9 +10,10 @@ use super::form;
 use super::model::Book;
 use super::multipart;
 use super::parameters;
+use super::pattern::Pattern;
 use super::trail::Trail;
 
-/// Compiles the first line as a document, and holds the rest against all of its schemas.
+/// Compiles the first line as a document (with the body for a pattern where it has one of its own), and holds the rest against all of its schemas.
 pub fn schema(data: &[u8]) {
     let at = memchr::memchr(b'\n', data).unwrap_or(data.len());
     let (document, body) = data.split_at_checked(at).unwrap_or((data, &[]));
@@ -42,6 +43,9 @@ pub fn schema(data: &[u8]) {
         for parameter in &operation.parameters {
             parameter.breaks(&book, body);
         }
+    }
+    if let Some(pattern) = std::str::from_utf8(body).ok().and_then(Pattern::compile) {
+        pattern.fits(std::str::from_utf8(data).unwrap_or_default());
     }
     let mut fields = Fields::new();
     fields::all(&value, &mut Trail::root(), &mut fields);

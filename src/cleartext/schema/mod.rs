@@ -1,13 +1,14 @@
 //! Holds transactions against the OpenAPI documents, while their bytes are still there: rules that a request breaks,
 //! parameters, fields and statuses that the document does not have, and, where the API is to be described, all there are.
 //!
-//! Owns the compiled rules ([`Book`]) and the walk over parameters, and bodies that are JSON or a form. What leaves are
-//! [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to half a MiB, and the limits of
-//! each part; what is beyond a limit breaks no rule. Refuses nothing: a body that is no JSON says nothing.
+//! Owns the compiled rules ([`Book`]) and the walk over parameters, and bodies that are JSON or a form (as one text or in
+//! parts). What leaves are [`FieldNote`]s: keyed hashes of names, types and counts, no value. Bounded: bodies to half a MiB,
+//! and the limits of each part; what is beyond a limit breaks no rule. Refuses nothing: a body that is no JSON says nothing.
 //!
 //! ```text
 //! model, compile    the rules of a document
 //! check             values against schemas
+//! facets, pattern   lengths, ranges and forms
 //! parameters        path, query and header: values that are text
 //! form              the same for bodies that are forms
 //! multipart         reads those that come in parts
@@ -19,6 +20,7 @@
 
 mod check;
 mod compile;
+mod facets;
 mod fields;
 mod form;
 #[cfg(any(test, fuzzing))]
@@ -26,6 +28,7 @@ pub mod fuzz;
 mod model;
 mod multipart;
 mod parameters;
+mod pattern;
 mod sample;
 mod sent;
 #[cfg(test)]
@@ -97,7 +100,7 @@ pub(in crate::cleartext) struct Decoded<'a> {
 pub(in crate::cleartext) struct Surveyed {
     /// Whether the request was held against rules.
     pub(in crate::cleartext) checked: bool,
-    /// Rules that it breaks, by field.
+    /// Rules that it breaks, by field; those about more than the kind of a value only if the server refused it for what it is.
     pub(in crate::cleartext) violations: u8,
     /// Whether the answer would have been read, but for the sample.
     pub(in crate::cleartext) passed_over: bool,
@@ -179,7 +182,7 @@ impl Surveyor {
         if let Some(rules) = rules {
             let broken = self.broken(rules, tx, &sent);
             out.checked = sent.is_whole;
-            out.violations = u8::try_from(broken.len()).unwrap_or(u8::MAX);
+            out.violations = violations(&broken, status);
             for (part, rule, trail) in broken {
                 self.note(part, &trail, Remark::Breaks(rule), Status::NONE);
             }
@@ -476,6 +479,16 @@ impl Surveyor {
             });
         }
     }
+}
+
+/// Broken rules that speak of whoever sent the request. What a length or a pattern forbids and the server takes all the same
+/// says something about the document.
+fn violations(broken: &[(Part, SchemaRule, Trail)], status: Status) -> u8 {
+    let refused = matches!(status.0, 400 | 422);
+    let meant = broken
+        .iter()
+        .filter(|(_, rule, _)| refused || !rule.is_facet());
+    u8::try_from(meant.count()).unwrap_or(u8::MAX)
 }
 
 /// Adds what header fields and cookies break.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::facets::Facets;
 use crate::observation::{JsonTypes, Method};
 
 /// A schema, by its place in the table of its [`Book`].
@@ -45,6 +46,8 @@ pub(super) struct Schema {
     /// One list each of `anyOf` and `oneOf`: at least one of each holds.
     pub(super) choices: Vec<Vec<SchemaId>>,
     pub(super) read_only: bool,
+    /// Rules beyond those for the kind of a value.
+    pub(super) facets: Option<Box<Facets>>,
 }
 
 impl Schema {
@@ -196,6 +199,8 @@ pub struct Book {
     /// Schemas that stand beside others in an `allOf`: there `additionalProperties: false` would forbid what the others
     /// have, which is hardly ever meant.
     pub(super) combined: BTreeSet<SchemaId>,
+    /// Patterns that are not understood: no text breaks them.
+    pub(in crate::cleartext) odd_patterns: usize,
 }
 
 impl Book {

@@ -306,6 +306,7 @@ components:
         id: {type: integer, readOnly: true}
         age: {type: integer}
         tags: {type: array, items: {type: integer}}
+        lines: {type: array, items: {type: object, properties: {sku: {type: string}}}}
         address: {type: object, properties: {city: {type: string}}}
 ";
 
@@ -329,7 +330,7 @@ fn form(document: &str, body: &str, cookie: &str) -> Vec<String> {
 #[test]
 fn forms_break_rules() {
     for body in [
-        "grant_type=code&scope=read&choice=1&age=7&tags=1&tags=2,3&address[city]=Rome",
+        "grant_type=code&scope=read&choice=1&age=7&tags=1&tags=2,3&address[city]=Rome&lines={\"sku\":1}",
         "scope=write&choice=&grant_type=a+b%20c&age=&address.city=Rome",
     ] {
         let found = form(FORM, body, "csrf=1");
@@ -489,6 +490,118 @@ fn bodies_break_rules() {
     for (body, expected) in cases {
         assert_eq!(broken_body(body), expected, "{body}");
     }
+}
+
+#[test]
+fn lengths_ranges_and_forms_break_rules() {
+    let document = json!({"openapi": "3.0.3", "paths": {"/a": {"post": {
+        "parameters": [
+            {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100}},
+            {"name": "day", "in": "query", "schema": {"type": "string", "format": "date"}},
+            {"name": "tags", "in": "query", "schema": {"type": "array", "maxItems": 1, "items": {"type": "string", "maxLength": 3}}},
+            {"name": "q", "in": "query", "schema": {"type": "string", "minLength": 2}}],
+        "requestBody": {"content": {
+            "application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/A"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
+        "components": {"schemas": {
+            "A": {"type": "object", "properties": {
+                "sku": {"type": "string", "pattern": "^[A-Z]{2}-\\d+$"},
+                "odd": {"type": "string", "pattern": "(?=a)a"},
+                "count": {"type": "integer", "format": "int32", "minimum": 0, "exclusiveMinimum": true},
+                "name": {"type": "string", "maxLength": 5, "nullable": true},
+                "lines": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "uuid"}},
+                "way": {"oneOf": [{"$ref": "#/components/schemas/Card"}, {"$ref": "#/components/schemas/Bank"}]}}},
+            "Card": {"type": "object", "required": ["card"], "properties": {"card": {"type": "string", "minLength": 12}}},
+            "Bank": {"type": "object", "required": ["iban"], "properties": {"iban": {"type": "string", "maxLength": 34}}}}}});
+    let parsed = OpenApi::parse(&document.to_string()).unwrap();
+    assert_eq!(parsed.odd_patterns(), 1);
+    let rules = rules(&document.to_string());
+    let find = |target: &str, kind: &str, body: &str| {
+        let fields = [("Content-Type", kind)];
+        let exchange = Exchange {
+            target,
+            fields: &fields,
+            body,
+            ..SOUND
+        };
+        survey(Depth::Violations, Some(&rules), &exchange)
+    };
+    let json = "application/json";
+    for (target, body) in [
+        (
+            "/a?page=1&day=2026-01-05&tags=abc&tags=def&q=ab",
+            r#"{"sku":"AB-1","odd":"b","count":1,"name":"abcde","lines":["9b2c6f3e-7d41-4c55-8a11-0123456789ab"]}"#,
+        ),
+        (
+            "/a?page=&day=&tags=&q=",
+            r#"{"sku":"\u00e4","name":null,"way":{"iban":"x"}}"#,
+        ),
+        // One that was meant lacks something, another fits.
+        ("/a", r#"{"way":{"card":"1","iban":"x"}}"#),
+    ] {
+        assert!(find(target, json, body).is_empty(), "{target} {body}");
+    }
+    let found = find(
+        "/a?page=0&day=today&tags=abcd&q=a",
+        json,
+        r#"{"sku":"ab","count":0,"name":"abcdef","lines":[],"way":{"card":"1"}}"#,
+    );
+    let expected = [
+        "format request.query:day!",
+        "max_length request.body:$.name!",
+        "max_length request.query:tags!",
+        "min_items request.body:$.lines!",
+        "min_length request.body:$.way.card!",
+        "min_length request.query:q!",
+        "minimum request.body:$.count!",
+        "minimum request.query:page!",
+        "pattern request.body:$.sku!",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(
+        find(
+            "/a?page=101",
+            "application/x-www-form-urlencoded",
+            "sku=ab&count=3000000000"
+        ),
+        [
+            "format request.body:count!",
+            "maximum request.query:page!",
+            "pattern request.body:sku!"
+        ]
+    );
+}
+
+#[test]
+fn what_the_server_takes_says_nothing_about_who_sent_it() {
+    let document = json!({"openapi": "3.0.3", "paths": {"/a": {"post": {
+        "parameters": [{"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1}}]}}}});
+    let rules = rules(&document.to_string());
+    let mut surveyor = Surveyor::new(Depth::Violations, Box::new(|_, _| TextId::NONE));
+    let mut violations = |target, status| {
+        let tx = transaction(&Exchange {
+            target,
+            status,
+            ..SOUND
+        });
+        surveyor.clear();
+        surveyor
+            .survey(Some(&rules), &tx, Decoded::default())
+            .violations
+    };
+    assert_eq!(
+        [200, 404, 500, 0].map(|status| violations("/a?page=0", status)),
+        [0; 4]
+    );
+    assert_eq!(
+        [400, 422].map(|status| violations("/a?page=0", status)),
+        [1; 2]
+    );
+    // Of the kind of a value there is no doubt.
+    assert_eq!(
+        [200, 404, 422].map(|status| violations("/a?page=x", status)),
+        [1; 3]
+    );
 }
 
 #[test]
@@ -804,10 +917,14 @@ fn mutations_of_bodies_against_documents() {
         "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}},
         "components": {"schemas": {"A": {"type": "object", "required": ["a"], "additionalProperties": false,
             "properties": {"a": {"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/A"}]},
-                "b": {"type": "array", "items": {"enum": [1, "x"]}}}}}}})).unwrap();
+                "c": {"type": "string", "minLength": 2, "maxLength": 4, "pattern": "^[a-z]+$", "format": "date-time"},
+                "d": {"type": "number", "minimum": 1, "exclusiveMaximum": 9, "format": "int32"},
+                "b": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"enum": [1, "x"]}}}}}}})).unwrap();
     let seeds: Vec<String> = [
         r#"{"a":{"a":"x"},"b":[1,"x",2]}"#,
         "[[[[1]]]]",
+        r#"{"a":"b","c":"2026-01-05T10:00:00+01:00","d":9}"#,
+        r"^[\w.+-]+@(a|b)*\.[a-z]{2,9}$",
         "a=1&b[]=2",
         "7,8",
         "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"b\"; filename=c\r\n\r\n2\r\n--b--\r\n",

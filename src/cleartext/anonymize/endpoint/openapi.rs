@@ -143,6 +143,13 @@ impl OpenApi {
     }
 }
 
+impl OpenApi {
+    /// Patterns of its rules that are not held to: not understood, or too many.
+    pub fn odd_patterns(&self) -> usize {
+        self.book.odd_patterns
+    }
+}
+
 /// Puts path items of the document itself in the place of references to them (OpenAPI 3.1, `components.pathItems`). What
 /// stands beside the reference is kept; references to other files stay.
 fn put_in_path_items(document: &mut Value) {
