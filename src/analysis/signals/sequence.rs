@@ -326,7 +326,7 @@ impl SequenceHabit {
         let (mut habit, mut sums) = (Self::default(), CrowdSums::default());
         for from in 1..=2 * MAX_PLACES as Number {
             for to in 1..=4 {
-                habit.learn((from, to), 1.0, true, &mut sums);
+                habit.learn((from, to), [None; 2], (1.0, true), &mut sums);
             }
         }
         habit
