@@ -221,15 +221,17 @@ impl Suffixes {
         self.total - mine > 1.0
     }
 
-    /// Whether several things follow, and nothing but what follows the values around as well. `added` as in
-    /// [`Suffixes::for_name`].
+    /// Whether several things follow, or one word, and nothing but what follows the values around as well. `added`
+    /// as in [`Suffixes::for_name`].
     pub(super) fn is_among(&self, around: &Self, added: Option<&Value>) -> bool {
         let mine = added.map_or(0.0, |value| self.weight(value));
         let follows_others = |(kind, own): &(Kind, f64)| {
             let seen = around.kinds.get(*kind).unwrap_or(0.0);
             seen - mine * own > LEAST
         };
-        self.kinds.0.len() >= SEVERAL && self.kinds.0.iter().all(follows_others)
+        let kinds = &self.kinds.0;
+        let several = kinds.len() >= SEVERAL || kinds.iter().all(|(kind, _)| kind.0 > PARTS);
+        several && !kinds.is_empty() && kinds.iter().all(follows_others)
     }
 
     /// How much more likely this is of a name than of a value, where this follows the values around (logarithm). `added`:

@@ -15,6 +15,8 @@ use crate::observation::{Class, Element, Shape};
 
 /// Values at a place from which on a word never seen there is a value too.
 const OPEN: usize = 8;
+/// Values at a place from which on a word of the vocabulary that is followed by the same is one too.
+const CROWD: usize = 20;
 /// Values at a place from which on they need not be told apart any more.
 const FULL: usize = 256;
 
@@ -76,7 +78,7 @@ impl Place {
     pub(super) fn behind(name: Element) -> Self {
         let (shape, class) = (name.shape(), name.class());
         let version = shape == Shape::Digits && (name.is_known() || class == Class::Version);
-        if version || shape == Shape::Prefix {
+        if version || matches!(shape, Shape::Prefix | Shape::Sign) {
             Self::Prefix
         } else if shape == Shape::Plural {
             Self::Plural
@@ -460,10 +462,12 @@ impl<'a> Pool<'a> {
         let others = self.writing.count() - if sibling.is_name { 0.0 } else { 1.0 };
         // However many use it, what may be the name of somebody is not shown: followed by all that follows the values.
         let own = (!sibling.is_name).then_some(value);
-        if !value.element.is_known()
-            && others >= number(OPEN as u64)
-            && sibling.suffixes.is_among(&self.suffixes, own)
-        {
+        let open = if value.element.is_known() {
+            CROWD
+        } else {
+            OPEN
+        };
+        if others >= number(open as u64) && sibling.suffixes.is_among(&self.suffixes, own) {
             return false;
         }
         // Of so many, half a name.
