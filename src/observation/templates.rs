@@ -10,6 +10,10 @@ pub(crate) type NodeId = u32;
 
 /// One position behind a template's beginning.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub(crate) struct Node {
     /// Names that stand here, by hash, and where each leads.
     pub(crate) names: BTreeMap<u64, NodeId>,
@@ -21,6 +25,8 @@ pub(crate) struct Node {
     pub(crate) full: bool,
     /// Words of the vocabulary that are values here, by hash.
     pub(crate) values: BTreeSet<u64>,
+    /// So many numbers were seen here that they are values.
+    pub(crate) numbers: bool,
     /// Behind values of so many formats that none is told: it leads nowhere else.
     pub(crate) folds: bool,
 }
@@ -93,7 +99,9 @@ impl Templates {
             service,
             route,
             |at, element| {
-                at.full && !element.is_known() || !element.has_text() || element.is_numeric()
+                at.full && !element.is_known()
+                    || !element.has_text()
+                    || at.numbers && element.is_numeric()
             },
             |element| element,
         )

@@ -290,11 +290,17 @@ impl Spot {
 }
 
 /// What stands at one place: behind one template's beginning, whatever values its parameters had.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 struct Found {
     names: Vec<Value>,
     values: Vec<Value>,
     open: bool,
     full: bool,
+    /// Whether numbers are values for certain.
+    numbers: bool,
     /// Whether extensions of the values before it are left out.
     folded: bool,
 }
@@ -324,6 +330,7 @@ impl Found {
             all = learner.behind(&learner.without_extensions(group));
             all.retain(|value| !value.element.is_extension());
         }
+        let numbers = verdict::has_many_numbers(&all);
         let all = verdict::settle_numbers(all, context.k, spot.place);
         let stand = verdict::Standing::of(&all, context, group, spot);
         let (names, values) = all.into_iter().partition(|value| stand.is_name(value));
@@ -332,6 +339,7 @@ impl Found {
             values,
             open: stand.is_open(),
             full: stand.is_full(),
+            numbers,
             folded,
         }
     }
@@ -400,6 +408,7 @@ impl Tree<'_> {
             open: found.open,
             values: found.words(),
             full: found.full,
+            numbers: found.numbers,
             folds: found.folded,
             ..Named::default()
         };

@@ -26,8 +26,16 @@ const FEWEST_USERS: u32 = 5;
 /// Principals and requests from which on what always stands at a place is a name.
 const CONSTANT_USERS: usize = 8;
 const CONSTANT_REQUESTS: u64 = 20;
+/// What `_bulk` says for a name beside others like it (logarithm).
+const SIGNED: f64 = 2.0;
 /// Versions of an API side by side.
 const MAX_VERSIONS: usize = 3;
+
+/// Whether there are more numbers than there are ever versions.
+pub(super) fn has_many_numbers(all: &[Value]) -> bool {
+    let numbers = all.iter().filter(|value| value.element.is_numeric());
+    numbers.count() > MAX_VERSIONS
+}
 
 /// Takes numbers for what they mostly are: values of which only the class matters. Where all that ever stood behind names
 /// are a few that everybody uses, they are versions.
@@ -462,12 +470,13 @@ impl<'a> Pool<'a> {
         let others = self.writing.count() - if sibling.is_name { 0.0 } else { 1.0 };
         // However many use it, what may be the name of somebody is not shown: followed by all that follows the values.
         let own = (!sibling.is_name).then_some(value);
-        let open = if value.element.is_known() {
-            CROWD
+        let (texts, ..) = self.use_.without(own.map(Value::requests));
+        let many = if value.element.is_known() {
+            texts >= number(CROWD as u64)
         } else {
-            OPEN
+            others >= number(OPEN as u64)
         };
-        if others >= number(open as u64) && sibling.suffixes.is_among(&self.suffixes, own) {
+        if many && sibling.suffixes.is_among(&self.suffixes, own) {
             return false;
         }
         // Of so many, half a name.
@@ -502,7 +511,12 @@ impl<'a> Pool<'a> {
                 let least = -1.0 - 3.0 * sibling.suffixes.by_words();
                 score -= sibling.suffixes.for_name(&suffixes, None).max(least);
             }
-            score -= writing.for_name(value.element, false)
+            let mut written = writing.for_name(value.element, false);
+            if value.element.shape() == Shape::Sign {
+                // Several of these together are a custom of the API, and no parameter.
+                written = written.max(SIGNED);
+            }
+            score -= written
                 + if value.element.is_known() {
                     0.0
                 } else {
