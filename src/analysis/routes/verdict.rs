@@ -207,9 +207,9 @@ impl Standing {
             names.extend(apart().map(|v| v.element).filter(|e| e.is_known()));
         }
         // What is the same for everybody is no parameter.
-        let mut constant = apart().filter(|value| value.is_constant(k));
         if apart().count() == 1 || apart().all(|value| value.element.is_numeric()) {
-            names.extend(constant.by_ref().map(|value| value.element));
+            let constant = apart().filter(|value| value.is_constant(k));
+            names.extend(constant.map(|value| value.element));
         }
         names.extend(all.iter().map(|v| v.element).filter(|e| e.is_joined()));
         Self { names, values }
