@@ -12,13 +12,6 @@ def norm(t):
     t = re.sub(r"(?<=/)[@~]{}", "{}", t)
     return t.rstrip("/") or "/"
 
-def core(t, truth):
-    """As `norm`, but conventions forgiven: `{}.ext` for a whole parameter, `{}` for a constant version number, `text:{}` forms."""
-    a, b = norm(t).split("/"), truth.split("/")
-    if len(a) == len(b):
-        a = ["{}" if y == "{}" and re.fullmatch(r"{}\.\w{1,5}", x) else y if x == "{}" and re.fullmatch(r"v?\d+(\.\d+)*|\d{4}-\d\d-\d\d", y) else x for x, y in zip(a, b)]
-    return "/".join(a)
-
 def accepted(template, used):
     """The normalised templates that are right for a request: enumerations may also be shown as names."""
     forms = [""]
@@ -41,9 +34,9 @@ def position_stats(asked):
     return stats
 
 def score(asked, shown):
-    s = Score(); s.exact = 0; s.core = 0; s.total = len(asked)
+    s = Score(); s.exact = 0; s.total = len(asked)
     covers = collections.defaultdict(lambda: collections.defaultdict(list)); s.wrong = collections.defaultdict(list)
-    s.leaks = collections.defaultdict(list); s.enum_shown = collections.Counter()
+    s.leaks = collections.defaultdict(list)
     stats = position_stats(asked)
     one_ext = collections.defaultdict(lambda: collections.defaultdict(set))
     for _, method, _, template, used in asked:
@@ -60,7 +53,6 @@ def score(asked, shown):
                 for o in list(ok):
                     parts = o.split("/"); parts[seg] = "{}" + ext; ok.append("/".join(parts))
         covers[f"{method} {n}"][truth].append(path)
-        s.core += any(core(seen, x) == x for x in ok)
         if n in ok: s.exact += 1
         else: s.wrong[(truth + "   AS   " + seen)].append(path)
         # raw values: by position where the segments line up, else anywhere not static in the truth
@@ -83,11 +75,10 @@ def score(asked, shown):
                 elif form in pieces and form not in statics: where = "segment"
                 if len(form) > 3 and any(form.replace("-", "_") == x or re.fullmatch(re.escape(form.replace("-", "_")) + r"_\w+", x) for x in names) and form not in statics and form not in ("user", "name", "word", "slug", "date", "hash"): where = "parameter name"
             if where:
-                if kind.startswith("enum_") and not re.fullmatch(r"\d+x\d+", value): s.enum_shown[f"{value} in {seen}"] += 1
-                else: s.leaks[(value, seen, where, len(stats[prefix]), len(stats[prefix][value]))].append(path)
+                if not kind.startswith("enum_") or re.fullmatch(r"\d+x\d+", value): s.leaks[(value, seen, where, len(stats[prefix]), len(stats[prefix][value]))].append(path)
     s.mixed = {}
     for label, truths in covers.items():
         if len(truths) > 1: s.mixed[label] = truths
     s.truths = len({(m, accepted(t, u)[0]) for _, m, _, t, u in asked})
-    s.share = s.exact / s.total; s.core /= s.total
+    s.share = s.exact / s.total
     return s

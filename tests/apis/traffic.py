@@ -5,35 +5,11 @@ import itertools
 import random
 import re
 import string
-import struct
 import uuid
 from urllib.parse import quote
 
 from apis.words import *
-
-
-class Capture:
-    def __init__(self, start=1767571200):
-        self.micros, self.port, self.packets = start * 10**6, 20000, []
-    def conversation(self, exchanges, client):
-        self.port = self.port + 1 if self.port < 60000 else 20001
-        c, s = [client, self.port, 1000], ["192.0.2.10", 80, 5000]
-        self._send(c, s, 2, b""); self._send(s, c, 0x12, b"")
-        for request, response in exchanges:
-            for a, b, m in ((c, s, request), (s, c, response)):
-                for at in range(0, len(m), 1400):
-                    self._send(a, b, 0x18, m[at:at + 1400])
-        self._send(c, s, 0x11, b""); self._send(s, c, 0x11, b"")
-    def _send(self, a, b, flags, payload):
-        self.micros += 1000
-        ip4 = lambda t: bytes(int(p) for p in t.split("."))
-        tcp = struct.pack(">HHIIBBHHH", a[1], b[1], a[2], b[2] if flags != 2 else 0, 0x50, flags, 64000, 0, 0)
-        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0, ip4(a[0]), ip4(b[0]))
-        frame = b"\x02\0\0\0\0\2\x02\0\0\0\0\1\x08\0" + ip + tcp + payload
-        a[2] += len(payload) + (1 if flags & 3 else 0)
-        self.packets.append(struct.pack("<IIII", self.micros // 10**6, self.micros % 10**6, len(frame), len(frame)) + frame)
-    def bytes(self):
-        return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1) + b"".join(self.packets)
+from harness import Capture
 
 
 class World:

@@ -308,8 +308,8 @@ struct Found {
 /// Extensions of files from which on they belong to the names of the files.
 const MIXED: usize = 3;
 
-/// Whether the extensions of a parameter's values are told: not where they stand within a path, and not where the values are
-/// files of several kinds.
+/// Whether the extensions of a parameter's values are left out: where they stand within a path, and where the values are files
+/// of several kinds.
 fn is_folded(all: &[Value], learner: &Learner) -> bool {
     let extensions = || all.iter().filter(|value| value.element.is_extension());
     let goes_on = |value: &Value| {
