@@ -232,7 +232,8 @@ impl Curve {
         if surprise <= self.from {
             return 1.0;
         }
-        self.share * self.crowding * libm::exp(-(surprise - self.from) / self.slope)
+        let tail = libm::exp(-(surprise - self.from) / self.slope);
+        (self.share * self.crowding * tail).min(1.0)
     }
 }
 
@@ -523,6 +524,12 @@ mod tests {
         // A quiet day loosens nothing, and no number of tests blinds a signal.
         assert_eq!(p_after(6), usual);
         assert!((p_after(6_000_000) / usual - MOST_CROWDING).abs() < 1e-9);
+        let heavy = Curve {
+            share: 0.5,
+            crowding: 4.0,
+            ..Curve::START
+        };
+        assert_eq!(heavy.p(5.01), 1.0, "it stays a probability");
     }
 
     #[test]
