@@ -8,7 +8,7 @@ use super::*;
 use crate::analysis::shard::{Seen, Who};
 use crate::analysis::signals::Thresholds;
 use crate::clock::Tick;
-use crate::observation::{Class, Element, Observation, Shape};
+use crate::observation::{Class, Element, Observation, Shape, Status};
 use crate::tally::Tallies;
 
 const MILLI: u64 = 1_000_000;
@@ -32,7 +32,9 @@ pub(in crate::analysis) fn route(path: &str) -> Route {
             route.push(joined.known().joined());
             continue;
         }
-        let shape = if piece.ends_with('s') {
+        let shape = if piece.contains(|letter: char| letter.is_ascii_uppercase()) {
+            Shape::Title
+        } else if piece.ends_with('s') {
             Shape::Plural
         } else {
             Shape::Plain
@@ -70,7 +72,7 @@ fn traffic() -> Vec<(u128, String)> {
     out
 }
 
-/// All endpoints at the end, and how often each was asked for.
+/// All endpoints at the end, and how often each was asked for. What `!` stands before is not found.
 fn learned(workers: usize, k: usize, traffic: &[(u128, String)]) -> Vec<(Template, u64, u64)> {
     let settings = Settings {
         k,
@@ -93,7 +95,9 @@ fn learned(workers: usize, k: usize, traffic: &[(u128, String)]) -> Vec<(Templat
                     }
                     if usize::try_from(n).unwrap() % workers == worker {
                         let mut seen = observation(nanos, n, *user);
-                        seen.route = route(path);
+                        let there = path.strip_prefix('!');
+                        seen.status = there.map_or(seen.status, |_| Status(404));
+                        seen.route = route(there.unwrap_or(path));
                         sink.push(seen, &[], None);
                     }
                 }
@@ -377,6 +381,28 @@ fn files_of_several_kinds_are_one_parameter() {
         "/users/{word}/orders",
     ];
     assert_eq!(sorted(found), expected);
+}
+
+#[test]
+fn a_word_among_a_few_values_is_one_whoever_used_it() {
+    let by = |n: u32, users: u32| u128::from(n % users) << 64;
+    // Hardly anybody came, and one value is a word of the vocabulary.
+    let mut traffic: Vec<_> = (0..8_u32)
+        .map(|n| (by(n, 4), format!("/users/?u{n}/orders/?Z{n}")))
+        .collect();
+    traffic.push((by(1, 4), "/users/?u1/orders/Parts".to_owned()));
+    let words = ["users", "orders", "Parts", "files", "cards"];
+    assert_eq!(
+        sorted(templates_of(&traffic, &words)),
+        ["/users/{word}/orders/{word}"]
+    );
+
+    // A word that was never found teaches nothing.
+    let mut traffic: Vec<_> = (0..60_u32)
+        .map(|n| (by(n, 20), format!("/files/?f{}", n % 5)))
+        .collect();
+    traffic.push((by(1, 20), "!/files/cards".to_owned()));
+    assert_eq!(sorted(templates_of(&traffic, &words)), ["/files/{word}"]);
 }
 
 fn sorted(mut all: Vec<String>) -> Vec<String> {

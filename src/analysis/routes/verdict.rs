@@ -14,6 +14,8 @@ use super::writing::{Writing, as_values};
 use crate::observation::{Class, Element, Shape};
 
 /// Values at a place from which on a word never seen there is a value too.
+const FEW: usize = 3;
+/// Values at a place from which on a piece that is followed by the same is one too, whoever uses it.
 const OPEN: usize = 8;
 /// Values at a place from which on a word of the vocabulary that is followed by the same is one too.
 const CROWD: usize = 20;
@@ -26,6 +28,10 @@ const FEWEST_USERS: u32 = 5;
 /// Principals and requests from which on what always stands at a place is a name.
 const CONSTANT_USERS: usize = 8;
 const CONSTANT_REQUESTS: u64 = 20;
+/// Requests below which a piece is hardly used, and what that says against a name among many values (logarithm): any word
+/// may come up once among hundreds.
+const HARDLY_USED: u64 = 6;
+const HARDLY_USED_AMONG_MANY: f64 = 2.0;
 /// What `_bulk` says for a name beside others like it (logarithm).
 const SIGNED: f64 = 2.0;
 /// Versions of an API side by side.
@@ -204,7 +210,9 @@ impl Standing {
             .iter()
             .fold(0, |users, value| users | value.lesson.users);
         if came.count_ones() < FEWEST_USERS {
-            names.extend(apart().map(|v| v.element).filter(|e| e.is_known()));
+            let known = apart().filter(|value| value.element.is_known());
+            let likely = known.filter(|value| pool.is_likely_name(value.element));
+            names.extend(likely.map(|value| value.element));
         }
         // What is the same for everybody is no parameter.
         if apart().count() == 1 || apart().all(|value| value.element.is_numeric()) {
@@ -217,7 +225,7 @@ impl Standing {
 
     /// Whether so many values stand here that a word is likely one too.
     pub(super) fn is_open(&self) -> bool {
-        self.values >= number(OPEN as u64)
+        self.values >= number(FEW as u64)
     }
 
     /// Whether they need not be told apart any more.
@@ -462,6 +470,15 @@ impl<'a> Pool<'a> {
                 .for_name(sibling.value.element, !sibling.is_name)
     }
 
+    /// Whether it is, as it is written and by what follows it, whoever uses it.
+    fn is_likely_name(&self, element: Element) -> bool {
+        let mut all = self.siblings.iter();
+        let sibling = all.find(|sibling| sibling.value.element == element);
+        sibling.is_some_and(|sibling| {
+            sibling.is_name || self.by_siblings(sibling) + sibling.elsewhere > 0.0
+        })
+    }
+
     fn is_name(&self, sibling: &Sibling<'_>, k: usize) -> bool {
         let value = sibling.value;
         if value.is_class() || (!value.element.is_known() && value.users() < k) {
@@ -481,11 +498,14 @@ impl<'a> Pool<'a> {
         }
         // Of so many, half a name.
         let prior = libm::log(0.5 / others.max(1.0)).max(-4.5);
-        let score = self.by_siblings(sibling)
+        let mut score = self.by_siblings(sibling)
             + self.by_use(sibling)
             + self.by_beginnings(value)
             + sibling.elsewhere
             + prior;
+        if value.requests() < HARDLY_USED && others >= number(CROWD as u64) {
+            score -= HARDLY_USED_AMONG_MANY;
+        }
         score > 0.0
     }
 
@@ -550,7 +570,11 @@ impl<'a> Pool<'a> {
             0.0
         };
         // What is hardly used is not worth a risk.
-        let few = if own.requests() < 6 { -2.0 } else { 0.0 };
+        let few = if own.requests() < HARDLY_USED {
+            -2.0
+        } else {
+            0.0
+        };
         rarity(own) + against + few
     }
 

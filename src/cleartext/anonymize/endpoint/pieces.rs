@@ -107,7 +107,7 @@ fn plain(lexicon: &Lexicon, name: &[u8]) -> Element {
     }
     let class = class_of(name);
     let may_be = may_be_name(class, name.len()) || class == Class::Domain && is_method(name);
-    if name.len() > MAX_NAME || !may_be {
+    if name.len() > MAX_NAME || !may_be || is_size(name) {
         return Element::class_only(class);
     }
     lexicon.segment(name, |hash| Element::text(class, shape_of(name), hash))
@@ -139,6 +139,13 @@ const fn may_be_name(class: Class, len: usize) -> bool {
     worded
         || matches!(class, Class::Date)
         || matches!(class, Class::Int | Class::Number) && len <= MAX_NUMBER
+}
+
+/// Width and height: `320x240`.
+fn is_size(name: &[u8]) -> bool {
+    let digits = |side: &[u8]| !side.is_empty() && side.iter().all(u8::is_ascii_digit);
+    let mut sides = name.split(|byte| *byte == b'x');
+    sides.next().is_some_and(digits) && sides.next().is_some_and(digits) && sides.next().is_none()
 }
 
 /// How a name is written.
@@ -343,6 +350,8 @@ mod tests {
             ("/orders/31415/items", 1, false),
             ("/api/users.list", 1, true),
             ("/hosts/mail.acme.example", 1, false),
+            ("/images/320x240", 1, false),
+            ("/images/x240", 1, true),
         ] {
             assert_eq!(is_text(target, at), text, "{target}");
         }
