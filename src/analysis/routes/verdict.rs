@@ -32,6 +32,10 @@ const CONSTANT_REQUESTS: u64 = 20;
 /// may come up once among hundreds.
 const HARDLY_USED: u64 = 6;
 const HARDLY_USED_AMONG_MANY: f64 = 2.0;
+/// What has to speak for a word of the vocabulary that is followed by all that follows so many values (logarithm).
+const CERTAIN: f64 = 4.0;
+/// Values that are on no list, from which on words of the vocabulary are compared with them.
+const STRANGERS: usize = 3;
 /// What `_bulk` says for a name beside others like it (logarithm).
 const SIGNED: f64 = 2.0;
 /// Versions of an API side by side.
@@ -297,6 +301,9 @@ struct Pool<'a> {
     suffixes: Suffixes,
     /// Without those of which only the class is known: they may be of another parameter.
     texts: Suffixes,
+    /// Without words of the vocabulary: several names of the same kind speak for each other.
+    strangers: Suffixes,
+    strange: usize,
     writing: Writing,
 }
 
@@ -327,6 +334,8 @@ impl<'a> Pool<'a> {
             use_: Use::default(),
             suffixes: Suffixes::default(),
             texts: Suffixes::default(),
+            strangers: Suffixes::default(),
+            strange: 0,
             writing: Writing::default(),
         }
     }
@@ -443,10 +452,16 @@ impl<'a> Pool<'a> {
         self.use_ = Use::default();
         self.suffixes = Suffixes::default();
         self.texts = Suffixes::default();
+        self.strangers = Suffixes::default();
+        self.strange = 0;
         self.writing = Writing::default();
         for sibling in &self.siblings {
             if !sibling.is_name {
                 self.suffixes.add(sibling.value, &sibling.suffixes);
+                if !sibling.value.is_class() && !sibling.value.element.is_known() {
+                    self.strangers.add(sibling.value, &sibling.suffixes);
+                    self.strange += 1;
+                }
                 if !sibling.value.is_class() {
                     self.use_.add(sibling.value.requests());
                     self.texts.add(sibling.value, &sibling.suffixes);
@@ -464,10 +479,23 @@ impl<'a> Pool<'a> {
         if self.texts.is_some(&sibling.suffixes, own) {
             suffix = suffix.min(sibling.suffixes.for_name(&self.texts, own) + 0.7);
         }
+        if sibling.value.element.is_known() && self.strange >= STRANGERS {
+            suffix = suffix.max(sibling.suffixes.for_name(&self.strangers, None));
+        }
         suffix
             + self
                 .writing
                 .for_name(sibling.value.element, !sibling.is_name)
+    }
+
+    /// Values beside it.
+    fn others(&self, sibling: &Sibling<'_>) -> f64 {
+        self.writing.count() - if sibling.is_name { 0.0 } else { 1.0 }
+    }
+
+    /// Of so many, half a name (logarithm).
+    fn prior(&self, sibling: &Sibling<'_>) -> f64 {
+        libm::log(0.5 / self.others(sibling).max(1.0)).max(-4.5)
     }
 
     /// Whether it is, as it is written and by what follows it, whoever uses it.
@@ -475,7 +503,8 @@ impl<'a> Pool<'a> {
         let mut all = self.siblings.iter();
         let sibling = all.find(|sibling| sibling.value.element == element);
         sibling.is_some_and(|sibling| {
-            sibling.is_name || self.by_siblings(sibling) + sibling.elsewhere > 0.0
+            let speaks = self.by_siblings(sibling) + sibling.elsewhere;
+            sibling.is_name || speaks + self.prior(sibling) > 0.0
         })
     }
 
@@ -484,27 +513,26 @@ impl<'a> Pool<'a> {
         if value.is_class() || (!value.element.is_known() && value.users() < k) {
             return false;
         }
-        let others = self.writing.count() - if sibling.is_name { 0.0 } else { 1.0 };
-        // However many use it, what may be the name of somebody is not shown: followed by all that follows the values.
+        let others = self.others(sibling);
         let own = (!sibling.is_name).then_some(value);
         let (texts, ..) = self.use_.without(own.map(Value::requests));
-        let many = if value.element.is_known() {
-            texts >= number(CROWD as u64)
-        } else {
-            others >= number(OPEN as u64)
-        };
-        if many && sibling.suffixes.is_among(&self.suffixes, own) {
-            return false;
-        }
-        // Of so many, half a name.
-        let prior = libm::log(0.5 / others.max(1.0)).max(-4.5);
         let mut score = self.by_siblings(sibling)
             + self.by_use(sibling)
             + self.by_beginnings(value)
             + sibling.elsewhere
-            + prior;
+            + self.prior(sibling);
         if value.requests() < HARDLY_USED && others >= number(CROWD as u64) {
             score -= HARDLY_USED_AMONG_MANY;
+        }
+        // However many use it, what may be the name of somebody is not shown: followed by all that follows the values. A
+        // word of the vocabulary is, where enough speaks for it.
+        let doubtful = if value.element.is_known() {
+            score < CERTAIN && texts >= number(CROWD as u64)
+        } else {
+            others >= number(OPEN as u64)
+        };
+        if doubtful && sibling.suffixes.is_among(&self.suffixes, own) {
+            return false;
         }
         score > 0.0
     }
