@@ -61,6 +61,7 @@ step leak python3 -B tests/leak.py
 step openapi python3 -B tests/openapi.py
 step narrow python3 -B tests/narrow.py
 step templates python3 -B tests/template_mix.py --seeds 2
+step templates-drawn python3 -B tests/template_apis.py --mix drawn --seeds 20 --least 0.9
 step anomaly python3 -B tests/anomaly.py
 step proxies needs_root python3 -B tests/proxies.py
 step scrub python3 -B tests/scrub_corpus.py

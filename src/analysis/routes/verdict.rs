@@ -521,7 +521,8 @@ impl<'a> Pool<'a> {
             + self.by_beginnings(value)
             + sibling.elsewhere
             + self.prior(sibling);
-        if value.requests() < HARDLY_USED && others >= number(CROWD as u64) {
+        let of_names = matches!(self.place, Place::Root | Place::Prefix);
+        if value.requests() < HARDLY_USED && others >= number(CROWD as u64) && !of_names {
             score -= HARDLY_USED_AMONG_MANY;
         }
         // However many use it, what may be the name of somebody is not shown: followed by all that follows the values. A

@@ -162,6 +162,10 @@ fn shape_of(name: &[u8]) -> Shape {
     {
         return Shape::Action;
     }
+    // `/u/alice`: hardly anybody is called by one letter.
+    if matches!(name, [letter] if letter.is_ascii_lowercase()) {
+        return Shape::Action;
+    }
     let signed = name.starts_with(b"_") || !name.iter().any(u8::is_ascii_alphanumeric);
     if signed || name.contains(&b'.') && is_method(name) {
         return Shape::Sign;
@@ -327,6 +331,7 @@ mod tests {
             ("v10", Shape::Digits),
             ("_bulk", Shape::Sign),
             ("-", Shape::Sign),
+            ("u", Shape::Action),
             ("users.list", Shape::Sign),
         ] {
             assert_eq!(shape_of(name.as_bytes()), shape, "{name}");
