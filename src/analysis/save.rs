@@ -35,7 +35,7 @@ use crate::clock::EventTime;
 use crate::observation::{EndpointId, PrincipalKey, SHARDS};
 
 /// Raised whenever a type that is kept changes: state of another format is refused.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// Sections before those of the shards: the population and the picture. The sealed parts of the history follow them.
 const FIRST: usize = 2;
 

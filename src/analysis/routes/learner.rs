@@ -16,8 +16,9 @@ const MAX_NODES: usize = 65_536;
 const KEPT_VALUES: usize = 16;
 /// Learned anew when what was taught since is more than one part in so many of all.
 const PART: u64 = 8;
-/// Or after so many epochs, if anything was taught: an hour.
+/// Or after so many epochs (an hour), if a piece was new or this part of all was taught since.
 const EPOCHS: u64 = 360;
+const SMALL_PART: u64 = 64;
 
 /// What all principals together taught about paths.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -27,6 +28,8 @@ pub(in crate::analysis) struct Learner {
     taught: u64,
     fresh: u64,
     waited: u64,
+    /// Whether a piece was seen where it was never before since templates were last learned.
+    has_grown: bool,
     templates: Templates,
 }
 
@@ -59,12 +62,13 @@ impl Learner {
             tally.add(Tally::LimitRoutes, lost);
         }
         self.waited += 1;
-        let due = last || self.fresh >= self.taught / PART || self.waited >= EPOCHS;
+        let has_news = self.has_grown || self.fresh >= self.taught / SMALL_PART;
+        let due = last || self.fresh >= self.taught / PART || self.waited >= EPOCHS && has_news;
         if self.fresh == 0 || !due {
             return None;
         }
         self.taught = self.taught.saturating_add(self.fresh);
-        (self.fresh, self.waited) = (0, 0);
+        (self.fresh, self.waited, self.has_grown) = (0, 0, false);
         let (learned, elsewhere) = self.templates(k);
         if self.nodes.len() > MAX_NODES / 2 {
             self.forget_values(k, &elsewhere);
@@ -116,6 +120,7 @@ impl Learner {
     }
 
     fn fresh_node(&mut self) -> usize {
+        self.has_grown = true;
         self.nodes.push(Node::default());
         self.nodes.len() - 1
     }

@@ -458,13 +458,13 @@ impl<'a> Pool<'a> {
         for sibling in &self.siblings {
             if !sibling.is_name {
                 self.suffixes.add(sibling.value, &sibling.suffixes);
-                if !sibling.value.is_class() && !sibling.value.element.is_known() {
-                    self.strangers.add(sibling.value, &sibling.suffixes);
-                    self.strange += 1;
-                }
                 if !sibling.value.is_class() {
                     self.use_.add(sibling.value.requests());
                     self.texts.add(sibling.value, &sibling.suffixes);
+                    if !sibling.value.element.is_known() {
+                        self.strangers.add(sibling.value, &sibling.suffixes);
+                        self.strange += 1;
+                    }
                 }
                 self.writing
                     .add(sibling.value.element, weight(sibling.value));
@@ -479,13 +479,19 @@ impl<'a> Pool<'a> {
         if self.texts.is_some(&sibling.suffixes, own) {
             suffix = suffix.min(sibling.suffixes.for_name(&self.texts, own) + 0.7);
         }
-        if sibling.value.element.is_known() && self.strange >= STRANGERS {
-            suffix = suffix.max(sibling.suffixes.for_name(&self.strangers, None));
-        }
         suffix
             + self
                 .writing
                 .for_name(sibling.value.element, !sibling.is_name)
+    }
+
+    /// The same for a word of the vocabulary by the values that are on no list; none if there are too few.
+    fn by_strangers(&self, sibling: &Sibling<'_>) -> Option<f64> {
+        let element = sibling.value.element;
+        (element.is_known() && self.strange >= STRANGERS).then(|| {
+            let suffix = sibling.suffixes.for_name(&self.strangers, None);
+            suffix + self.writing.for_name(element, !sibling.is_name)
+        })
     }
 
     /// Values beside it.
@@ -503,39 +509,44 @@ impl<'a> Pool<'a> {
         let mut all = self.siblings.iter();
         let sibling = all.find(|sibling| sibling.value.element == element);
         sibling.is_some_and(|sibling| {
-            let speaks = self.by_siblings(sibling) + sibling.elsewhere;
-            sibling.is_name || speaks + self.prior(sibling) > 0.0
+            let by = self.by_siblings(sibling);
+            let by = self.by_strangers(sibling).map_or(by, |more| by.max(more));
+            sibling.is_name || by + sibling.elsewhere + self.prior(sibling) > 0.0
         })
     }
 
     fn is_name(&self, sibling: &Sibling<'_>, k: usize) -> bool {
         let value = sibling.value;
-        if value.is_class() || (!value.element.is_known() && value.users() < k) {
+        let known = value.element.is_known();
+        if value.is_class() || (!known && value.users() < k) {
             return false;
         }
         let others = self.others(sibling);
         let own = (!sibling.is_name).then_some(value);
-        let (texts, ..) = self.use_.without(own.map(Value::requests));
-        let mut score = self.by_siblings(sibling)
-            + self.by_use(sibling)
+        let is_among = || sibling.suffixes.is_among(&self.suffixes, own);
+        // However many use it, what may be the name of somebody is not shown: followed by all that follows the values.
+        if !known && others >= number(OPEN as u64) && is_among() {
+            return false;
+        }
+        let mut rest = self.by_use(sibling)
             + self.by_beginnings(value)
             + sibling.elsewhere
             + self.prior(sibling);
         let of_names = matches!(self.place, Place::Root | Place::Prefix);
         if value.requests() < HARDLY_USED && others >= number(CROWD as u64) && !of_names {
-            score -= HARDLY_USED_AMONG_MANY;
+            rest -= HARDLY_USED_AMONG_MANY;
         }
-        // However many use it, what may be the name of somebody is not shown: followed by all that follows the values. A
-        // word of the vocabulary is, where enough speaks for it.
-        let doubtful = if value.element.is_known() {
-            score < CERTAIN && texts >= number(CROWD as u64)
-        } else {
-            others >= number(OPEN as u64)
-        };
-        if doubtful && sibling.suffixes.is_among(&self.suffixes, own) {
-            return false;
+        let score = self.by_siblings(sibling) + rest;
+        if !known || score >= CERTAIN {
+            return score > 0.0;
         }
-        score > 0.0
+        let score = self
+            .by_strangers(sibling)
+            .map_or(score, |by| score.max(by + rest));
+        let (texts, ..) = self.use_.without(own.map(Value::requests));
+        // A word of the vocabulary is shown there, where enough speaks for it.
+        let doubtful = score < CERTAIN && texts >= number(CROWD as u64);
+        score > 0.0 && !(doubtful && is_among())
     }
 
     /// Whether those held to be values are, all of them together: above 0 if so.
