@@ -35,7 +35,10 @@ def replay(mix, seed, folder):
     capture = folder / "x.pcap"
     capture.write_bytes(write(mix, asked, tokens, seed))
     records, report = folder / "records.ndjson", folder / "report.json"
-    command = [binary(), "-q", "replay", "--no-progress", "--report", "json", "-o", report, "--records", records, capture]
+    key = folder / "key"
+    key.touch(0o600)
+    key.write_text("07" * 32)
+    command = [binary(), "-q", "replay", "--no-progress", "--pseudonym-key", key, "--report", "json", "-o", report, "--records", records, capture]
     subprocess.run([str(part) for part in command], check=True)
     shown = [(line.get("method"), line["endpoint"]) for line in map(json.loads, records.read_text().splitlines())]
     assert len(shown) == len(asked), (len(shown), len(asked))

@@ -22,8 +22,10 @@ const CROWD: usize = 20;
 /// Values at a place from which on they need not be told apart any more.
 const FULL: usize = 256;
 
-/// Principals that came to a place before a word of the vocabulary may be taken for a value there.
+/// Principals that came to a place before how many use a word of the vocabulary counts there, and requests before one may be
+/// taken for a value where mostly names stand.
 const FEWEST_USERS: u32 = 5;
+const FEWEST_REQUESTS: u64 = 50;
 
 /// Principals and requests from which on what always stands at a place is a name.
 const CONSTANT_USERS: usize = 8;
@@ -103,6 +105,11 @@ impl Place {
         } else {
             Self::Name
         }
+    }
+
+    /// Whether mostly names stand there.
+    const fn is_of_names(self) -> bool {
+        matches!(self, Self::Root | Self::Prefix)
     }
 }
 
@@ -209,13 +216,15 @@ impl Standing {
         pool.part(k);
         let values = pool.writing.count();
         let mut names = pool.names();
-        // Where so few ever came, nothing is to be learned: the words of the vocabulary are names as anywhere else.
-        let came = all
-            .iter()
-            .fold(0, |users, value| users | value.lesson.users);
-        if came.count_ones() < FEWEST_USERS {
+        // Where so few ever came, hardly anything is to be learned: the words of the vocabulary are names as anywhere else.
+        let mut came = Lesson::default();
+        for value in all {
+            came.add(value.lesson);
+        }
+        if came.users.count_ones() < FEWEST_USERS {
+            let new = came.requests < FEWEST_REQUESTS && spot.place.is_of_names();
             let known = apart().filter(|value| value.element.is_known());
-            let likely = known.filter(|value| pool.is_likely_name(value.element));
+            let likely = known.filter(|value| new || pool.is_likely_name(value.element));
             names.extend(likely.map(|value| value.element));
         }
         // What is the same for everybody is no parameter.
@@ -532,8 +541,8 @@ impl<'a> Pool<'a> {
             + self.by_beginnings(value)
             + sibling.elsewhere
             + self.prior(sibling);
-        let of_names = matches!(self.place, Place::Root | Place::Prefix);
-        if value.requests() < HARDLY_USED && others >= number(CROWD as u64) && !of_names {
+        let many = others >= number(CROWD as u64);
+        if value.requests() < HARDLY_USED && many && !self.place.is_of_names() {
             rest -= HARDLY_USED_AMONG_MANY;
         }
         let score = self.by_siblings(sibling) + rest;
