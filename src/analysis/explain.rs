@@ -5,7 +5,7 @@
 mod habits;
 
 use super::alert::{Alert, Severity, Signal, Subject};
-use crate::observation::{ExposedIn, Names};
+use crate::observation::{Country, ExposedIn, Names};
 
 /// The sentence.
 pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
@@ -197,15 +197,27 @@ fn plain(alert: &Alert, who: &str) -> String {
     )
 }
 
+/// Who, and from where.
 fn who(alert: &Alert, names: &dyn Names) -> String {
-    match (alert.subject, alert.token, alert.client) {
-        (Subject::Token(token), ..) | (Subject::Endpoint(_), Some(token), _) => {
-            format!("token {}", names.token(token))
-        }
-        (Subject::Client(client), ..) | (Subject::Endpoint(_), None, Some(client)) => {
-            format!("client {}", names.client(client))
-        }
-        (Subject::Endpoint(_), None, None) => "somebody".to_owned(),
+    let token = match alert.subject {
+        Subject::Token(token) => Some(token),
+        Subject::Client(_) => None,
+        Subject::Endpoint(_) => alert.token,
+    };
+    let client = match alert.subject {
+        Subject::Client(client) => Some(client),
+        Subject::Token(_) | Subject::Endpoint(_) => alert.client,
+    };
+    let token = token.map(|token| format!("token {}", names.token(token)));
+    let client = client.map(|client| format!("client {}", names.client(client)));
+    let country = (alert.country != Country::UNKNOWN).then(|| alert.country.code().to_owned());
+    let mut facts = token.into_iter().chain(client).chain(country);
+    let first = facts.next().unwrap_or_else(|| "somebody".to_owned());
+    let origin: Vec<_> = facts.collect();
+    if origin.is_empty() {
+        first
+    } else {
+        format!("{first} ({})", origin.join(", "))
     }
 }
 
