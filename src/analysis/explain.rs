@@ -7,8 +7,29 @@ mod habits;
 use super::alert::{Alert, Severity, Signal, Subject};
 use crate::observation::{Country, ExposedIn, Names};
 
+/// What there may be one of, as it is said of several and of one.
+const COUNTED: [(&str, &str); 9] = [
+    ("active days", "active day"),
+    ("attempts", "attempt"),
+    ("bodies", "body"),
+    ("calls", "call"),
+    ("days", "day"),
+    ("different accounts", "account"),
+    ("known endpoints", "known endpoint"),
+    ("new objects", "new object"),
+    ("steps", "step"),
+];
+
 /// The sentence.
 pub fn sentence(alert: &Alert, names: &dyn Names) -> String {
+    let sentence = counted(alert, names);
+    COUNTED.iter().fold(sentence, |sentence, (many, one)| {
+        sentence.replace(&format!(" 1 {many}"), &format!(" 1 {one}"))
+    })
+}
+
+/// The sentence, where all there is one of is told as if there were more.
+fn counted(alert: &Alert, names: &dyn Names) -> String {
     let who = who(alert, names);
     let place = endpoint(alert, names);
     match alert.signal {

@@ -299,7 +299,7 @@ fn a_verdict_on_a_new_endpoint_explains_itself() {
     let alerts = story.alerts();
     assert_eq!(
         explain::sentence(&alerts[1], &Letters),
-        "GET /e99, first seen an hour before, has 1 successful user, the first being token tk_3 (client cl_1267650600228229401496703205379, DE), and is not taken up like a deploy; usual and most ever before were 0, over 3.2 days and 1 known endpoints."
+        "GET /e99, first seen an hour before, has 1 successful user, the first being token tk_3 (client cl_1267650600228229401496703205379, DE), and is not taken up like a deploy; usual and most ever before were 0, over 3.2 days and 1 known endpoint."
     );
 }
 
@@ -324,7 +324,7 @@ fn every_alert_explains_itself() {
         said,
         [
             "token tk_2 (client cl_1267650600228229401496703205378, DE) received a body of 60,000 bytes at GET /e7; usual there are 1,074 bytes and the most ever were 1,150, over 192 bodies in 3.6 days.",
-            "GET /e99 answered with success for the first time, to token tk_3 (client cl_1267650600228229401496703205379, DE); usual and most ever before were 0, over 3.6 days and 1 known endpoints.",
+            "GET /e99 answered with success for the first time, to token tk_3 (client cl_1267650600228229401496703205379, DE); usual and most ever before were 0, over 3.6 days and 1 known endpoint.",
             "token tk_1 (client cl_1267650600228229401496703205377, DE) made 33 calls in a minute; usual when it is active are 4 and the most ever were 4, over 5 active days and 65 calls.",
             "GET /e7 answered 6 of the last 6 calls (100 %) with 5xx; usual is 0.2 % and the most ever in five minutes was 0 %, over 303 calls in 4.5 days.",
         ]
