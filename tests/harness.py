@@ -20,6 +20,15 @@ def binary():
     return os.environ.get("HUSHTAP", str(target / "release" / "hushtap"))
 
 
+def pseudonym_key(work):
+    """A file with a fixed key, so that runs can be compared."""
+    path = pathlib.Path(work, "key")
+    if not path.exists():
+        path.touch(0o600)
+        path.write_text("7" * 64 + "\n")
+    return path
+
+
 class Daemon:
     """`hushtap run`, from start to end."""
 

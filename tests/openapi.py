@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import ROOT, binary
+from harness import ROOT, binary, pseudonym_key
 
 REQUIREMENT = "openapi-spec-validator>=0.8,<1"
 
@@ -39,8 +39,7 @@ def main():
     operations = 0
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
-        key = work / "key"
-        key.write_text("07" * 32)
+        key = pseudonym_key(work)
         files = []
         for capture in captures:
             one, *others = (skeleton(capture, workers, key) for workers in (1, 2, 8))

@@ -21,7 +21,7 @@ from apis import drawn
 from apis.mixes import MIXES
 from apis.scoring import score
 from apis.traffic import build, write
-from harness import binary
+from harness import binary, pseudonym_key
 
 
 def named(name, seed):
@@ -35,10 +35,7 @@ def replay(mix, seed, folder):
     capture = folder / "x.pcap"
     capture.write_bytes(write(mix, asked, tokens, seed))
     records, report = folder / "records.ndjson", folder / "report.json"
-    key = folder / "key"
-    key.touch(0o600)
-    key.write_text("07" * 32)
-    command = [binary(), "-q", "replay", "--no-progress", "--pseudonym-key", key, "--report", "json", "-o", report, "--records", records, capture]
+    command = [binary(), "-q", "replay", "--no-progress", "--pseudonym-key", pseudonym_key(folder), "--report", "json", "-o", report, "--records", records, capture]
     subprocess.run([str(part) for part in command], check=True)
     shown = [(line.get("method"), line["endpoint"]) for line in map(json.loads, records.read_text().splitlines())]
     assert len(shown) == len(asked), (len(shown), len(asked))

@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 import template_worlds
-from harness import Capture, binary
+from harness import Capture, binary, pseudonym_key
 
 FIRST = """
 GET /v1/users/{user}
@@ -439,7 +439,7 @@ def run(mix, seed, count, verbose, work):
     records, report = path.with_suffix(".ndjson"), path.with_suffix(".json")
     outputs = set()
     for workers in ("1", "3"):
-        command = [binary(), "replay", str(path), "--workers", workers, "--report", "json", "-o", str(report), "--records", str(records), "--no-progress", "--pseudonym-key", str(key(work))]
+        command = [binary(), "replay", str(path), "--workers", workers, "--report", "json", "-o", str(report), "--records", str(records), "--no-progress", "--pseudonym-key", str(pseudonym_key(work))]
         subprocess.run(command, check=True)
         outputs.add(records.read_bytes() + report.read_bytes())
     assert len(outputs) == 1, "the number of workers shows"
@@ -462,15 +462,6 @@ def run(mix, seed, count, verbose, work):
 
 def kinds(text):
     return [int(kind) - 1 if kind.isdigit() else kind for kind in text.split(",")]
-
-
-def key(work):
-    """A fixed key, so that runs can be compared."""
-    path = pathlib.Path(work, "key")
-    if not path.exists():
-        path.write_text("7" * 64 + "\n")
-        path.chmod(0o600)
-    return path
 
 
 def main():

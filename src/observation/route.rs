@@ -36,7 +36,7 @@ pub enum Shape {
     Digits,
     /// A word of the vocabulary behind which names stand: `api`, `admin`.
     Prefix,
-    /// A word of the vocabulary that commonly stands beside values: `me`, `search`, `latest`.
+    /// What commonly stands beside values: some words of the vocabulary (`me`, `search`, `latest`) and single letters.
     Action,
     /// At most four small letters.
     Short,

@@ -1,10 +1,10 @@
 """Mixes drawn at random: which routes there are, how many values a parameter has, and how unevenly they are used."""
 
-from apis.traffic import Mix
-from apis.words import *
-
 import random
 import string
+
+from apis.traffic import Mix
+from apis.words import *
 
 # Each line: a route and what else stands behind it.
 ROUTES = """

@@ -553,7 +553,7 @@ impl<'a> Pool<'a> {
             .by_strangers(sibling)
             .map_or(score, |by| score.max(by + rest));
         let (texts, ..) = self.use_.without(own.map(Value::requests));
-        // A word of the vocabulary is shown there, where enough speaks for it.
+        // A word of the vocabulary may be shown even so, where enough speaks for it.
         let doubtful = score < CERTAIN && texts >= number(CROWD as u64);
         score > 0.0 && !(doubtful && is_among())
     }
